@@ -51,7 +51,7 @@ check: setup ## format, lint, types, import directions, architecture, generated 
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/architecture
+	$(BIN)/python -m pytest -q --tb=short tests/architecture
 # Skipped only as long as the command that writes the reference is not there.
 ifneq ($(wildcard src/tablehouse/cli/docs.py),)
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; $(BIN)/tablehouse docs "$$fresh"; \
