@@ -19,7 +19,7 @@ REFERENCE := docs/reference
 CODE := $(wildcard src tests bench)
 
 # The first of these that runs and is 3.11 or newer; PYTHON=… decides otherwise.
-PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; done)
 
 .PHONY: help setup serve test check bench docs lock clean

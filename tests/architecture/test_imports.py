@@ -75,6 +75,11 @@ def test_every_exception_to_that_is_still_needed() -> None:
     assert INSIDE_FUNCTIONS.keys() - imports_inside_functions() == set()
 
 
+def test_every_folder_of_the_package_is_a_package() -> None:
+    folders = {module.path.parent for module in modules("src")}
+    assert [folder.name for folder in folders if not (folder / "__init__.py").exists()] == [], "import-linter overlooks folders without it"
+
+
 @pytest.mark.parametrize("library", BELONGS_TO)
 def test_a_library_is_known_only_where_it_belongs(library: str) -> None:
     elsewhere = [module for module in modules("src") if module.layer not in BELONGS_TO[library]]
