@@ -1,0 +1,83 @@
+"""Fixtures for tests that talk to a real server. With pytest-xdist every worker process has a server and a storage of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api import Api, Table
+from tests.server import Server, SqliteStorage, Storage
+
+MakeTable = Callable[..., Table]
+StartServer = Callable[..., Server]
+NewStorage = Callable[[], Storage]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--storage", choices=["sqlite"], default="sqlite", help="the storage that the servers of the tests keep their data in")
+
+
+@pytest.fixture(scope="session")
+def new_storage(tmp_path_factory: pytest.TempPathFactory) -> NewStorage:
+    """Gives an empty storage of the kind that --storage names, at each call another one."""
+
+    def new() -> Storage:
+        return SqliteStorage(tmp_path_factory.mktemp("data"))
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def server(new_storage: NewStorage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server that most tests share."""
+    running = Server.start(new_storage(), tmp_path_factory.mktemp("log") / "server.log")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def api(server: Server) -> Iterator[Api]:
+    """Calls to the shared server with a token that may do everything."""
+    api = Api(server.address, server.token)
+    yield api
+    api.close()
+
+
+@pytest.fixture(scope="module")
+def database(api: Api) -> Iterator[str]:
+    """The id of a database that the tests of one file share; each makes tables of its own."""
+    database = api.new_database()
+    yield database
+    api.delete(f"/databases/{database}", force="true").nothing()
+
+
+@pytest.fixture
+def make_table(api: Api, database: str) -> Iterator[MakeTable]:
+    """Makes a table with the given fields; it is deleted after the test, unless the test did that."""
+    made: list[Table] = []
+
+    def make(fields: list[dict[str, Any]], **keys: Any) -> Table:
+        made.append(api.new_table(database, fields, **keys))
+        return made[-1]
+
+    yield make
+    for table in made:
+        assert api.delete(table.path, force="true").status in {204, 404}
+
+
+@pytest.fixture
+def start_server(new_storage: NewStorage, tmp_path: Path) -> Iterator[StartServer]:
+    """Starts a server of the test's own: `start_server("--option", storage=…, token=…, rate_limit=…)`. What still runs afterwards is killed."""
+    started: list[Server] = []
+
+    def start(*options: str, storage: Storage | None = None, **keys: Any) -> Server:
+        log = tmp_path / f"server-{len(started)}.log"
+        started.append(Server.start(storage or new_storage(), log, *options, **keys))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
