@@ -1,0 +1,148 @@
+"""Every way a request can be refused, declared once.
+
+`CODES` is what clients see (contract §1): the OpenAPI document, the reference page and the tests read it.
+The exceptions are what the layers raise; only `http` turns them into a body.
+
+    ApiError
+    ├── BadRequest              400 BAD_REQUEST            the request itself is malformed
+    │   └── MethodNotAllowed    405 BAD_REQUEST            known path, wrong method
+    ├── ValidationError         400 VALIDATION_ERROR       values or options break their field type's rules
+    ├── UnknownField            400 UNKNOWN_FIELD          a field id or name the table lacks
+    ├── Unauthorized            401 UNAUTHORIZED
+    ├── QuotaExceeded           402 QUOTA_EXCEEDED
+    ├── Forbidden               403 FORBIDDEN
+    ├── NotFound                404 RESOURCE_NOT_FOUND
+    ├── ConstraintViolation     409 CONSTRAINT_VIOLATION
+    ├── PayloadTooLarge         413 PAYLOAD_TOO_LARGE
+    ├── TooManyRequests         429 TOO_MANY_REQUESTS
+    ├── ServiceUnavailable      503 SERVICE_UNAVAILABLE
+    └── InternalError           500 INTERNAL_ERROR
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, ClassVar
+
+import msgspec
+
+
+class ErrorCode(msgspec.Struct, frozen=True):
+    """One code of the wire: its HTTP status and when it is answered."""
+
+    name: str
+    status: int
+    when: str
+
+
+CODES: tuple[ErrorCode, ...] = (
+    ErrorCode("BAD_REQUEST", 400, "not JSON, wrong shape, bad query parameter, delete of a non-empty thing without force"),
+    ErrorCode("VALIDATION_ERROR", 400, "a value or option breaks its field type's rules; all offending fields in details.errors"),
+    ErrorCode("UNKNOWN_FIELD", 400, "a field id or name that the table lacks"),
+    ErrorCode("UNAUTHORIZED", 401, "token missing, unknown, revoked or expired"),
+    ErrorCode("QUOTA_EXCEEDED", 402, "a configured quota is full"),
+    ErrorCode("FORBIDDEN", 403, "the token sees the thing but may not do this"),
+    ErrorCode("RESOURCE_NOT_FOUND", 404, "no such thing, or it lies in a workspace outside the token's reach"),
+    ErrorCode("CONSTRAINT_VIOLATION", 409, "duplicate value in a unique field, duplicate field or table name, circular computed fields"),
+    ErrorCode("PAYLOAD_TOO_LARGE", 413, "body over the size limit"),
+    ErrorCode("TOO_MANY_REQUESTS", 429, "rate limit reached; Retry-After says how long to wait"),
+    ErrorCode("SERVICE_UNAVAILABLE", 503, "shutting down, storage not reachable, or a statement ran past its time limit"),
+    ErrorCode("INTERNAL_ERROR", 500, "a bug on our side; the trace id finds it in the log"),
+)
+BY_NAME: dict[str, ErrorCode] = {code.name: code for code in CODES}
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One offending value of a request: the field it was meant for, where it stood, and what is wrong with it."""
+
+    message: str
+    path: str
+    field_id: str | None = msgspec.field(default=None, name="fieldId")
+
+
+class ApiError(Exception):
+    """A refusal with its code, its sentence for people, and whatever helps a program (`details`)."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+
+    def __init__(self, message: str, *, headers: Sequence[tuple[str, str]] = (), **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: dict[str, Any] = {key: value for key, value in details.items() if value is not None}
+        self.headers = tuple(headers)
+
+    @property
+    def status(self) -> int:
+        return BY_NAME[self.code].status
+
+
+class BadRequest(ApiError):
+    code = "BAD_REQUEST"
+
+
+class MethodNotAllowed(BadRequest):
+    @property
+    def status(self) -> int:
+        return 405
+
+
+class ValidationError(ApiError):
+    """Values or options that break their rules. `faults` holds all of them, in the request's order."""
+
+    code = "VALIDATION_ERROR"
+
+    def __init__(self, faults: Iterable[Fault], **details: Any) -> None:
+        self.faults = tuple(faults)
+        first = self.faults[0]
+        more = len(self.faults) - 1
+        suffix = f" (and {more} more in details.errors)" if more else ""
+        super().__init__(first.message + suffix, fieldId=first.field_id, path=first.path, **details)
+        self.details["errors"] = [msgspec.to_builtins(fault) for fault in self.faults]
+
+
+class UnknownField(ApiError):
+    code = "UNKNOWN_FIELD"
+
+
+class Unauthorized(ApiError):
+    code = "UNAUTHORIZED"
+
+
+class QuotaExceeded(ApiError):
+    code = "QUOTA_EXCEEDED"
+
+
+class Forbidden(ApiError):
+    code = "FORBIDDEN"
+
+
+class NotFound(ApiError):
+    code = "RESOURCE_NOT_FOUND"
+
+
+class ConstraintViolation(ApiError):
+    code = "CONSTRAINT_VIOLATION"
+
+
+class PayloadTooLarge(ApiError):
+    code = "PAYLOAD_TOO_LARGE"
+
+
+class TooManyRequests(ApiError):
+    code = "TOO_MANY_REQUESTS"
+
+
+class ServiceUnavailable(ApiError):
+    code = "SERVICE_UNAVAILABLE"
+
+
+class InternalError(ApiError):
+    code = "INTERNAL_ERROR"
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str:
+    """Returns ` Did you mean "…"?` for the known name nearest to the wanted one, or nothing when none is near."""
+    by_fold = {name.casefold(): name for name in known}
+    close = get_close_matches(wanted.casefold(), by_fold, n=1, cutoff=0.6)
+    return f' Did you mean "{by_fold[close[0]]}"?' if close else ""

@@ -1,0 +1,151 @@
+"""What a field type is. A type says only what differs: its options, how a written value is read, its kind, its text form.
+
+Pure: nothing here knows tables, SQL or HTTP. A *stored value* is what a column holds (see `kinds.kind`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tablehouse.errors import nearest
+from tablehouse.kinds.kind import Kind
+
+Stored = str | int | float
+"""A stored value. Several choices are a tuple of their numbers until SQL makes JSON of it."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """The options of a field type; attribute names become the API's camelCase keys."""
+
+
+class NoOptions(Options, frozen=True, kw_only=True):
+    """For types that have none."""
+
+
+class NewChoice(msgspec.Struct, frozen=True):
+    """A choice label that a write brings along; it gets its number when the write is applied."""
+
+    label: str
+
+
+O_co = TypeVar("O_co", bound=Options, covariant=True)
+Read = Stored | NewChoice | tuple[Stored | NewChoice, ...] | None
+"""What reading a written value gives: the value to store, several of them, or None for an empty cell."""
+
+
+class Reject(ValueError):
+    """A written value that breaks its field type's rules. The message says what would be right."""
+
+
+class OptionFault(ValueError):
+    """An option that breaks its rules. `path` starts below `options`, as in `choices[2].label`."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+class Spec(msgspec.Struct, Generic[O_co], frozen=True):
+    """What reading and writing the cells of one field depends on.
+
+    `many`: cells hold several values. `zone`: where times written without an offset are meant.
+    """
+
+    options: O_co
+    many: bool
+    zone: ZoneInfo
+
+
+class FieldType(Generic[O_co]):
+    """A field type: one instance, stateless.
+
+    `several`: fields may hold several values. `primary`, `unique`: fields may be the primary one, may be unique.
+    `source`: the record's own column that a system field shows; such fields have no column of their own.
+    `empty_text_clears`: writing "" empties the cell.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    reads: ClassVar[str]
+    writes: ClassVar[str]
+    kind: ClassVar[Kind]
+    Options: ClassVar[type[Options]] = NoOptions
+    several: ClassVar[bool] = False
+    primary: ClassVar[bool] = False
+    unique: ClassVar[bool] = False
+    readonly: ClassVar[bool] = False
+    source: ClassVar[str | None] = None
+    empty_text_clears: ClassVar[bool] = True
+    alias_of: ClassVar[str | None] = None
+
+    def kind_of(self, options: Any) -> Kind:
+        """Returns the kind of value that cells hold under these options."""
+        return self.kind
+
+    def check_options(self, options: Any) -> Any:
+        """Returns the options, completed. Raises OptionFault when they contradict one another."""
+        return options
+
+    def wire_options(self, options: Any) -> dict[str, Any]:
+        """Returns the options as the API shows them."""
+        return {key: whole(value) for key, value in msgspec.to_builtins(options).items()}
+
+    def read(self, value: object, spec: Spec[Any]) -> Read:
+        """Returns the value to store for a written one (never None; "" only where it does not clear). Raises Reject."""
+        raise NotImplementedError
+
+    def read_text(self, text: str, spec: Spec[Any]) -> Read:
+        """Returns the value to store for another type's text form, more forgiving than `read`. Raises Reject."""
+        return self.read(text, spec)
+
+    def text(self, stored: Any, spec: Spec[Any]) -> str:
+        """Returns the text form of a stored value."""
+        return str(stored)
+
+
+def decode_options(field_type: FieldType[Any], given: Mapping[str, Any], before: Any | None = None) -> Any:
+    """Returns a type's options from the API's form: `before` where a key is left out, the default where it is null.
+
+    Raises OptionFault for unknown keys, wrong types and contradictions.
+    """
+    known = [field.encode_name for field in msgspec.structs.fields(field_type.Options)]
+    for key in given:
+        if key not in known:
+            allowed = f"It has {', '.join(known)}." if known else "It has no options."
+            raise OptionFault(key, f'{field_type.name} has no option "{key}".{nearest(key, known)} {allowed}')
+    merged = {} if before is None else field_type.wire_options(before)
+    merged.update(given)
+    present = {key: value for key, value in merged.items() if value is not None}
+    try:
+        options = msgspec.convert(present, field_type.Options)
+    except msgspec.ValidationError as error:
+        sentence, _, path = str(error).partition(" - at `$")
+        inside = path.rstrip("`").lstrip(".")
+        raise OptionFault(inside, f'Option "{inside}" of {field_type.name}: {_plain(sentence)}') from None
+    return field_type.check_options(options)
+
+
+def whole(value: Any) -> Any:
+    """Returns a float without fraction as an integer (45 reads `45`, not `45.0`), anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def describe(value: object) -> str:
+    """Returns a value as an error message may show it: JSON, at most 80 characters of it."""
+    shown = msgspec.json.encode(value, order="deterministic").decode() if not isinstance(value, float) else repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "…"
+
+
+_PLAIN = (("`str`", "text"), ("`int`", "a whole number"), ("`float`", "a number"), ("`bool`", "true or false"), ("`array`", "an array"),
+          ("`object`", "an object"), ("`null`", "null"), (" | null", ""))  # fmt: skip
+
+
+def _plain(sentence: str) -> str:
+    for technical, plain in _PLAIN:
+        sentence = sentence.replace(technical, plain)
+    return sentence[:1].lower() + sentence[1:]

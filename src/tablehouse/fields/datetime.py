@@ -1,0 +1,78 @@
+"""DATETIME, and DATE, which is DATETIME with precision DATE (contract §9.1)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec
+from tablehouse.fields.instants import read_day, read_instant, zone_named
+from tablehouse.kinds import kind
+from tablehouse.kinds.kind import Kind
+
+NOW: Final = "PREDEFINED:NOW"
+TODAY: Final = "PREDEFINED:TODAY"
+
+
+class DatetimeOptions(Options, frozen=True, kw_only=True):
+    precision: Literal["DATETIME", "DATE"] = "DATETIME"
+    use_relative_datetime_format: bool = False
+    timezone_type: Literal["FIXED", "LOCAL"] = "LOCAL"
+    timezone: str | None = None
+
+
+class DateOptions(DatetimeOptions, frozen=True, kw_only=True):
+    precision: Literal["DATETIME", "DATE"] = "DATE"
+
+
+class DatetimeType(FieldType[DatetimeOptions]):
+    """What DATETIME and the system times share."""
+
+    Options = DatetimeOptions
+    kind = kind.DATETIME
+
+    def kind_of(self, options: DatetimeOptions) -> Kind:
+        return kind.DATE if options.precision == "DATE" else kind.DATETIME
+
+    def check_options(self, options: DatetimeOptions) -> DatetimeOptions:
+        if options.timezone is not None:
+            try:
+                zone_named(options.timezone)
+            except KeyError:
+                raise OptionFault("timezone", f'"{options.timezone}" is not an IANA time zone; write one like "Europe/Berlin".') from None
+        elif options.timezone_type == "FIXED":
+            raise OptionFault("timezone", 'timezoneType FIXED needs a timezone, for example "Europe/Berlin".')
+        return options
+
+
+class Datetime(DatetimeType):
+    name = "DATETIME"
+    summary = "A point in time, or with precision DATE a day."
+    reads = "YYYY-MM-DDTHH:MM:SS.mmmZ; precision DATE: YYYY-MM-DD"
+    writes = "ISO date or date-time (offset or Z; without either, the field's time zone), or epoch milliseconds"
+    primary = True
+    unique = True
+
+    def read(self, value: object, spec: Spec[DatetimeOptions]) -> Read:
+        if spec.options.precision == "DATE":
+            return read_day(value, spec.zone)
+        return read_instant(value, spec.zone)
+
+
+class Date(Datetime):
+    name = "DATE"
+    summary = "A day: DATETIME with precision DATE, and read back as that."
+    reads = "YYYY-MM-DD"
+    alias_of = "DATETIME"
+    Options = DateOptions
+
+
+def predefined(value: object, now: str) -> Any:
+    """Returns the instant `now` where a default value is `PREDEFINED:NOW` or `PREDEFINED:TODAY`, any other value as it is.
+
+    Raises Reject for an unknown `PREDEFINED:` word.
+    """
+    if isinstance(value, str) and value.startswith("PREDEFINED:"):
+        if value not in (NOW, TODAY):
+            raise Reject(f'"{value}" is not a predefined default; dates know {NOW} and {TODAY}.')
+        return now
+    return value

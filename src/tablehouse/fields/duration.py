@@ -1,0 +1,43 @@
+"""DURATION: a length of time, in seconds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, Literal
+
+from tablehouse.fields.base import FieldType, Options, Read, Reject, Spec, describe
+from tablehouse.fields.decimal_text import finite, number_text
+from tablehouse.fields.number import read_number
+from tablehouse.kinds import kind
+
+_CLOCK: Final = re.compile(r"(?P<sign>-?)(?P<h>\d{1,9}):(?P<m>[0-5]\d)(:(?P<s>[0-5]\d(\.\d{1,6})?))?", re.ASCII)
+
+
+class DurationOptions(Options, frozen=True, kw_only=True):
+    format: Literal["h:mm", "h:mm:ss", "h:mm:ss.S", "h:mm:ss.SS", "h:mm:ss.SSS"] = "h:mm:ss"
+
+
+class Duration(FieldType[DurationOptions]):
+    name = "DURATION"
+    summary = "A length of time."
+    reads = "number of seconds"
+    writes = 'number of seconds, or text h:mm or h:mm:ss: "1:30" is 5400'
+    kind = kind.NUMBER
+    Options = DurationOptions
+    primary = True
+    unique = True
+
+    def read(self, value: object, spec: Spec[DurationOptions]) -> Read:
+        if isinstance(value, str) and ":" in value:
+            clock = _CLOCK.fullmatch(value.strip())
+            if clock is None:
+                raise Reject(f"{describe(value)} is not a duration; write seconds, h:mm or h:mm:ss.")
+            seconds = int(clock["h"]) * 3600 + int(clock["m"]) * 60 + float(clock["s"] or 0)
+            return finite(-seconds if clock["sign"] else seconds)
+        return read_number(value)
+
+    def text(self, stored: Any, spec: Spec[DurationOptions]) -> str:
+        minutes, seconds = divmod(abs(stored), 60)
+        hours, minutes = divmod(int(minutes), 60)
+        whole, _, rest = number_text(round(seconds, 6)).partition(".")
+        return f"{'-' if stored < 0 else ''}{hours}:{minutes:02d}:{whole:0>2}{'.' + rest if rest and rest != '0' else ''}"

@@ -1,0 +1,86 @@
+"""Reading dates and times as people and programs write them. Source of the forms: ISO 8601, contract §5.1."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tablehouse.clock import iso_datetime
+from tablehouse.fields.base import Reject, describe
+
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_EPOCH: Final = re.compile(r"-?\d{9,}", re.ASCII)  # shorter digits are more likely a compact ISO date
+_EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+HINT: Final = "write an ISO date like 2025-06-01 or date-time like 2025-06-01T12:30:00Z, or milliseconds since 1970"
+
+
+def read_instant(value: object, zone: ZoneInfo) -> str:
+    """Returns the stored form of an instant; a value without offset is meant in `zone`. Raises Reject."""
+    moment = _parse(value)
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    return _stored(moment if moment.tzinfo else moment.replace(tzinfo=zone), value)
+
+
+def read_day(value: object, zone: ZoneInfo) -> str:
+    """Returns the stored form of a date; an instant counts as the day that it falls on in `zone`. Raises Reject."""
+    moment = _parse(value)
+    if isinstance(moment, datetime):
+        try:
+            moment = moment.astimezone(zone).date() if moment.tzinfo else moment.date()
+        except OverflowError:
+            raise Reject(f"{describe(value)} lies outside the years 1 to 9999.") from None
+    return moment.isoformat()
+
+
+def day_of(instant: str, zone: ZoneInfo) -> str:
+    """Returns the day in `zone` on which a stored instant falls."""
+    return _from_stored(instant).astimezone(zone).date().isoformat()
+
+
+def time_of(instant: str, zone: ZoneInfo) -> str:
+    """Returns the time of day, HH:MM:SS, in `zone` of a stored instant."""
+    return _from_stored(instant).astimezone(zone).strftime("%H:%M:%S")
+
+
+@lru_cache(maxsize=1024)
+def zone_named(name: str) -> ZoneInfo:
+    """Returns the IANA time zone of that name. Raises KeyError when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise KeyError(name) from error
+
+
+def _from_stored(instant: str) -> datetime:
+    return datetime.fromisoformat(instant)
+
+
+def _stored(moment: datetime, value: object) -> str:
+    try:
+        return iso_datetime(moment)
+    except OverflowError:
+        raise Reject(f"{describe(value)} lies outside the years 1 to 9999.") from None
+
+
+def _parse(value: object) -> date | datetime:
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            if _DAY.fullmatch(text):
+                return date.fromisoformat(text)
+            if not _EPOCH.fullmatch(text):
+                return datetime.fromisoformat(text)
+        except ValueError:
+            raise Reject(f"{describe(value)} is not a date; {HINT}.") from None
+        value = int(text)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return _EPOCH_START + timedelta(milliseconds=value)
+        except (OverflowError, ValueError):
+            raise Reject(f"{describe(value)} milliseconds since 1970 lie outside the years 1 to 9999.") from None
+    raise Reject(f"{describe(value)} is not a date; {HINT}.")

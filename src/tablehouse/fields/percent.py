@@ -1,0 +1,27 @@
+"""PERCENT: 45 is 45 %."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tablehouse.fields.base import Read, Spec
+from tablehouse.fields.number import NumberOptions, NumberType
+
+
+class PercentOptions(NumberOptions, frozen=True, kw_only=True):
+    progress_bar_color: str | None = None
+    show_number: bool = True
+    show_as: Literal["NUMBER", "PROGRESS_BAR", "PROGRESS_RING"] = "NUMBER"
+
+
+class Percent(NumberType[PercentOptions]):
+    name = "PERCENT"
+    summary = "A share of a hundred: 45 is 45 %."
+    reads = "number, 45 is 45 %"
+    writes = 'finite number, its text, or "45%"'
+    Options = PercentOptions
+
+    def read(self, value: object, spec: Spec[PercentOptions]) -> Read:
+        if isinstance(value, str) and value.rstrip().endswith("%"):
+            value = value.rstrip()[:-1]
+        return super().read(value, spec)

@@ -1,0 +1,19 @@
+"""PROGRESS: how far something has come, between two bounds."""
+
+from __future__ import annotations
+
+from tablehouse.fields.base import Options
+from tablehouse.fields.number import NumberType
+
+
+class ProgressOptions(Options, frozen=True, kw_only=True):
+    min: float = 0
+    max: float = 100
+
+
+class Progress(NumberType[ProgressOptions]):
+    name = "PROGRESS"
+    summary = "How far something has come, from min to max."
+    reads = "number"
+    writes = "number from min to max"
+    Options = ProgressOptions

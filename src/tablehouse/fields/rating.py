@@ -1,0 +1,32 @@
+"""RATING: some of a few stars."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tablehouse.fields.base import OptionFault, Options, Read, Reject, Spec
+from tablehouse.fields.number import NumberType, read_number, within
+
+
+class RatingOptions(Options, frozen=True, kw_only=True):
+    max: int = 5
+    shape: Literal["STAR", "HEART"] = "STAR"
+
+
+class Rating(NumberType[RatingOptions]):
+    name = "RATING"
+    summary = "A number of stars or hearts."
+    reads = "integer"
+    writes = "integer from 0 to max; 0 clears"
+    Options = RatingOptions
+
+    def check_options(self, options: RatingOptions) -> RatingOptions:
+        if not 1 <= options.max <= 10:
+            raise OptionFault("max", f"max must be from 1 to 10, not {options.max}.")
+        return options
+
+    def read(self, value: object, spec: Spec[RatingOptions]) -> Read:
+        number = within(read_number(value), 0, spec.options.max)
+        if isinstance(number, float):
+            raise Reject(f"{number} is not a whole number; a rating is an integer from 0 to {spec.options.max}.")
+        return number or None

@@ -1,0 +1,144 @@
+"""SELECT: one or several of a list of choices. Cells hold choice numbers; the list lives in the options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from tablehouse.fields.base import FieldType, NewChoice, OptionFault, Options, Read, Reject, Spec, describe
+from tablehouse.fields.text import as_text
+from tablehouse.ids import new_uuid
+from tablehouse.kinds import kind
+from tablehouse.kinds.kind import fold
+
+LABEL_LONGEST: Final = 1_024  # as a single line of text
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One choice. `num` is what cells hold, 0 until the catalog has given one; it is never shown."""
+
+    label: str
+    id: str = ""
+    color: str | None = None
+    num: int = 0
+
+
+class SelectOptions(Options, frozen=True, kw_only=True, dict=True):
+    choices: tuple[Choice, ...] = ()
+    allow_to_add_new_choice: bool = False
+    sorting: Literal["CUSTOM", "ALPHA_ASC", "ALPHA_DESC"] = "CUSTOM"
+    enforce_order: bool = False
+    multi_color_mode: bool = False
+
+    def find(self, text: str) -> Choice | None:
+        """Returns the choice with this id, or else with this label in any letter case."""
+        by_text: dict[str, Choice] | None = self.__dict__.get("by_text")
+        if by_text is None:
+            by_text = {fold(choice.label): choice for choice in reversed(self.choices)}
+            by_text.update({choice.id: choice for choice in self.choices})
+            self.__dict__["by_text"] = by_text  # made once per options; a race only makes it twice
+        return by_text.get(text) or by_text.get(fold(text))
+
+    def by_num(self, num: int) -> Choice | None:
+        """Returns the choice that cells hold as `num`."""
+        return next((choice for choice in self.choices if choice.num == num), None)
+
+
+class Select(FieldType[SelectOptions]):
+    name = "SELECT"
+    summary = "One or several choices of a list."
+    reads = "{id, label}; several: array of it"
+    writes = "choice id, label (any case), {id} or {label}; several: array of these, or one"
+    kind = kind.CHOICE
+    Options = SelectOptions
+    several = True
+
+    def check_options(self, options: SelectOptions) -> SelectOptions:
+        seen_labels: set[str] = set()
+        seen_ids: set[str] = set()
+        choices = []
+        for place, choice in enumerate(options.choices):
+            label = choice.label.strip()
+            _check_label(label, f"choices[{place}].label")
+            if fold(label) in seen_labels:
+                raise OptionFault(f"choices[{place}].label", f"There is already a choice labelled {describe(label)} (letter case is ignored).")
+            if choice.id and choice.id in seen_ids:
+                raise OptionFault(f"choices[{place}].id", f"There is already a choice with the id {describe(choice.id)}.")
+            if "\x00" in choice.id or len(choice.id) > LABEL_LONGEST:
+                raise OptionFault(f"choices[{place}].id", f"A choice id has at most {LABEL_LONGEST} characters and no NUL.")
+            seen_labels.add(fold(label))
+            identified = choice.id or new_uuid()
+            seen_ids.add(identified)
+            choices.append(Choice(label=label, id=identified, color=choice.color, num=choice.num))
+        return msgspec.structs.replace(options, choices=tuple(choices))
+
+    def wire_options(self, options: SelectOptions) -> dict[str, Any]:
+        shown = super().wire_options(options)
+        shown["choices"] = [{"id": choice.id, "label": choice.label, "color": choice.color} for choice in options.choices]
+        return shown
+
+    def read(self, value: object, spec: Spec[SelectOptions]) -> Read:
+        if not spec.many:
+            if isinstance(value, list):
+                if len(value) > 1:
+                    raise Reject(f"The field holds one choice, but {len(value)} were given.")
+                return self._one(value[0], spec.options) if value else None
+            return self._one(value, spec.options)
+        if isinstance(value, list):
+            return _distinct([self._one(item, spec.options) for item in value])
+        if isinstance(value, str) and spec.options.find(value) is None and "," in value:
+            # The text form of several choices: their labels joined by commas.
+            return _distinct([self._one(part.strip(), spec.options) for part in value.split(",") if part.strip()])
+        return _distinct([self._one(value, spec.options)])
+
+    def read_text(self, text: str, spec: Spec[SelectOptions]) -> Read:
+        open_ended = msgspec.structs.replace(spec.options, allow_to_add_new_choice=True)
+        return self.read(text, Spec(options=open_ended, many=spec.many, zone=spec.zone))
+
+    def text(self, stored: Any, spec: Spec[SelectOptions]) -> str:
+        nums = stored if isinstance(stored, tuple) else (stored,)
+        found = (spec.options.by_num(num) for num in nums)
+        return ", ".join(choice.label for choice in found if choice is not None)
+
+    def _one(self, value: object, options: SelectOptions) -> int | NewChoice:
+        if isinstance(value, Mapping):
+            value = _identifier(value)
+        text = as_text(value)
+        choice = options.find(text) or options.find(text.strip())
+        if choice is not None:
+            return choice.num
+        label = text.strip()
+        if not options.allow_to_add_new_choice:
+            labels = ", ".join(describe(choice.label) for choice in options.choices[:20])
+            more = f" and {len(options.choices) - 20} more" if len(options.choices) > 20 else ""
+            raise Reject(f"There is no choice {describe(text)}. The field has {labels + more if labels else 'no choices yet'}.")
+        try:
+            _check_label(label, "label")
+        except OptionFault as fault:
+            raise Reject(fault.message) from None
+        return NewChoice(label)
+
+
+def _identifier(value: Mapping[Any, Any]) -> object:
+    for key in ("id", "label"):
+        if value.get(key) not in (None, ""):
+            return value[key]
+    raise Reject(f'A choice is written as its id, its label, {{"id": …}} or {{"label": …}}, not {describe(value)}.')
+
+
+def _distinct(items: list[int | NewChoice]) -> Read:
+    distinct: dict[object, int | NewChoice] = {}
+    for item in items:
+        distinct.setdefault(fold(item.label) if isinstance(item, NewChoice) else item, item)
+    return tuple(distinct.values()) or None
+
+
+def _check_label(label: str, path: str) -> None:
+    if not label:
+        raise OptionFault(path, "A choice needs a label that is not empty.")
+    if len(label) > LABEL_LONGEST:
+        raise OptionFault(path, f"The label has {len(label):,} characters; at most {LABEL_LONGEST:,} are allowed.")
+    if "\x00" in label:
+        raise OptionFault(path, "A label cannot hold the character U+0000 (NUL).")

@@ -1,0 +1,1 @@
+"""SQL text from plans. SQLAlchemy Core composes it for each dialect; nothing here executes anything."""

@@ -1,0 +1,86 @@
+"""The statements that read and change a database's catalog. Each is a constant; `Dialect.fixed` compiles it once."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tablehouse.sql.catalog_tables import CHOICES, COUNTERS, FIELDS, HOLES, META, PEOPLE, TABLES, VIEWS
+
+VERSION: Final = sa.select(META.c.version)
+READ_META: Final = sa.select(META)
+READ_TABLES: Final = sa.select(TABLES).order_by(TABLES.c.position, TABLES.c.num)
+READ_FIELDS: Final = sa.select(FIELDS).where(FIELDS.c.table_num == sa.bindparam("num")).order_by(FIELDS.c.position, FIELDS.c.num)
+READ_CHOICES: Final = (
+    sa.select(CHOICES.c.field_num, CHOICES.c.num, CHOICES.c.id, CHOICES.c.label, CHOICES.c.color)
+    .join(FIELDS, FIELDS.c.num == CHOICES.c.field_num)
+    .where(FIELDS.c.table_num == sa.bindparam("num"))
+    .order_by(CHOICES.c.field_num, CHOICES.c.position)
+)
+READ_VIEWS: Final = sa.select(VIEWS).where(VIEWS.c.table_num == sa.bindparam("num")).order_by(VIEWS.c.num)
+READ_LIVE: Final = sa.select(COUNTERS.c.table_num, COUNTERS.c.live)
+READ_COUNTER: Final = sa.select(COUNTERS.c.next, COUNTERS.c.live).where(COUNTERS.c.table_num == sa.bindparam("num"))
+READ_COUNTERS: Final = sa.select(COUNTERS.c.table_num, COUNTERS.c.next)
+TOTAL_LIVE: Final = sa.select(sa.func.coalesce(sa.func.sum(COUNTERS.c.live), sa.literal_column("0")))
+
+INSERT_META: Final = sa.insert(META).values({column.name: sa.bindparam(column.name) for column in META.c})
+RAISE_VERSION: Final = sa.update(META).values(version=META.c.version + sa.literal_column("1")).returning(META.c.version)
+TAKE_NUMS: Final = (
+    sa.update(META).values(next_num=META.c.next_num + sa.bindparam("count", type_=sa.Integer())).returning(META.c.next_num)
+)
+UPDATE_META: Final = sa.update(META).values(
+    {name: sa.bindparam(name) for name in ("name", "description", "timezone", "week_start", "updated_at")}
+)
+TOUCH_TABLES: Final = sa.update(TABLES).values(version=sa.bindparam("version"))
+
+
+def _insert(table: sa.Table) -> sa.Insert:
+    return sa.insert(table).values({column.name: sa.bindparam(column.name) for column in table.c})
+
+
+def _update(table: sa.Table, *names: str) -> sa.Update:
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
+    return sa.update(table).where(table.c.num == sa.bindparam("which")).values(values)
+
+
+INSERT_TABLE: Final = _insert(TABLES)
+UPDATE_TABLE: Final = _update(TABLES, "name", "description", "primary_num", "version", "updated_at")
+TOUCH_TABLE: Final = _update(TABLES, "version")
+DELETE_TABLE: Final = sa.delete(TABLES).where(TABLES.c.num == sa.bindparam("num"))
+
+INSERT_FIELD: Final = _insert(FIELDS)
+UPDATE_FIELD: Final = _update(
+    FIELDS, "name", "description", "type", "options", "many", "required", "is_unique", "default_value", "number_offset", "updated_at"
+)
+RENUMBER_FIELD: Final = _update(FIELDS, "num")
+DELETE_FIELD: Final = sa.delete(FIELDS).where(FIELDS.c.num == sa.bindparam("num"))
+DELETE_FIELDS: Final = sa.delete(FIELDS).where(FIELDS.c.table_num == sa.bindparam("num"))
+
+INSERT_CHOICE: Final = _insert(CHOICES)
+UPDATE_CHOICE: Final = _update(CHOICES, "field_num", "label", "color", "position", "json")
+DELETE_CHOICE: Final = sa.delete(CHOICES).where(CHOICES.c.num == sa.bindparam("num"))
+DELETE_CHOICES: Final = sa.delete(CHOICES).where(CHOICES.c.field_num == sa.bindparam("num"))
+
+INSERT_VIEW: Final = _insert(VIEWS)
+DELETE_VIEWS: Final = sa.delete(VIEWS).where(VIEWS.c.table_num == sa.bindparam("num"))
+
+INSERT_COUNTER: Final = _insert(COUNTERS)
+DELETE_COUNTER: Final = sa.delete(COUNTERS).where(COUNTERS.c.table_num == sa.bindparam("num"))
+RECORDS_GONE: Final = (
+    sa.update(COUNTERS)
+    .where(COUNTERS.c.table_num == sa.bindparam("num"))
+    .values(live=COUNTERS.c.live - sa.bindparam("count", type_=sa.Integer()))
+)
+INSERT_HOLE: Final = _insert(HOLES)
+WIDEN_HOLE: Final = (
+    sa.update(HOLES)
+    .where(HOLES.c.table_num == sa.bindparam("num"), HOLES.c.block == sa.bindparam("at"))
+    .values(count=HOLES.c.count + sa.bindparam("gone", type_=sa.Integer()))
+    .returning(HOLES.c.block)
+)
+DELETE_HOLES: Final = sa.delete(HOLES).where(HOLES.c.table_num == sa.bindparam("num"))
+
+FIND_PERSON: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json).where(PEOPLE.c.id == sa.bindparam("id"))
+INSERT_PERSON: Final = _insert(PEOPLE)
+UPDATE_PERSON: Final = _update(PEOPLE, "json")

@@ -1,0 +1,118 @@
+"""The tables inside every database that describe it: its schema, counters, choices and the people its records name.
+
+Identifiers are fixed; users' names are values here and never identifiers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from tablehouse.sql.types import INTEGER, TEXT
+
+FORMAT: Final = 1
+"""The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
+
+CATALOG: Final = sa.MetaData()
+
+META: Final = sa.Table(
+    "meta",
+    CATALOG,
+    sa.Column("one", INTEGER, primary_key=True, autoincrement=False),  # a single row, one = 1
+    sa.Column("format", INTEGER, nullable=False),
+    sa.Column("version", INTEGER, nullable=False),  # of the schema; every schema change raises it
+    sa.Column("next_num", INTEGER, nullable=False),  # the next free number for tables, fields, views and choices
+    sa.Column("id", TEXT, nullable=False),
+    sa.Column("name", TEXT, nullable=False),
+    sa.Column("description", TEXT),
+    sa.Column("timezone", TEXT, nullable=False),
+    sa.Column("week_start", TEXT, nullable=False),
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("updated_at", TEXT, nullable=False),
+)
+
+TABLES: Final = sa.Table(
+    "tables",
+    CATALOG,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("id", TEXT, nullable=False),
+    sa.Column("name", TEXT, nullable=False),
+    sa.Column("description", TEXT),
+    sa.Column("primary_num", INTEGER, nullable=False),
+    sa.Column("default_view_id", TEXT, nullable=False),
+    sa.Column("position", INTEGER, nullable=False),
+    sa.Column("version", INTEGER, nullable=False),  # the schema version at which this table last changed
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("updated_at", TEXT, nullable=False),
+)
+
+FIELDS: Final = sa.Table(
+    "fields",
+    CATALOG,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("table_num", INTEGER, nullable=False, index=True),
+    sa.Column("id", TEXT, nullable=False),
+    sa.Column("name", TEXT, nullable=False),
+    sa.Column("description", TEXT),
+    sa.Column("type", TEXT, nullable=False),
+    sa.Column("options", TEXT, nullable=False),  # JSON in the API's form, without choices
+    sa.Column("many", INTEGER, nullable=False),
+    sa.Column("required", INTEGER, nullable=False),
+    sa.Column("is_unique", INTEGER, nullable=False),
+    sa.Column("default_value", TEXT),  # JSON, as it was written
+    sa.Column("position", INTEGER, nullable=False),
+    sa.Column("number_offset", INTEGER, nullable=False),  # AUTONUMBER: what to add to a record's number
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("updated_at", TEXT, nullable=False),
+)
+
+CHOICES: Final = sa.Table(
+    "choices",
+    CATALOG,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("field_num", INTEGER, nullable=False, index=True),
+    sa.Column("id", TEXT, nullable=False),
+    sa.Column("label", TEXT, nullable=False),
+    sa.Column("color", TEXT),
+    sa.Column("position", INTEGER, nullable=False),
+    sa.Column("json", TEXT, nullable=False),  # {"id": …, "label": …}: what cells read
+)
+
+VIEWS: Final = sa.Table(
+    "views",
+    CATALOG,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("table_num", INTEGER, nullable=False, index=True),
+    sa.Column("id", TEXT, nullable=False),
+    sa.Column("name", TEXT, nullable=False),
+    sa.Column("description", TEXT),
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("updated_at", TEXT, nullable=False),
+)
+
+PEOPLE: Final = sa.Table(
+    "people",
+    CATALOG,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("id", TEXT, nullable=False, unique=True),
+    sa.Column("json", TEXT, nullable=False),  # {"id": …, "name": …, "email": …, "avatarUrl": …}
+)
+
+COUNTERS: Final = sa.Table(
+    "counters",
+    CATALOG,
+    sa.Column("table_num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("next", INTEGER, nullable=False),  # the number that the next record gets, from 1 without gaps
+    sa.Column("live", INTEGER, nullable=False),  # how many records there are
+)
+
+HOLES: Final = sa.Table(
+    "holes",
+    CATALOG,
+    sa.Column("table_num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("block", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("count", INTEGER, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many records were deleted in each block of 1,024 numbers: an offset becomes a number without walking there."""

@@ -1,0 +1,96 @@
+"""Schema statements: record tables, their columns, unique constraints; and the bulk reads and writes of conversions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from tablehouse.schema.model import Field, Table
+from tablehouse.sql.dialect import Dialect
+from tablehouse.sql.records import compared, record_table
+from tablehouse.sql.types import TEXT, column_type
+
+
+def create_metadata(dialect: Dialect, metadata: sa.MetaData) -> list[str]:
+    """Returns the statements that make fixed tables and their indexes."""
+    statements = []
+    for table in metadata.sorted_tables:
+        statements.append(dialect.ddl(CreateTable(table)))
+        statements.extend(dialect.ddl(CreateIndex(index)) for index in sorted(table.indexes, key=lambda index: str(index.name)))
+    return statements
+
+
+def create_table(dialect: Dialect, table: Table) -> list[str]:
+    """Returns the statements that make a table's record table with its unique constraints."""
+    statements = [dialect.ddl(CreateTable(record_table(table)))]
+    statements.extend(create_unique(dialect, table, field) for field in table.fields if field.unique)
+    return statements
+
+
+def drop_table(table: Table) -> list[str]:
+    """Returns the statements that remove a table's records."""
+    return [f"DROP TABLE t{table.num}"]
+
+
+def add_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:
+    """Returns the statements that give a table the columns of a field; the cells are empty."""
+    columns = []
+    if field.column:
+        columns.append(f"{field.column} {dialect.type_name(column_type(field))}")
+    if field.folded_column:
+        columns.append(f"{field.folded_column} {dialect.type_name(TEXT)}")
+    return [f"ALTER TABLE t{table.num} ADD COLUMN {column}" for column in columns]
+
+
+def drop_columns(table: Table, field: Field) -> list[str]:
+    """Returns the statements that remove the columns of a field and what was in them."""
+    names = [name for name in (field.column, field.folded_column) if name]
+    return [f"ALTER TABLE t{table.num} DROP COLUMN {name}" for name in names]
+
+
+def create_unique(dialect: Dialect, table: Table, field: Field) -> str:
+    """Returns the statement that makes a field's values unique; empty cells never collide."""
+    return dialect.ddl(CreateIndex(sa.Index(f"u{field.num}", compared(table, field), unique=True, _table=record_table(table))))
+
+
+def drop_unique(field: Field) -> str:
+    """Returns the statement that lets a field's values repeat."""
+    return f"DROP INDEX u{field.num}"
+
+
+def duplicates(table: Table, field: Field) -> sa.ClauseElement:
+    """Rows: (a value that several records have, how many have it), at most five."""
+    columns = record_table(table)
+    value = compared(table, field)
+    repeated = sa.select(sa.func.min(columns.c[field.shown_column]), sa.func.count()).where(value.is_not(None)).group_by(value)
+    return repeated.having(sa.func.count() > sa.literal_column("1")).limit(sa.literal_column("5"))
+
+
+def filled_cells(table: Table, field: Field) -> sa.ClauseElement:
+    """Rows: (number, stored value) of cells that are not empty, from a number on. Parameters: after, limit."""
+    columns = record_table(table)
+    cell = columns.c[field.shown_column]
+    filled = (columns.c.n > sa.bindparam("after")) & cell.is_not(None)
+    return sa.select(columns.c.n, cell).where(filled).order_by(columns.c.n).limit(sa.bindparam("limit"))
+
+
+def count_filled(table: Table, field: Field) -> sa.ClauseElement:
+    """One row: (how many cells are not empty)."""
+    cell = record_table(table).c[field.shown_column]
+    return sa.select(sa.func.count(cell))
+
+
+def fill_cell(table: Table, field: Field) -> sa.Update:
+    """Sets one cell without touching the record's times. Parameters: num, and the field's cell names."""
+    columns = record_table(table)
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in (field.column, field.folded_column) if name}
+    return sa.update(columns).where(columns.c.n == sa.bindparam("num")).values(values)
+
+
+def number_records(table: Table, field: Field) -> sa.Update:
+    """Fills a new AUTONUMBER field with 1, 2, 3 … in order of creation."""
+    columns = record_table(table)
+    ranked = sa.select(columns.c.n, sa.func.row_number().over(order_by=columns.c.n).label("rank")).subquery("ranked")
+    return sa.update(columns).values({field.column: ranked.c.rank}).where(columns.c.n == ranked.c.n)

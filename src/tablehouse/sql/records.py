@@ -1,0 +1,157 @@
+"""The record tables of a database and the statements that read and write records.
+
+Every statement is composed from the schema alone; values arrive as parameters. Reading statements answer with the schema version
+they ran at in front, so that a plan made from an older Snapshot is noticed without a statement of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tablehouse.schema.model import Field, Table
+from tablehouse.sql.catalog_tables import COUNTERS, HOLES, META
+from tablehouse.sql.elements import InItems, JsonRows
+from tablehouse.sql.render import Columns, record_json
+from tablehouse.sql.types import INTEGER, TEXT, column_type
+
+BLOCK: Final = 1024
+"""How many record numbers one row of `holes` counts."""
+
+VERSION: Final = sa.select(META.c.version).scalar_subquery()
+
+
+def record_table(table: Table) -> sa.Table:
+    """Returns the SQL table that holds a table's records; made once per version of the table."""
+    known = table.plans.get(record_table)
+    if known is None:
+        columns: list[sa.Column[Any]] = [
+            sa.Column("n", INTEGER, primary_key=True, autoincrement=False),  # counts up from 1 in order of creation
+            sa.Column("id", TEXT, nullable=False, unique=True),
+            sa.Column("created_at", TEXT, nullable=False),
+            sa.Column("updated_at", TEXT, nullable=False),
+            sa.Column("created_by", INTEGER),
+            sa.Column("updated_by", INTEGER),
+        ]
+        for field in table.fields:
+            if field.column:
+                columns.append(sa.Column(field.column, column_type(field)))
+            if field.folded_column:
+                columns.append(sa.Column(field.folded_column, TEXT))
+        known = table.plans[record_table] = sa.Table(f"t{table.num}", sa.MetaData(), *columns)
+    assert isinstance(known, sa.Table)
+    return known
+
+
+def get_record(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
+    """Rows: (schema version, record JSON). Parameter: id."""
+    columns = record_table(table)
+    return sa.select(VERSION, record_json(table, _of(columns), fields, by_name)).where(columns.c.id == sa.bindparam("id"))
+
+
+def first_numbers(table: Table) -> sa.Select[Any]:
+    """One row: (schema version, records there are, block, holes before it, holes in it). Parameter: offset.
+
+    The block is the last one with deleted records that begins at or before the offset; null when there is none.
+    """
+    running = sa.select(
+        HOLES.c.block, HOLES.c.count, (sa.func.sum(HOLES.c.count).over(order_by=HOLES.c.block) - HOLES.c.count).label("before")
+    )
+    blocks = running.where(HOLES.c.table_num == sa.literal_column(str(table.num))).subquery("blocks")
+    start = blocks.c.block * sa.literal_column(str(BLOCK)) - blocks.c.before
+    last = sa.select(blocks).where(start <= sa.bindparam("offset")).order_by(blocks.c.block.desc()).limit(sa.literal_column("1")).subquery("last")
+    joined = COUNTERS.outerjoin(last, sa.true())
+    own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
+    return sa.select(VERSION, COUNTERS.c.live, last.c.block, last.c.before, last.c.count).select_from(joined).where(own)
+
+
+def list_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
+    """One row: (schema version, JSON array of records, last record's number). Parameters: after, skip, limit."""
+    columns = record_table(table)
+    page = (
+        sa.select(columns.c.n, record_json(table, _of(columns), fields, by_name).label("record"))
+        .where(columns.c.n > sa.bindparam("after"))
+        .order_by(columns.c.n)
+        .limit(sa.bindparam("limit"))
+        .offset(sa.bindparam("skip"))
+        .subquery("page")
+    )
+    return sa.select(VERSION, JsonRows(page.c.record), sa.func.max(page.c.n))
+
+
+def take_numbers(table: Table) -> sa.UpdateBase:
+    """Rows: (first free number before). Counts new records in. Parameter: count."""
+    count = sa.bindparam("count", type_=INTEGER)
+    own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
+    return sa.update(COUNTERS).where(own).values(next=COUNTERS.c.next + count, live=COUNTERS.c.live + count).returning(COUNTERS.c.next)
+
+
+def insert_record(table: Table, fields: Sequence[Field] | None, by_name: bool) -> sa.Insert:
+    """Rows: (record JSON), none when `fields` is None. Parameters: n, id, at, by, and every field's cell names."""
+    columns = record_table(table)
+    values: dict[str, Any] = {
+        "n": sa.bindparam("n"),
+        "id": sa.bindparam("id"),
+        "created_at": sa.bindparam("at"),
+        "updated_at": sa.bindparam("at"),
+        "created_by": sa.bindparam("by"),
+        "updated_by": sa.bindparam("by"),
+        **_cell_parameters(table.fields),
+    }
+    statement = sa.insert(columns).values(values)
+    return statement if fields is None else statement.returning(record_json(table, _returned(columns), fields, by_name))
+
+
+def update_record(table: Table, written: Collection[Field], fields: Sequence[Field], by_name: bool) -> sa.Update:
+    """Rows: (record JSON), none when there is no such record. Parameters: id, at, by, and the written fields' cell names."""
+    columns = record_table(table)
+    values: dict[str, Any] = {"updated_at": sa.bindparam("at"), "updated_by": sa.bindparam("by"), **_cell_parameters(written)}
+    statement = sa.update(columns).where(columns.c.id == sa.bindparam("record_id")).values(values)
+    return statement.returning(record_json(table, _returned(columns), fields, by_name))
+
+
+def delete_records(table: Table) -> sa.UpdateBase:
+    """Rows: (number, id) of the records deleted. Parameter: ids, a JSON array."""
+    columns = record_table(table)
+    return sa.delete(columns).where(InItems(columns.c.id, sa.bindparam("ids"))).returning(columns.c.n, columns.c.id)
+
+
+def existing_ids(table: Table) -> sa.Select[Any]:
+    """Rows: (id) of the records there are among `ids`, a JSON array."""
+    columns = record_table(table)
+    return sa.select(columns.c.id).where(InItems(columns.c.id, sa.bindparam("ids")))
+
+
+def compared(table: Table, field: Field) -> sa.ColumnElement[Any]:
+    """Returns the expression by which a field's cells are equal: ignoring case for text."""
+    columns = record_table(table)
+    cell: sa.ColumnElement[Any] = columns.c[field.shown_column]
+    return sa.func.coalesce(columns.c[field.folded_column], cell) if field.folded_column else cell
+
+
+def matching_records(table: Table, fields: Sequence[Field]) -> sa.Select[Any]:
+    """Rows: (id, each field's compared value) of records whose first field is among `values`, a JSON array."""
+    columns = record_table(table)
+    keys = [compared(table, field) for field in fields]
+    return sa.select(columns.c.id, *keys).where(InItems(keys[0], sa.bindparam("values"))).order_by(columns.c.n)
+
+
+def _of(columns: sa.Table) -> Columns:
+    return dict(columns.c.items())
+
+
+def _returned(columns: sa.Table) -> Columns:
+    # Core would add the table to the sub-selects of a RETURNING clause; as bare names they refer to the row at hand.
+    return {name: sa.literal_column(f"{columns.name}.{name}") for name in columns.c.keys()}  # noqa: SIM118 - a column collection iterates columns
+
+
+def _cell_parameters(fields: Collection[Field]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in fields:
+        if field.column:
+            values[field.column] = sa.bindparam(field.column)
+        if field.folded_column:
+            values[field.folded_column] = sa.bindparam(field.folded_column)
+    return values

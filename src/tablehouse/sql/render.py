@@ -1,0 +1,93 @@
+"""How stored values become JSON inside the database: one rule per kind (design 3, 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from tablehouse.kinds import kind
+from tablehouse.schema.model import Field, Table
+from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
+from tablehouse.sql.elements import Json, JsonItems, JsonObject, JsonRows, LocalDay
+
+Cell = sa.ColumnElement[Any]
+Columns = Mapping[str, Cell]
+"""The columns of a record by name: those of a table in a query, or the bare names that RETURNING knows."""
+
+
+def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name: bool) -> sa.ColumnElement[str]:
+    """Returns the expression for a record's JSON text, with these fields keyed by id or by name."""
+    cells = [(_key(field, by_name), cell_json(field, columns)) for field in fields]
+    return JsonObject(
+        [
+            (sa.literal_column("'id'"), columns["id"]),
+            (sa.literal_column("'tableId'"), sa.literal_column(f"'{table.id}'")),
+            (sa.literal_column("'fields'"), JsonObject(cells)),
+            (sa.literal_column("'createdAt'"), columns["created_at"]),
+            (sa.literal_column("'updatedAt'"), columns["updated_at"]),
+        ]
+    )
+
+
+def cell_json(field: Field, columns: Columns) -> Cell:
+    """Returns the expression for one cell's JSON value."""
+    if field.type.source:
+        return _source_json(field, columns)
+    cell: Cell = columns[field.shown_column]
+    if field.many:
+        return _SEVERAL[field.kind.name](cell)
+    return _ONE.get(field.kind.name, _plain)(cell)
+
+
+def _key(field: Field, by_name: bool) -> Cell:
+    # Field ids are letters and digits; names are users' text and travel as parameters.
+    return sa.literal(field.name) if by_name else sa.literal_column(f"'{field.id}'")
+
+
+def _source_json(field: Field, columns: Columns) -> Cell:
+    source: Cell = columns[field.shown_column]
+    if field.kind is kind.DATE:
+        return LocalDay(source, sa.literal(str(field.spec.zone)))
+    return _ONE.get(field.kind.name, _plain)(source)
+
+
+def _plain(cell: Cell) -> Cell:
+    return cell
+
+
+def _boolean(cell: Cell) -> Cell:
+    return Json(sa.case((cell == sa.literal_column("1"), sa.literal_column("'true'")), else_=sa.literal_column("'false'")))
+
+
+def _date_range(cell: Cell) -> Cell:
+    # Both halves are ISO dates of fixed width: nothing in them needs escaping.
+    text = sa.literal_column("'{\"from\":\"'").concat(sa.func.substr(cell, sa.literal_column("1"), sa.literal_column("10")))
+    text = text.concat(sa.literal_column("'\",\"to\":\"'")).concat(sa.func.substr(cell, sa.literal_column("12"))).concat(sa.literal_column("'\"}'"))
+    return Json(text)
+
+
+def _choice(cell: Cell) -> Cell:
+    return Json(sa.select(CHOICES.c.json).where(CHOICES.c.num == cell).scalar_subquery())
+
+
+def _choices(cell: Cell) -> Cell:
+    items = JsonItems(cell).table_valued("key", "value", name="items")
+    ordered = sa.select(CHOICES.c.json).select_from(items.join(CHOICES, CHOICES.c.num == items.c.value)).order_by(items.c.key).subquery("chosen")
+    return Json(sa.select(JsonRows(ordered.c.json)).scalar_subquery())
+
+
+def _person(cell: Cell) -> Cell:
+    return Json(sa.select(PEOPLE.c.json).where(PEOPLE.c.num == cell).scalar_subquery())
+
+
+_ONE: dict[str, Callable[[Cell], Cell]] = {
+    kind.BOOLEAN.name: _boolean,
+    kind.DATE_RANGE.name: _date_range,
+    kind.CHOICE.name: _choice,
+    kind.PERSON.name: _person,
+}
+"""Kinds that are not here render as the column itself."""
+
+_SEVERAL: dict[str, Callable[[Cell], Cell]] = {kind.CHOICE.name: _choices}

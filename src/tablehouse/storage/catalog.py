@@ -1,0 +1,219 @@
+"""A database's catalog as structs: reading a Snapshot, and the rows that schema changes write."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from tablehouse.fields.base import decode_options
+from tablehouse.fields.instants import zone_named
+from tablehouse.fields.registry import BY_NAME
+from tablehouse.fields.select import Choice, SelectOptions
+from tablehouse.schema.model import Database, Field, Snapshot, Table, View
+from tablehouse.sql import catalog as sql
+from tablehouse.sql.dialect import Dialect
+from tablehouse.storage.session import Row, Session
+
+
+class Catalog:
+    """Reads and writes the catalog inside one transaction."""
+
+    def __init__(self, session: Session, dialect: Dialect) -> None:
+        self._session = session
+        self._dialect = dialect
+
+    def version(self) -> int:
+        """Returns the schema version as of this transaction."""
+        version: int = self._rows(sql.VERSION)[0][0]
+        return version
+
+    def load(self, known: Snapshot | None = None) -> Snapshot:
+        """Returns the schema; tables that have not changed since `known` are taken over with all that was compiled for them."""
+        _, _, version, _, *properties = self._rows(sql.READ_META)[0]
+        database = Database(*properties)
+        kept = {} if known is None else known.table_by_num
+        tables = []
+        for row in self._rows(sql.READ_TABLES):
+            before = kept.get(row[0])
+            tables.append(before if before is not None and before.version == row[7] else self._table(row, database))
+        return Snapshot(version=version, database=database, tables=tuple(tables))
+
+    def take_nums(self, count: int = 1) -> int:
+        """Returns the first of `count` fresh numbers for tables, fields, views and choices."""
+        following: int = self._rows(sql.TAKE_NUMS, count=count)[0][0]
+        return following - count
+
+    def raise_version(self) -> int:
+        """Returns the new schema version; every other transaction notices it."""
+        version: int = self._rows(sql.RAISE_VERSION)[0][0]
+        return version
+
+    def save_database(self, database: Database, version: int) -> None:
+        """Writes a database's properties; all its tables count as changed, for cells are read in its time zone."""
+        self._rows(
+            sql.UPDATE_META,
+            name=database.name,
+            description=database.description,
+            timezone=database.timezone,
+            week_start=database.week_start,
+            updated_at=database.updated_at,
+        )
+        self._rows(sql.TOUCH_TABLES, version=version)
+
+    def insert_table(self, table: Table) -> None:
+        """Writes a new table with its fields, views and counters."""
+        self._rows(
+            sql.INSERT_TABLE,
+            num=table.num,
+            id=table.id,
+            name=table.name,
+            description=table.description,
+            primary_num=table.primary_num,
+            default_view_id=table.default_view_id,
+            position=table.position,
+            version=table.version,
+            created_at=table.created_at,
+            updated_at=table.updated_at,
+        )
+        for field in table.fields:
+            self.insert_field(table, field)
+        for view in table.views:
+            self._rows(sql.INSERT_VIEW, table_num=table.num, **msgspec.structs.asdict(view))
+        self._rows(sql.INSERT_COUNTER, table_num=table.num, next=1, live=0)
+
+    def save_table(self, table: Table) -> None:
+        """Writes a table's own properties."""
+        self._rows(
+            sql.UPDATE_TABLE,
+            which=table.num,
+            name=table.name,
+            description=table.description,
+            primary_num=table.primary_num,
+            version=table.version,
+            updated_at=table.updated_at,
+        )
+
+    def touch_table(self, table: Table, version: int) -> None:
+        """Notes that something of a table has changed at this schema version."""
+        self._rows(sql.TOUCH_TABLE, which=table.num, version=version)
+
+    def delete_table(self, table: Table) -> None:
+        """Removes a table with its fields, choices, views and counters."""
+        for field in table.fields:
+            self._rows(sql.DELETE_CHOICES, num=field.num)
+        for statement in (sql.DELETE_FIELDS, sql.DELETE_VIEWS, sql.DELETE_COUNTER, sql.DELETE_HOLES, sql.DELETE_TABLE):
+            self._rows(statement, num=table.num)
+
+    def insert_field(self, table: Table, field: Field) -> None:
+        """Writes a new field with its choices."""
+        self._rows(
+            sql.INSERT_FIELD,
+            num=field.num,
+            table_num=table.num,
+            id=field.id,
+            position=field.position,
+            created_at=field.created_at,
+            **_changing(field),
+        )
+        self.insert_choices(field.num, choices_of(field.options))
+
+    def save_field(self, field: Field, before: Field) -> None:
+        """Writes a changed field. A new `num` moves it to new columns; choices that are gone are removed."""
+        if field.num != before.num:
+            self._rows(sql.RENUMBER_FIELD, which=before.num, num=field.num)
+        self._rows(sql.UPDATE_FIELD, which=field.num, **_changing(field))
+        kept = {choice.num for choice in choices_of(field.options)}
+        known = {choice.num for choice in choices_of(before.options)}
+        for num in known - kept:
+            self._rows(sql.DELETE_CHOICE, num=num)
+        self.insert_choices(field.num, choices_of(field.options), known)
+
+    def delete_field(self, field: Field) -> None:
+        """Removes a field with its choices."""
+        self._rows(sql.DELETE_CHOICES, num=field.num)
+        self._rows(sql.DELETE_FIELD, num=field.num)
+
+    def insert_choices(self, field_num: int, choices: Sequence[Choice], known: Iterable[int] = ()) -> None:
+        """Writes a field's choices in their order; those whose number is `known` are changed in place."""
+        there = set(known)
+        for position, choice in enumerate(choices):
+            shown = msgspec.json.encode({"id": choice.id, "label": choice.label}).decode()
+            values = {"field_num": field_num, "label": choice.label, "color": choice.color, "position": position, "json": shown}
+            if choice.num in there:
+                self._rows(sql.UPDATE_CHOICE, which=choice.num, **values)
+            else:
+                self._rows(sql.INSERT_CHOICE, num=choice.num, id=choice.id, **values)
+
+    def records_of_tables(self) -> dict[int, int]:
+        """Returns how many records each table has, by the table's number."""
+        return {num: live for num, live in self._rows(sql.READ_LIVE)}  # noqa: C416 - rows are tuples of any length
+
+    def counter(self, table: Table) -> tuple[int, int]:
+        """Returns (the number that the next record gets, how many records there are)."""
+        row = self._rows(sql.READ_COUNTER, num=table.num)[0]
+        return row[0], row[1]
+
+    def next_numbers(self) -> dict[int, int]:
+        """Returns the number that the next record of each table gets, by the table's number."""
+        return {row[0]: row[1] for row in self._rows(sql.READ_COUNTERS)}
+
+    def _rows(self, statement: Any, **values: Any) -> list[Row]:
+        return self._session.rows(self._dialect.fixed(statement), values)
+
+    def _table(self, row: Row, database: Database) -> Table:
+        num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at = row
+        choices: dict[int, list[Choice]] = defaultdict(list)
+        for field_num, choice_num, choice_id, label, color in self._rows(sql.READ_CHOICES, num=num):
+            choices[field_num].append(Choice(label=label, id=choice_id, color=color, num=choice_num))
+        fields = tuple(_field(found, choices, database) for found in self._rows(sql.READ_FIELDS, num=num))
+        views = tuple(View(found[0], *found[2:]) for found in self._rows(sql.READ_VIEWS, num=num))
+        return Table(num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at, fields, views)
+
+
+def choices_of(options: Any) -> tuple[Choice, ...]:
+    """Returns the choices in a field's options; none for types without."""
+    return options.choices if isinstance(options, SelectOptions) else ()
+
+
+def _changing(field: Field) -> dict[str, Any]:
+    options = field.type.wire_options(field.options)
+    options.pop("choices", None)
+    return {
+        "name": field.name,
+        "description": field.description,
+        "type": field.type_name,
+        "options": msgspec.json.encode(options).decode(),
+        "many": int(field.many),
+        "required": int(field.required),
+        "is_unique": int(field.unique),
+        "default_value": None if field.default is None else msgspec.json.encode(field.default).decode(),
+        "number_offset": field.offset,
+        "updated_at": field.updated_at,
+    }
+
+
+def _field(row: Row, choices: dict[int, list[Choice]], database: Database) -> Field:
+    num, _, field_id, name, description, type_name, options_json, many, required, unique, default_json, position, offset, created_at, updated_at = row
+    options = decode_options(BY_NAME[type_name], msgspec.json.decode(options_json))
+    if isinstance(options, SelectOptions):
+        options = msgspec.structs.replace(options, choices=tuple(choices[num]))
+    return Field(
+        num=num,
+        id=field_id,
+        name=name,
+        description=description,
+        type_name=type_name,
+        options=options,
+        many=bool(many),
+        required=bool(required),
+        unique=bool(unique),
+        default=None if default_json is None else msgspec.json.decode(default_json),
+        position=position,
+        created_at=created_at,
+        updated_at=updated_at,
+        zone=zone_named(database.timezone),
+        offset=offset,
+    )

@@ -1,0 +1,194 @@
+"""One database: its connections, the schema as last seen, reads that notice when it has changed, writes that share commits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from tablehouse.clock import Clock, iso
+from tablehouse.errors import ApiError, ServiceUnavailable
+from tablehouse.ids import RecordIds
+from tablehouse.schema.model import Snapshot
+from tablehouse.sql.dialect import SQLITE
+from tablehouse.storage.catalog import Catalog
+from tablehouse.storage.seat import Seat, Unit
+from tablehouse.storage.session import Session, StaleSchema, connect
+from tablehouse.storage.transaction import Reading, Writing
+
+P = TypeVar("P")
+T = TypeVar("T")
+
+_MOST_TRIES: Final = 20
+"""How often a request starts again because the schema changed under it; more than a few in a row is a bug or a storm."""
+
+_IDLE_READERS: Final = 8  # connections kept open for the next readers
+
+
+class DatabaseFile:
+    """A database on SQLite, shared by all threads of a process; other processes work on the same file."""
+
+    def __init__(self, path: Path, clock: Clock, synchronous: str, share_commits: bool) -> None:
+        self.path = path
+        self._clock = clock
+        self._synchronous = synchronous
+        self._ids = RecordIds()
+        self._lock = threading.Lock()
+        self._readers: list[Session] = []
+        self._writer: Session | None = None
+        self._snapshot: Snapshot | None = None
+        self._seat = Seat(self._run_together, share_commits)
+        self.commits = 0
+        self.statements = 0
+
+    def read(self, work: Callable[[Reading], T]) -> T:
+        """Returns what `work` finds in one read transaction. Raises what it raises, once the schema is known to be current."""
+        session = self._reader()
+        before = session.statements
+        try:
+            for _ in range(_MOST_TRIES):
+                session.script(("BEGIN",))
+                try:
+                    snapshot = self._snapshot or self._load(session)
+                    try:
+                        return work(Reading(session, SQLITE, snapshot))
+                    except StaleSchema:
+                        self._load(session)
+                    except ApiError:
+                        if not self._is_stale(session, snapshot):
+                            raise
+                        self._load(session)
+                finally:
+                    session.script(("COMMIT",))
+            raise ServiceUnavailable("The schema keeps changing. Try again.", headers=[("Retry-After", "1")])
+        finally:
+            self.statements += session.statements - before
+            self._give_back(session)
+
+    def snapshot(self) -> Snapshot:
+        """Returns the schema as it is now."""
+        return self.read(lambda reading: _current(reading))
+
+    def write(self, prepare: Callable[[Snapshot], P], apply: Callable[[Writing, P], T]) -> T:
+        """Returns what `apply` does with what `prepare` made of the schema, once it is on disk.
+
+        `prepare` is pure and runs before the seat is taken, while others commit; when the schema has changed by the time the unit
+        has its turn, it runs again. Raises what either raises; nothing is stored then.
+        """
+        planned = self._snapshot
+        if planned is None:
+            planned = self.snapshot()
+        try:
+            prepared = prepare(planned)
+        except ApiError:
+            current = self.snapshot()
+            if current.version == planned.version:
+                raise
+            planned, prepared = current, prepare(current)
+
+        def work(writing: Writing) -> T:
+            plan = prepared if writing.snapshot is planned else prepare(writing.snapshot)
+            return apply(writing, plan)
+
+        result: T = self._seat.run(work)
+        return result
+
+    def close(self) -> None:
+        """Closes the connections; nobody may be using them."""
+        with self._lock:
+            sessions = [*self._readers, *([self._writer] if self._writer else [])]
+            self._readers, self._writer = [], None
+        for session in sessions:
+            session.close()
+
+    def _reader(self) -> Session:
+        with self._lock:
+            if self._readers:
+                return self._readers.pop()
+        return connect(self.path, self._synchronous)
+
+    def _give_back(self, session: Session) -> None:
+        with self._lock:
+            if len(self._readers) < _IDLE_READERS:
+                self._readers.append(session)
+                return
+        session.close()
+
+    def _load(self, session: Session) -> Snapshot:
+        snapshot = Catalog(session, SQLITE).load(self._snapshot)
+        self._snapshot = snapshot
+        return snapshot
+
+    def _is_stale(self, session: Session, snapshot: Snapshot) -> bool:
+        return Catalog(session, SQLITE).version() != snapshot.version
+
+    def _run_together(self, units: list[Unit]) -> None:
+        try:
+            if self._writer is None:
+                self._writer = connect(self.path, self._synchronous)
+            session = self._writer
+            session.script(("BEGIN IMMEDIATE",))
+        except BaseException as error:  # noqa: BLE001 - handed to the threads that wait, each of which raises it
+            for unit in units:
+                unit.error = error
+            return
+        before = session.statements
+        try:
+            snapshot = self._run_units(session, units)
+            session.script(("COMMIT",))
+            self._snapshot = snapshot
+            self.commits += 1
+        except BaseException as error:  # noqa: BLE001 - as above
+            for unit in units:
+                unit.error = unit.error or error
+            if session.connection.in_transaction:
+                session.script(("ROLLBACK",))
+        finally:
+            self.statements += session.statements - before
+
+    def _run_units(self, session: Session, units: list[Unit]) -> Snapshot:
+        snapshot = self._snapshot
+        if snapshot is None or self._is_stale(session, snapshot):
+            snapshot = Catalog(session, SQLITE).load(snapshot)
+        for unit in units:
+            now = self._clock()
+            writing = Writing(session, SQLITE, snapshot, self._ids, now, iso(now))
+            session.script(("SAVEPOINT unit",))
+            try:
+                unit.result = unit.work(writing)
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread of the unit
+                unit.error = error
+                if not session.connection.in_transaction:
+                    raise  # the database gave the whole transaction up: nobody's work is kept
+                session.script(("ROLLBACK TO unit", "RELEASE unit"))
+            else:
+                session.script(("RELEASE unit",))
+                snapshot = writing.snapshot
+        return snapshot
+
+
+def _current(reading: Reading) -> Snapshot:
+    if reading.catalog.version() != reading.snapshot.version:
+        raise StaleSchema
+    return reading.snapshot
+
+
+def new_database_file(path: Path, create: Callable[[Session], Any], synchronous: str) -> None:
+    """Makes a database file by running `create` in its first transaction. Raises what it raises; then there is no file."""
+    session = connect(path, synchronous, create=True)
+    try:
+        session.script(("BEGIN IMMEDIATE",))
+        create(session)
+        session.script(("COMMIT",))
+    except BaseException:
+        session.close()
+        remove_database_file(path)
+        raise
+    session.close()
+
+
+def remove_database_file(path: Path) -> None:
+    """Removes a database file and what SQLite keeps beside it."""
+    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        name.unlink(missing_ok=True)

@@ -1,0 +1,42 @@
+"""Where things lie in a data directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """A data directory: `control.db`, one file per database in `databases/`, and what servers share while they run."""
+
+    root: Path
+
+    @property
+    def control(self) -> Path:
+        return self.root / "control.db"
+
+    @property
+    def databases(self) -> Path:
+        return self.root / "databases"
+
+    @property
+    def backups(self) -> Path:
+        return self.root / "backups"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "server.lock"
+
+    @property
+    def limits(self) -> Path:
+        return self.root / "limits.bin"
+
+    def database(self, database_id: str) -> Path:
+        """Returns the file of a database; its id must come from the control file, never from a request."""
+        return self.databases / f"{database_id}.db"
+
+    def make(self) -> None:
+        """Makes the directories, readable by their owner alone. Raises OSError."""
+        for directory in (self.root, self.databases):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)

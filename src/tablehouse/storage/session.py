@@ -1,0 +1,101 @@
+"""A session runs compiled statements on one SQLite connection and turns the driver's errors into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from tablehouse.errors import ServiceUnavailable
+from tablehouse.fields.instants import day_of, zone_named
+from tablehouse.sql.statement import Statement
+
+Row = tuple[Any, ...]
+
+BUSY_MS: Final = 10_000
+"""How long to wait for another process's transaction before the request is answered 503."""
+
+_STATEMENTS_KEPT: Final = 500  # prepared statements kept for each connection; apsw's own default of 100 suits few shapes
+_CACHE_KIB: Final = 16_384
+
+
+class StaleSchema(Exception):
+    """The plan was made for a schema that has changed meanwhile: read the schema and plan again."""
+
+
+class UniqueViolated(Exception):
+    """A write would give two records the same value in a unique column."""
+
+
+class Session:
+    """Statements on one connection; used by one thread at a time. `statements` counts what has been run."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.statements = 0
+
+    def rows(self, statement: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """Returns all rows. Raises StaleSchema, UniqueViolated, ServiceUnavailable."""
+        self.statements += 1
+        try:
+            return self.connection.execute(statement.text, statement.bind(values or {})).fetchall()
+        except apsw.Error as error:
+            raise translate(error) from error
+
+    def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> list[Row]:
+        """Runs a statement once for each set of values; returns the rows of all. Raises as `rows`."""
+        self.statements += 1
+        try:
+            return self.connection.executemany(statement.text, map(statement.bind, values)).fetchall()
+        except apsw.Error as error:
+            raise translate(error) from error
+
+    def script(self, statements: Iterable[str]) -> None:
+        """Runs schema statements and transaction control. Raises as `rows`."""
+        try:
+            for text in statements:
+                self.connection.execute(text)
+        except apsw.Error as error:
+            raise translate(error) from error
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Session:
+    """Returns a session on a database file in WAL mode. Raises ServiceUnavailable when it cannot be opened."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    try:
+        connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS_KEPT)
+        connection.set_busy_timeout(BUSY_MS)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA trusted_schema = OFF")
+    except apsw.Error as error:
+        raise translate(error) from error
+    connection.create_scalar_function("local_day", _local_day, 2, deterministic=True)
+    return Session(connection)
+
+
+def translate(error: apsw.Error) -> Exception:
+    """Returns what a driver's error means to the layers above; the error itself where it can only be a bug."""
+    if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_UNIQUE:
+        return UniqueViolated(str(error))
+    if isinstance(error, apsw.SQLError) and str(error).startswith(("no such table", "no such column", "table t", "no such index")):
+        return StaleSchema(str(error))
+    if isinstance(error, apsw.SchemaChangeError):
+        return StaleSchema(str(error))
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return ServiceUnavailable("Other writers kept the database busy for too long. Try again.", headers=[("Retry-After", "1")])
+    if isinstance(error, apsw.FullError | apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | apsw.NoMemError):
+        return ServiceUnavailable("The storage is not available: nothing was changed. The server's log says why.")
+    return error
+
+
+@lru_cache(maxsize=4096)
+def _local_day(instant: str | None, zone: str) -> str | None:
+    return day_of(instant, zone_named(zone)) if instant else None

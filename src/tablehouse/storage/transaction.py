@@ -1,0 +1,88 @@
+"""A transaction on one database: a session, the schema it runs at, and the statements that have been compiled for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from tablehouse.ids import RecordIds
+from tablehouse.schema.model import Snapshot, Table
+from tablehouse.sql import catalog as sql
+from tablehouse.sql.dialect import Dialect
+from tablehouse.sql.statement import Statement
+from tablehouse.storage.catalog import Catalog
+from tablehouse.storage.session import Row, Session, StaleSchema
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Who acts: what records show of them."""
+
+    id: str
+    name: str
+    email: str
+    avatar_url: str | None = msgspec.field(default=None, name="avatarUrl")
+
+
+class Reading:
+    """A read transaction: everything in it sees the database at one moment."""
+
+    def __init__(self, session: Session, dialect: Dialect, snapshot: Snapshot) -> None:
+        self.session = session
+        self.dialect = dialect
+        self.snapshot = snapshot
+        self.catalog = Catalog(session, dialect)
+
+    def compiled(self, table: Table, shape: tuple[Any, ...], compose: Callable[[], Any]) -> Statement:
+        """Returns the statement for a shape of request on a table; composed and compiled once per version of the table."""
+        known = table.plans.get(shape)
+        if known is None:
+            known = table.plans[shape] = self.dialect.compile(compose())
+        assert isinstance(known, Statement)
+        return known
+
+    def rows(self, statement: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """Returns a statement's rows. Raises what `Session.rows` does."""
+        return self.session.rows(statement, values)
+
+    def versioned(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        """Returns the rows, without the schema version they carry in front. Raises StaleSchema when it is not the plan's."""
+        rows = self.session.rows(statement, values)
+        if rows and rows[0][0] != self.snapshot.version:
+            raise StaleSchema
+        return [row[1:] for row in rows]
+
+
+class Writing(Reading):
+    """A unit of work inside a write transaction. `now` is its instant in milliseconds, `at` the same in the wire's form."""
+
+    def __init__(self, session: Session, dialect: Dialect, snapshot: Snapshot, ids: RecordIds, now: int, at: str) -> None:
+        super().__init__(session, dialect, snapshot)
+        self.ids = ids
+        self.now = now
+        self.at = at
+
+    def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> list[Row]:
+        """Runs a statement for each set of values; returns the rows of all."""
+        return self.session.run_many(statement, values)
+
+    def change_schema(self, change: Callable[[int], None]) -> Snapshot:
+        """Returns the schema after a change; `change` gets the new version. Whatever follows in the transaction works on it."""
+        change(self.catalog.raise_version())
+        self.snapshot = self.catalog.load(self.snapshot)
+        return self.snapshot
+
+    def person(self, person: Person) -> int:
+        """Returns the number under which this database knows a person, as they are called now."""
+        shown = msgspec.json.encode(person).decode()
+        found = self.rows(self.dialect.fixed(sql.FIND_PERSON), {"id": person.id})
+        if found and found[0][1] == shown:
+            num: int = found[0][0]
+            return num
+        if found:
+            self.rows(self.dialect.fixed(sql.UPDATE_PERSON), {"which": found[0][0], "json": shown})
+            return int(found[0][0])
+        num = self.catalog.take_nums()
+        self.rows(self.dialect.fixed(sql.INSERT_PERSON), {"num": num, "id": person.id, "json": shown})
+        return num

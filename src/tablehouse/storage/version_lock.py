@@ -1,0 +1,47 @@
+"""One version at a time: servers and commands of different versions must not work on one data directory together."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+_LONGEST: Final = 200
+
+
+class OtherVersion(Exception):
+    """A server of another version is using the data directory."""
+
+
+class VersionLock:
+    """A share of the directory's lock, held until `release` or the end of the process.
+
+    The file names the version of those who hold shares. Whoever comes when nobody holds one writes his own version into it.
+    """
+
+    def __init__(self, path: Path, version: str) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._enter(version)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def release(self) -> None:
+        """Gives the share back."""
+        os.close(self._fd)
+
+    def _enter(self, version: str) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass
+        else:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, version.encode(), 0)
+        # Another may slip in between the exclusive lock and the share, so look at the file again under the share.
+        fcntl.flock(self._fd, fcntl.LOCK_SH)
+        running = os.pread(self._fd, _LONGEST, 0).decode()
+        if running != version:
+            raise OtherVersion(f"Tablehouse {running} is using this data directory; stop it before you start version {version}.")
