@@ -1,0 +1,236 @@
+"""Records one by one and in pages: keys by id and by name, partial updates, paging, ETag (contract 1, 4)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.api import Api, Table
+from tests.conftest import MakeTable
+
+KEYS = {"id", "tableId", "fields", "createdAt", "updatedAt"}
+FIELDS = [
+    {"name": "Name", "type": "SINGLE_LINE_TEXT"},
+    {"name": "Size", "type": "NUMBER"},
+    {"name": "Done", "type": "CHECKBOX"},
+]
+
+
+@pytest.fixture
+def table(make_table: MakeTable) -> Table:
+    return make_table(FIELDS)
+
+
+@pytest.fixture(scope="module")
+def hundred(api: Api, database: str) -> Table:
+    """A table of 300 records, numbered in the order of their creation."""
+    table = api.new_table(database, FIELDS)
+    table.create_many([{"Size": number} for number in range(300)])
+    return table
+
+
+def test_a_record_has_its_shape_with_every_field_in_order(table: Table, api: Api) -> None:
+    record = api.post(table.records_path, {"fields": {"Size": 5}}).data
+    assert set(record) == KEYS
+    assert re.fullmatch("[A-Za-z0-9]{14}", record["id"])
+    assert record["tableId"] == table.id
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["createdAt"])
+    assert record["updatedAt"] == record["createdAt"]
+    assert list(record["fields"].items()) == [(table.field_id("Name"), None), (table.field_id("Size"), 5), (table.field_id("Done"), False)]
+    assert api.get(table.record_path(record["id"])).data == record
+    assert api.get(table.records_path).data == [record]
+
+
+def test_keys_of_a_request_are_ids_or_names_and_of_an_answer_ids_unless_asked(table: Table, api: Api) -> None:
+    by_id = api.post(table.records_path, {"fields": {table.field_id("Name"): "a", "Size": 1}}).data
+    assert by_id["fields"][table.field_id("Size")] == 1
+    path = table.record_path(by_id["id"])
+    for flag, keys in (("true", ["Name", "Size", "Done"]), ("false", [field["id"] for field in table.data["fields"]])):
+        assert list(api.get(path, fieldNames=flag).data["fields"]) == keys
+        assert list(api.get(table.records_path, fieldNames=flag).data[0]["fields"]) == keys
+        assert list(api.patch(path, {"fields": {"Size": 2}}, fieldNames=flag).data["fields"]) == keys
+        assert list(api.put(path, {"fields": {"Size": 3}}, fieldNames=flag).data["fields"]) == keys
+        assert list(api.post(table.records_path, {"fields": {}}, fieldNames=flag).data["fields"]) == keys
+    for answer in (api.get(path, fieldNames="perhaps"), api.get(table.records_path, fieldNames="perhaps")):
+        answer.refused("BAD_REQUEST", "fieldNames")
+
+
+def test_an_id_goes_before_a_name_that_looks_like_it(table: Table, api: Api) -> None:
+    api.put(table.field_path("Name"), {"name": table.field_id("Size")})
+    record = api.post(table.records_path, {"fields": {table.field_id("Size"): 7}}).data
+    assert record["fields"][table.field_id("Size")] == 7
+    assert record["fields"][table.field_id("Name")] is None
+
+
+def test_one_field_given_twice_is_refused(table: Table, api: Api) -> None:
+    answer = api.post(table.records_path, {"fields": {table.field_id("Name"): "a", "Name": "b"}})
+    assert answer.code in {"BAD_REQUEST", "VALIDATION_ERROR"}, answer
+
+
+def test_an_unknown_field_is_named_with_the_nearest_name(table: Table, api: Api) -> None:
+    record = table.create()
+    for answer in (
+        api.post(table.records_path, {"fields": {"Nmae": "x"}}),
+        api.patch(table.record_path(record["id"]), {"fields": {"Nmae": "x"}}),
+        api.put(table.record_path(record["id"]), {"fields": {"Nmae": "x"}}),
+        api.post(f"{table.records_path}/batch", {"create": [{"fields": {"Nmae": "x"}}]}),
+        api.get(table.records_path, fields="Nmae"),
+    ):
+        assert answer.refused("UNKNOWN_FIELD", "Nmae", "Name")["fieldId"] == "Nmae"
+    assert table.total() == 1
+
+
+def test_patch_and_put_are_both_partial(table: Table, api: Api) -> None:
+    record = table.create({"Name": "a", "Size": 1, "Done": True})
+    path = table.record_path(record["id"])
+    assert api.patch(path, {"fields": {"Size": 2}}, fieldNames="true").data["fields"] == {"Name": "a", "Size": 2, "Done": True}
+    assert api.put(path, {"fields": {"Name": "b"}}, fieldNames="true").data["fields"] == {"Name": "b", "Size": 2, "Done": True}
+    assert api.patch(path, {"fields": {}}, fieldNames="true").data["fields"] == {"Name": "b", "Size": 2, "Done": True}
+    assert api.get(path).data["createdAt"] == record["createdAt"]
+
+
+@pytest.mark.parametrize("body", [None, {}, [], "x", {"fields": []}, {"fields": "x"}, {"fields": None}, {"Name": "no fields key"}])
+def test_a_body_without_fields_is_refused(body: Any, table: Table, api: Api) -> None:
+    record = table.create({"Name": "kept"})
+    for method, path in (("POST", table.records_path), ("PATCH", table.record_path(record["id"])), ("PUT", table.record_path(record["id"]))):
+        api.send(method, path, body).refused("BAD_REQUEST")
+    assert table.column("Name") == ["kept"]
+
+
+def test_all_offending_fields_are_named_at_once_and_nothing_is_written(table: Table, api: Api) -> None:
+    record = table.create({"Name": "kept", "Size": 1})
+    bad = {"Name": ["x"], "Size": "big", "Done": "maybe"}
+    for method, path in (("POST", table.records_path), ("PATCH", table.record_path(record["id"]))):
+        details = api.send(method, path, {"fields": bad}).refused("VALIDATION_ERROR")
+        assert [error["fieldId"] for error in details["errors"]] == [table.field_id(name) for name in bad]
+        assert all(set(error) >= {"fieldId", "path", "message"} for error in details["errors"])
+        assert details["fieldId"] == table.field_id("Name")
+    assert table.read(record["id"]) == {"Name": "kept", "Size": 1, "Done": False}
+    assert table.total() == 1
+
+
+def test_a_deleted_record_is_gone(table: Table, api: Api) -> None:
+    record = table.create()
+    path = table.record_path(record["id"])
+    api.delete(path).nothing()
+    for answer in (api.get(path), api.delete(path), api.patch(path, {"fields": {}}), api.put(path, {"fields": {"Size": 1}})):
+        answer.refused("RESOURCE_NOT_FOUND")
+    assert table.total() == 0
+
+
+def test_a_record_is_found_in_its_own_table_only(table: Table, make_table: MakeTable, api: Api) -> None:
+    record = table.create()
+    api.get(make_table(FIELDS).record_path(record["id"])).refused("RESOURCE_NOT_FOUND")
+    api.get(table.record_path(record["id"].swapcase())).refused("RESOURCE_NOT_FOUND")
+    api.get(table.record_path("x")).refused("RESOURCE_NOT_FOUND")
+
+
+def test_ids_sort_by_creation_and_so_do_lists(table: Table, api: Api) -> None:
+    ids = [table.create()["id"] for _ in range(20)] + [row["id"] for row in table.create_many([{}] * 20)]
+    assert [row["id"] for row in api.get(table.records_path, limit=200).data] == ids
+    assert sorted(ids) == ids
+    assert len({id.casefold() for id in ids}) == len(ids)
+
+
+def test_the_default_page_is_the_first_twenty(hundred: Table, api: Api) -> None:
+    answer = api.get(hundred.records_path, fieldNames="true")
+    assert [row["fields"]["Size"] for row in answer.data] == list(range(20))
+    assert answer.metadata == answer.metadata | {"offset": 0, "limit": 20, "total": 300}
+
+
+@pytest.mark.parametrize(
+    ("offset", "limit", "expected", "said"),
+    [
+        (0, 1, [0], 1),
+        (299, 20, [299], 20),
+        (10, 3, [10, 11, 12], 3),
+        (0, 200, list(range(200)), 200),
+        (0, 201, list(range(200)), 200),
+        (50, 100_000, list(range(50, 250)), 200),
+        (300, 20, [], 20),
+        (10_000_000, 20, [], 20),
+        (9_007_199_254_740_993, 20, [], 20),
+    ],
+)
+def test_a_page(offset: int, limit: int, expected: list[int], said: int, hundred: Table, api: Api) -> None:
+    answer = api.get(hundred.records_path, fieldNames="true", offset=offset, limit=limit)
+    assert [row["fields"]["Size"] for row in answer.data] == expected
+    assert answer.metadata == answer.metadata | {"offset": offset, "limit": said, "total": 300}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("limit", value) for value in ("0", "-1", "abc", "1.5", "", "1e2", "٣", " 5 x")] + [("offset", value) for value in ("-1", "abc", "1.5", "", "0x1")],
+)
+def test_a_bad_page_is_refused(name: str, value: str, hundred: Table, api: Api) -> None:
+    api.get(hundred.records_path, **{name: value}).refused("BAD_REQUEST", name)
+
+
+def test_pages_follow_one_another_by_cursor(hundred: Table, api: Api) -> None:
+    seen: list[Any] = []
+    query: dict[str, Any] = {"limit": 90}
+    for _ in range(10):
+        answer = api.get(hundred.records_path, fieldNames="true", **query)
+        seen += [row["fields"]["Size"] for row in answer.data]
+        assert answer.metadata["total"] == 300
+        cursor = answer.metadata.get("nextCursor")
+        if cursor is None:
+            break
+        query = {"limit": 90, "cursor": cursor}
+    assert seen == list(range(300))
+    assert api.get(hundred.records_path, cursor="nonsense").refused("BAD_REQUEST", "cursor")
+
+
+def test_fields_choose_what_an_answer_holds(hundred: Table, api: Api) -> None:
+    size, name = hundred.field_id("Size"), hundred.field_id("Name")
+    assert api.get(hundred.records_path, limit=1, fields=size).data[0]["fields"] == {size: 0}
+    assert api.get(hundred.records_path, limit=1, fields="Size", fieldNames="true").data[0]["fields"] == {"Size": 0}
+    assert api.get(hundred.records_path, limit=1, fields=f"{size},{name}").data[0]["fields"] == {name: None, size: 0}
+    assert set(api.get(hundred.records_path, limit=1, fields=size).data[0]) == KEYS
+
+
+def test_an_unknown_query_parameter_is_no_error(hundred: Table, api: Api) -> None:
+    assert api.get(hundred.records_path, limit=1, somethingElse="x").status in {200, 400}
+
+
+def test_an_empty_table_is_an_empty_page(table: Table, api: Api) -> None:
+    answer = api.get(table.records_path)
+    assert answer.data == []
+    assert answer.metadata == answer.metadata | {"offset": 0, "limit": 20, "total": 0}
+
+
+def test_the_etag_of_a_record_changes_with_it(table: Table, api: Api) -> None:
+    record = table.create({"Name": "a"})
+    path = table.record_path(record["id"])
+    first = api.get(path)
+    tag = first.headers["etag"]
+    assert re.fullmatch(r'"[^"]+"', tag), "strong"
+    unchanged = api.send("GET", path, headers={"If-None-Match": tag})
+    assert (unchanged.status, unchanged.response.content) == (304, b"")
+    assert unchanged.headers["etag"] == tag
+    assert api.send("GET", path, headers={"If-None-Match": '"other"'}).data == record | {"fields": first.data["fields"]}
+    assert api.send("GET", path, headers={"If-None-Match": f'"other", {tag}'}).status == 304
+    assert api.send("GET", path, headers={"If-None-Match": "*"}).status == 304
+    table.update(record["id"], {"Name": "b"})
+    changed = api.send("GET", path, headers={"If-None-Match": tag})
+    assert changed.data["fields"][table.field_id("Name")] == "b"
+    assert changed.headers["etag"] != tag
+
+
+def test_the_etag_is_of_the_answer_not_of_the_record_alone(table: Table, api: Api) -> None:
+    record = table.create({"Name": "a"})
+    path = table.record_path(record["id"])
+    assert api.get(path).headers["etag"] != api.get(path, fieldNames="true").headers["etag"]
+    tag = api.get(path).headers["etag"]
+    table.add_field("New", "NUMBER")
+    assert api.send("GET", path, headers={"If-None-Match": tag}).status == 200
+
+
+def test_the_smallest_write_of_each_kind_is_seen_by_the_next_read(table: Table, api: Api) -> None:
+    record = table.create()
+    for number in range(30):
+        table.update(record["id"], {"Size": number})
+        assert table.read(record["id"])["Size"] == number
+        assert table.column("Size") == [number]

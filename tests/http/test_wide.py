@@ -1,0 +1,57 @@
+"""A table as wide as one may be: 512 fields are made, filled, listed and changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api import Api, Table
+
+WIDEST = 512
+TYPES = ("SINGLE_LINE_TEXT", "NUMBER", "CHECKBOX", "DATETIME")
+
+
+@pytest.fixture(scope="module")
+def wide(api: Api, database: str) -> Table:
+    fields = [{"name": f"Field {number}", "type": TYPES[number % 4]} for number in range(WIDEST)]
+    return api.new_table(database, fields)
+
+
+def value(number: int) -> object:
+    return (f"text {number}", number, True, "2025-06-01T12:00:00.000Z")[number % 4]
+
+
+def test_every_field_is_filled_and_read(wide: Table, api: Api) -> None:
+    row = {f"Field {number}": value(number) for number in range(WIDEST)}
+    record = wide.create(row)
+    assert record["fields"] == row
+    assert list(record["fields"]) == list(row)
+    wide.create_many([row] * 19)
+    listed = api.get(wide.records_path, fieldNames="true").data
+    assert len(listed) == 20
+    assert all(each["fields"] == row for each in listed)
+    changed = wide.update(record["id"], {f"Field {number}": None for number in range(0, WIDEST, 2)})
+    assert [changed["fields"][f"Field {number}"] for number in (1, 3, 511)] == [1, "2025-06-01T12:00:00.000Z", "2025-06-01T12:00:00.000Z"]
+    assert [changed["fields"][f"Field {number}"] for number in (0, 2, 510)] == [None, False, False]
+    assert len(changed["fields"]) == WIDEST
+    all_changed = wide.update(record["id"], row)
+    assert all_changed["fields"] == row
+
+
+def test_one_field_more_is_refused(wide: Table, api: Api) -> None:
+    details = api.post(f"{wide.path}/fields", {"name": "One more", "type": "NUMBER"}).refused("BAD_REQUEST", "512")
+    assert details["limit"] == WIDEST
+
+
+def test_a_field_deleted_makes_room_for_another_many_times(wide: Table, api: Api) -> None:
+    before = wide.total()
+    for number in range(5):
+        api.delete(wide.field_path(f"Field {511 - number}")).nothing()
+        wide.add_field(f"Instead {number}", "NUMBER")
+    assert len(wide.refresh()["fields"]) == WIDEST
+    assert wide.total() == before
+
+
+def test_a_field_of_a_full_table_can_still_change_its_type(wide: Table, api: Api) -> None:
+    for type in ("LONG_TEXT", "NUMBER", "SINGLE_LINE_TEXT"):
+        assert api.put(wide.field_path("Field 8"), {"type": type}).data["type"] == type
+    assert len(wide.create({"Field 8": "x"})["fields"]) == WIDEST
