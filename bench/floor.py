@@ -1,0 +1,96 @@
+"""The floor: captured answers served from memory by the HTTP stack of the real server.
+
+It says what Falcon on Granian can do at best on this machine for these very bytes: the same routes, the same body and
+content type, the same threads; no authentication, no planning, no database. The body of a POST or PATCH is read, as any
+server must, and not looked at. A request names the answer it wants in the header Bench-Answer, so that real server and
+floor are asked with the same request files.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import falcon
+import msgspec
+from granian.constants import Interfaces
+from granian.server import Server
+
+from bench.processes import Running, free_port, start
+
+RECORDS = "/api/v1/databases/{database}/tables/{table}/records"
+ANSWERS_FILE = "BENCH_FLOOR_ANSWERS"  # how the worker process, which imports this module anew, finds its answers
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the real server answered."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class FromMemory:
+    """Gives the answer that the request asks for."""
+
+    def __init__(self, answers: Mapping[str, Answer]) -> None:
+        self.answers = answers
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, **_path: str) -> None:
+        answer = self.answers[req.get_header("Bench-Answer", required=True)]
+        resp.status = answer.status
+        resp.content_type = answer.content_type
+        resp.data = answer.body
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:
+        req.bounded_stream.read()
+        self.on_get(req, resp, **path)
+
+    on_patch = on_post
+
+
+class Ready:
+    """Says that the floor is up."""
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        resp.text = "ok"
+
+
+def floor_app() -> falcon.App[Any, Any]:
+    """A Falcon app with the record routes of the real one, all of them answered from memory."""
+    answers = msgspec.msgpack.decode(Path(os.environ[ANSWERS_FILE]).read_bytes(), type=dict[str, Answer])
+    app: falcon.App[Any, Any] = falcon.App()
+    resource = FromMemory(answers)
+    for template in (RECORDS, RECORDS + "/batch", RECORDS + "/search", RECORDS + "/{record}"):
+        app.add_route(template, resource)
+    app.add_route("/healthz", Ready())
+    return app
+
+
+@contextmanager
+def start_floor(answers: Mapping[str, Answer], *, threads: int, directory: Path) -> Iterator[Running]:
+    """The floor with these answers, in a process of its own until the end of the block."""
+    file = directory / "floor-answers.msgpack"
+    file.write_bytes(msgspec.msgpack.encode(answers))
+    port = free_port()
+    command = [sys.executable, "-m", "bench.floor", str(port), str(threads)]
+    with start(command, port=port, log=directory / "floor.log", environment={ANSWERS_FILE: str(file)}) as running:
+        yield running
+
+
+def serve(port: int, threads: int) -> None:
+    """Serves the floor until it is told to end."""
+    server = Server(
+        "bench.floor:floor_app",
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        blocking_threads=threads,
+    )
+    server.serve()
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), int(sys.argv[2]))

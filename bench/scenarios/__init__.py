@@ -1,0 +1,23 @@
+"""The scenarios, one file each. A scenario prepares what it needs, measures, and says what was wanted."""
+
+from collections.abc import Callable, Mapping
+
+from bench.findings import Findings
+from bench.scenarios.commits import commits
+from bench.scenarios.flights import flights
+from bench.scenarios.records import records
+from bench.scenarios.startup import startup
+from bench.scenarios.threads import threads
+from bench.scenarios.wide import wide
+from bench.workplace import Workplace
+
+Scenario = Callable[[Workplace], Findings]
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "records": records,
+    "threads": threads,
+    "commits": commits,
+    "startup": startup,
+    "flights": flights,
+    "wide": wide,
+}
