@@ -114,7 +114,14 @@ class Api:
         self.http.close()
 
     def send(
-        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, headers: Mapping[str, str] | None = None, query: Any = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Any = None,
     ) -> Answer:
         """The answer, whatever it is."""
         content = raw

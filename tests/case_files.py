@@ -46,7 +46,11 @@ def same(expected: Any, found: Any, *, record: str | None = None, person: Any = 
         case "$any":
             return isinstance(found, str) and found != ""
         case "$now":
-            return isinstance(found, str) and found.endswith("Z") and abs(datetime.now(UTC) - datetime.fromisoformat(found)) < timedelta(minutes=1)
+            return (
+                isinstance(found, str)
+                and found.endswith("Z")
+                and abs(datetime.now(UTC) - datetime.fromisoformat(found)) < timedelta(minutes=1)
+            )
         case "$today":
             now = datetime.now(UTC)
             return found in {str(now.date()), str((now - timedelta(minutes=1)).date())}
@@ -61,7 +65,11 @@ def same(expected: Any, found: Any, *, record: str | None = None, person: Any = 
                 and all(same(a, b, record=record, person=person) for a, b in zip(expected, found, strict=True))
             )
         case dict():
-            return isinstance(found, dict) and set(expected) == set(found) and all(same(expected[key], found[key], record=record, person=person) for key in expected)
+            return (
+                isinstance(found, dict)
+                and set(expected) == set(found)
+                and all(same(expected[key], found[key], record=record, person=person) for key in expected)
+            )
         case bool() | None:
             return found is expected
         case int():

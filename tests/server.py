@@ -6,6 +6,7 @@ Every server leads a process group of its own, so that stopping it hard also sto
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -80,12 +81,29 @@ class Server:
 
     @classmethod
     def start(
-        cls, storage: Storage, log: Path, *options: str, token: str | None = None, rate_limit: str = "off", environment: dict[str, str] | None = None
+        cls,
+        storage: Storage,
+        log: Path,
+        *options: str,
+        token: str | None = None,
+        rate_limit: str = "off",
+        environment: dict[str, str] | None = None,
     ) -> Server:
         """The server, once `/healthz` answers 200. Raises RuntimeError with the end of its log when it does not come up."""
         token = token or new_token()
         port = free_port()
-        arguments = [program(), "serve", "--host", "127.0.0.1", "--port", str(port), *storage.arguments(), "--rate-limit", rate_limit, *options]
+        arguments = [
+            program(),
+            "serve",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            *storage.arguments(),
+            "--rate-limit",
+            rate_limit,
+            *options,
+        ]
         with log.open("ab") as output:
             process = subprocess.Popen(
                 arguments,
@@ -132,8 +150,6 @@ class Server:
 
     def kill(self) -> None:
         """Ends it and all its workers at once, as a power cut would."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait(STOP_SECONDS)

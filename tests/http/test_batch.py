@@ -68,7 +68,10 @@ def test_rows_may_fill_different_fields(table: Table) -> None:
         {"Name": "d", "Size": None, "Code": "c"},
     ]
     answer = batch(table, {"update": [{"id": rows[0]["id"], "fields": {"Size": 1}}, {"id": rows[1]["id"], "fields": {"Name": "b"}}]})
-    assert [row["fields"] for row in answer.data["updated"]] == [{"Name": "a", "Size": 1, "Code": None}, {"Name": "b", "Size": 2, "Code": None}]
+    assert [row["fields"] for row in answer.data["updated"]] == [
+        {"Name": "a", "Size": 1, "Code": None},
+        {"Name": "b", "Size": 2, "Code": None},
+    ]
 
 
 def test_upsert_updates_what_matches_and_creates_the_rest(table: Table) -> None:
@@ -87,13 +90,23 @@ def test_upsert_updates_what_matches_and_creates_the_rest(table: Table) -> None:
 def test_upsert_matches_on_several_fields_by_id_too(table: Table) -> None:
     table.create_many([{"Name": "a", "Size": 1}, {"Name": "a", "Size": 2}])
     on = [table.field_id("Name"), "Size"]
-    answer = batch(table, {"upsert": {"matchOn": on, "records": [{"fields": {"Name": "a", "Size": "2", "Code": "hit"}}, {"fields": {"Name": "b", "Size": 2}}]}})
+    answer = batch(
+        table,
+        {
+            "upsert": {
+                "matchOn": on,
+                "records": [{"fields": {"Name": "a", "Size": "2", "Code": "hit"}}, {"fields": {"Name": "b", "Size": 2}}],
+            }
+        },
+    )
     assert [row["fields"] for row in answer.data["updated"]] == [{"Name": "a", "Size": 2, "Code": "hit"}]
     assert [row["fields"]["Name"] for row in answer.data["created"]] == ["b"]
 
 
 def test_upsert_of_one_key_twice_makes_one_record_or_none(table: Table) -> None:
-    answer = batch(table, {"upsert": {"matchOn": ["Code"], "records": [{"fields": {"Code": "X", "Size": 1}}, {"fields": {"Code": "X", "Size": 2}}]}})
+    answer = batch(
+        table, {"upsert": {"matchOn": ["Code"], "records": [{"fields": {"Code": "X", "Size": 1}}, {"fields": {"Code": "X", "Size": 2}}]}}
+    )
     if answer.status == 200:
         assert table.column("Code") == ["X"]
     else:
@@ -137,7 +150,7 @@ def test_five_thousand_rows_are_one_request_and_one_more_is_refused(table: Table
 
 def test_five_thousand_updates_and_deletes(table: Table) -> None:
     ids = [row["id"] for row in table.create_many([{"Size": number} for number in range(MOST)])]
-    answer = batch(table, {"update": [{"id": id, "fields": {"Size": -number}} for number, id in enumerate(ids)]})
+    answer = batch(table, {"update": [{"id": record, "fields": {"Size": -number}} for number, record in enumerate(ids)]})
     assert [row["fields"]["Size"] for row in answer.data["updated"]] == [-number for number in range(MOST)]
     assert batch(table, {"delete": ids}).data["deleted"] == ids
     assert table.total() == 0
@@ -161,7 +174,10 @@ def test_a_batch_that_fails_anywhere_changes_nothing(bad: dict[str, Any], table:
     record = table.create({"Name": "kept", "Size": 1, "Code": "taken"})
     before = table.api.get(table.records_path).data
     body = {
-        key: [record["id"] if item == "ID" else item | {"id": record["id"]} if isinstance(item, dict) and item.get("id") == "ID" else item for item in items]
+        key: [
+            record["id"] if item == "ID" else item | {"id": record["id"]} if isinstance(item, dict) and item.get("id") == "ID" else item
+            for item in items
+        ]
         for key, items in bad.items()
     }
     answer = batch(table, body)
@@ -171,14 +187,16 @@ def test_a_batch_that_fails_anywhere_changes_nothing(bad: dict[str, Any], table:
 
 def test_every_bad_value_of_a_batch_is_named_with_its_place(table: Table) -> None:
     record = table.create()
-    body = {
+    body: dict[str, Any] = {
         "create": [{"fields": {"Name": "fine"}}, {"fields": {"Size": "big", "Name": ["x"]}}],
         "update": [{"id": record["id"], "fields": {"Size": True}}],
     }
     details = batch(table, body).refused("VALIDATION_ERROR", "number")
     assert [error["path"] for error in details["errors"]] == ["create[1].fields.Size", "create[1].fields.Name", "update[0].fields.Size"]
     assert details["errors"][0]["fieldId"] == table.field_id("Size") == details["fieldId"]
-    details = batch(table, {"upsert": {"matchOn": ["Code"], "records": [{"fields": {"Code": "a", "Size": "big"}}]}}).refused("VALIDATION_ERROR")
+    details = batch(table, {"upsert": {"matchOn": ["Code"], "records": [{"fields": {"Code": "a", "Size": "big"}}]}}).refused(
+        "VALIDATION_ERROR"
+    )
     assert details["errors"][0]["path"] == "upsert.records[0].fields.Size"
 
 

@@ -16,11 +16,11 @@ from tests.conftest import MakeTable
 
 STORED = stored_types()
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
-EMPTY = (None, [], False)
+EMPTY: tuple[Any, ...] = (None, [], False)
 
 CONVERSIONS = [
-    pytest.param(type, conversion, id=f"{type}-{number}-{json.dumps(conversion['to'])[:60]}")
-    for type, case in STORED.items()
+    pytest.param(name, conversion, id=f"{name}-{number}-{json.dumps(conversion['to'])[:60]}")
+    for name, case in STORED.items()
     for number, conversion in enumerate(case["converts"])
 ]
 
@@ -182,8 +182,8 @@ def test_a_primary_field_stays_something_to_name_a_record_by(make_table: MakeTab
     answer = api.put(table.field_path("Name"), {"type": "CHECKBOX"})
     assert answer.code in {"BAD_REQUEST", "VALIDATION_ERROR"}, answer
     assert table.read(record["id"]) == {"Name": "42"}
-    for type, value in (("NUMBER", 42), ("SINGLE_LINE_TEXT", "42"), ("LONG_TEXT", "42")):
-        api.put(table.field_path("Name"), {"type": type}).data["id"]
+    for target, value in (("NUMBER", 42), ("SINGLE_LINE_TEXT", "42"), ("LONG_TEXT", "42")):
+        api.put(table.field_path("Name"), {"type": target}).data["id"]
         assert table.read(record["id"]) == {"Name": value}
 
 

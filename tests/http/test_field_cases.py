@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,7 +39,7 @@ Prepare = Callable[[str, dict[str, Any]], tuple[Table, str]]
 
 
 @pytest.fixture(scope="module")
-def prepared(api: Api, database: str) -> Iterator[Prepare]:
+def prepared(api: Api, database: str) -> Prepare:
     """Gives the table for an entry and the id of its field Value; entries with the same field share one table."""
     tables: dict[str, Table] = {}
 
@@ -110,7 +110,11 @@ def test_a_bad_value_is_refused(type: str, entry: dict[str, Any], prepared: Prep
     record = table.create()
     before = api.get(table.record_path(record["id"])).data
     total = table.total()
-    for method, path in (("POST", table.records_path), ("PATCH", table.record_path(record["id"])), ("PUT", table.record_path(record["id"]))):
+    for method, path in (
+        ("POST", table.records_path),
+        ("PATCH", table.record_path(record["id"])),
+        ("PUT", table.record_path(record["id"])),
+    ):
         answer = send_value(api, method, path, field, entry)
         assert answer.code in entry.get("codes", ["VALIDATION_ERROR"]), answer
         details = answer.refused(answer.code, *entry["says"])
@@ -134,7 +138,8 @@ def test_a_field_that_the_server_fills_is_not_written(type: str, entry: dict[str
 
 
 @pytest.mark.parametrize(
-    ("type", "value"), [pytest.param(name, value, id=f"{name}-{json.dumps(value)}") for name, case in STORED.items() for value in case["clears"]]
+    ("type", "value"),
+    [pytest.param(name, value, id=f"{name}-{json.dumps(value)}") for name, case in STORED.items() for value in case["clears"]],
 )
 def test_a_value_that_clears(type: str, value: Any, prepared: Prepare, api: Api) -> None:
     case = TYPES[type]
@@ -215,7 +220,9 @@ def test_a_default_satisfies_required_but_an_explicit_null_does_not(type: str, m
 UNIQUE = {name: case["unique"] for name, case in STORED.items() if case.get("unique")}
 
 
-@pytest.mark.parametrize(("type", "pair"), [pytest.param(name, pair, id=f"{name}-{pair}") for name, cases in UNIQUE.items() for pair in cases["collide"]])
+@pytest.mark.parametrize(
+    ("type", "pair"), [pytest.param(name, pair, id=f"{name}-{pair}") for name, cases in UNIQUE.items() for pair in cases["collide"]]
+)
 def test_a_unique_field_refuses_a_second_equal_value(type: str, pair: list[Any], make_table: MakeTable, api: Api) -> None:
     table = make_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, field_of(type, {}) | {"unique": True}])
     field = table.field("Value")
@@ -231,7 +238,9 @@ def test_a_unique_field_refuses_a_second_equal_value(type: str, pair: list[Any],
     table.update(other["id"], {"Value": pair[1]})
 
 
-@pytest.mark.parametrize(("type", "pair"), [pytest.param(name, pair, id=f"{name}-{pair}") for name, cases in UNIQUE.items() for pair in cases["differ"]])
+@pytest.mark.parametrize(
+    ("type", "pair"), [pytest.param(name, pair, id=f"{name}-{pair}") for name, cases in UNIQUE.items() for pair in cases["differ"]]
+)
 def test_a_unique_field_takes_different_values(type: str, pair: list[Any], make_table: MakeTable) -> None:
     table = make_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, field_of(type, {}) | {"unique": True}])
     table.create_many([{"Value": value} for value in pair])
@@ -257,7 +266,10 @@ def test_unique_is_not_turned_on_over_duplicates(type: str, make_table: MakeTabl
     table.update(rows[0]["id"], {"Value": example})
 
 
-@pytest.mark.parametrize("type", [name for name, case in STORED.items() if case.get("unique") is False] + [name for name, case in TYPES.items() if case.get("readonly")])
+@pytest.mark.parametrize(
+    "type",
+    [name for name, case in STORED.items() if case.get("unique") is False] + [name for name, case in TYPES.items() if case.get("readonly")],
+)
 def test_unique_is_refused_where_it_means_nothing(type: str, make_table: MakeTable, api: Api) -> None:
     table = make_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}])
     answer = api.post(f"{table.path}/fields", field_of(type, {}) | {"unique": True})

@@ -14,7 +14,11 @@ KEYS = {
     "aiOptions", "createdAt", "updatedAt", "unique",
 }  # fmt: skip
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
-CHOICES = [{"id": "a", "label": "A", "color": "red"}, {"id": "b", "label": "B", "color": "blue"}, {"id": "c", "label": "C", "color": "green"}]
+CHOICES = [
+    {"id": "a", "label": "A", "color": "red"},
+    {"id": "b", "label": "B", "color": "blue"},
+    {"id": "c", "label": "C", "color": "green"},
+]
 STATUS = {"name": "Status", "type": "SELECT", "options": {"choices": CHOICES}}
 
 
@@ -75,7 +79,14 @@ def test_a_bad_body_is_refused(body: dict[str, Any], says: str, make_table: Make
 
 
 def test_put_keeps_what_is_left_out_and_replaces_the_option_that_is_given(make_table: MakeTable, api: Api) -> None:
-    body = {"name": "Size", "type": "NUMBER", "description": "cm", "options": {"min": 0, "max": 10, "prefix": "~"}, "defaultValue": 5, "required": True}
+    body = {
+        "name": "Size",
+        "type": "NUMBER",
+        "description": "cm",
+        "options": {"min": 0, "max": 10, "prefix": "~"},
+        "defaultValue": 5,
+        "required": True,
+    }
     table = make_table([NAME, body])
     before = table.field("Size")
     path = table.field_path("Size")
@@ -83,7 +94,13 @@ def test_put_keeps_what_is_left_out_and_replaces_the_option_that_is_given(make_t
     assert changed["options"] == {**before["options"], "max": 20}
     assert {**changed, "options": None, "updatedAt": None} == {**before, "options": None, "updatedAt": None}
     changed = api.put(path, {"name": "Length"}).data
-    assert (changed["name"], changed["options"]["max"], changed["description"], changed["defaultValue"], changed["required"]) == ("Length", 20, "cm", 5, True)
+    assert (changed["name"], changed["options"]["max"], changed["description"], changed["defaultValue"], changed["required"]) == (
+        "Length",
+        20,
+        "cm",
+        5,
+        True,
+    )
     changed = api.put(path, {"description": None, "required": False, "defaultValue": None}).data
     assert (changed["description"], changed["required"], changed["defaultValue"]) == (None, False, None)
     assert {**api.put(path, {}).data, "updatedAt": None} == {**changed, "updatedAt": None}
@@ -105,14 +122,18 @@ def test_options_that_are_refused_change_nothing(make_table: MakeTable, api: Api
 
 
 def test_tightening_a_bound_does_not_touch_what_is_stored(make_table: MakeTable, api: Api) -> None:
-    table = make_table([NAME, {"name": "Size", "type": "NUMBER"}, {"name": "Text", "type": "SINGLE_LINE_TEXT"}, {"name": "Stars", "type": "RATING"}])
+    table = make_table(
+        [NAME, {"name": "Size", "type": "NUMBER"}, {"name": "Text", "type": "SINGLE_LINE_TEXT"}, {"name": "Stars", "type": "RATING"}]
+    )
     record = table.create({"Size": 50, "Text": "long text", "Stars": 5})
     api.put(table.field_path("Size"), {"options": {"max": 10}})
     api.put(table.field_path("Text"), {"options": {"maxLength": 4}})
     api.put(table.field_path("Stars"), {"options": {"max": 3}})
     assert table.read(record["id"]) == {"Name": None, "Size": 50, "Text": "long text", "Stars": 5}
     assert table.update(record["id"], {"Name": "other field"})["fields"]["Size"] == 50
-    details = api.patch(table.record_path(record["id"]), {"fields": {"Size": 50, "Text": "long text", "Stars": 5}}).refused("VALIDATION_ERROR")
+    details = api.patch(table.record_path(record["id"]), {"fields": {"Size": 50, "Text": "long text", "Stars": 5}}).refused(
+        "VALIDATION_ERROR"
+    )
     assert [error["fieldId"] for error in details["errors"]] == [table.field_id("Size"), table.field_id("Text"), table.field_id("Stars")]
 
 
@@ -155,7 +176,9 @@ def test_a_written_new_choice_is_kept_once_at_the_end(make_table: MakeTable, api
     assert choices[3]["id"] == rows[0]["fields"]["Status"]["id"]
     # A request that fails leaves no choice behind.
     api.post(table.records_path, {"fields": {"Status": "Never", "Name": ["bad"]}}).refused("VALIDATION_ERROR")
-    api.post(f"{table.records_path}/batch", {"create": [{"fields": {"Status": "Never"}}, {"fields": {"Name": ["bad"]}}]}).refused("VALIDATION_ERROR")
+    api.post(f"{table.records_path}/batch", {"create": [{"fields": {"Status": "Never"}}, {"fields": {"Name": ["bad"]}}]}).refused(
+        "VALIDATION_ERROR"
+    )
     assert len(api.get(table.field_path("Status")).data["options"]["choices"]) == 4
 
 

@@ -47,7 +47,9 @@ def test_created_at_stays_and_updated_at_moves(make_table: MakeTable, api: Api) 
     assert changed["createdAt"] == record["createdAt"] == changed["fields"]["Created"]
     assert changed["updatedAt"] > record["updatedAt"]
     assert changed["fields"]["Updated"] == changed["updatedAt"]
-    (batched,) = api.post(f"{table.records_path}/batch", {"update": [{"id": record["id"], "fields": {"Name": "three"}}]}, fieldNames="true").data["updated"]
+    (batched,) = api.post(
+        f"{table.records_path}/batch", {"update": [{"id": record["id"], "fields": {"Name": "three"}}]}, fieldNames="true"
+    ).data["updated"]
     assert batched["fields"]["Updated"] == batched["updatedAt"] >= changed["updatedAt"]
 
 

@@ -28,7 +28,11 @@ def test_a_table_made_from_nothing_has_three_fields_and_a_number(empty: str, api
     table = api.send("POST", path).data
     assert set(table) == KEYS
     assert table["name"] == "Table 1"
-    assert [(field["name"], field["type"]) for field in table["fields"]] == [("Name", "SINGLE_LINE_TEXT"), ("Description", "LONG_TEXT"), ("Status", "SELECT")]
+    assert [(field["name"], field["type"]) for field in table["fields"]] == [
+        ("Name", "SINGLE_LINE_TEXT"),
+        ("Description", "LONG_TEXT"),
+        ("Status", "SELECT"),
+    ]
     assert [choice["label"] for choice in table["fields"][2]["options"]["choices"]] == ["To do", "In progress", "Done"]
     assert table["primaryFieldId"] == table["fields"][0]["id"]
     assert table["recordsCount"] == 0

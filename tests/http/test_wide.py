@@ -52,6 +52,6 @@ def test_a_field_deleted_makes_room_for_another_many_times(wide: Table, api: Api
 
 
 def test_a_field_of_a_full_table_can_still_change_its_type(wide: Table, api: Api) -> None:
-    for type in ("LONG_TEXT", "NUMBER", "SINGLE_LINE_TEXT"):
-        assert api.put(wide.field_path("Field 8"), {"type": type}).data["type"] == type
+    for target in ("LONG_TEXT", "NUMBER", "SINGLE_LINE_TEXT"):
+        assert api.put(wide.field_path("Field 8"), {"type": target}).data["type"] == target
     assert len(wide.create({"Field 8": "x"})["fields"]) == WIDEST

@@ -63,11 +63,11 @@ def test_only_an_empty_workspace_goes_without_force(workspace: dict[str, Any], a
 
 
 def test_a_workspace_that_is_not_there(api: Api) -> None:
-    for id in (uuid.uuid4(), "x"):
-        api.get(f"/workspaces/{id}").refused("RESOURCE_NOT_FOUND")
-        api.put(f"/workspaces/{id}", {"name": "x"}).refused("RESOURCE_NOT_FOUND")
-        api.delete(f"/workspaces/{id}").refused("RESOURCE_NOT_FOUND")
-        api.get(f"/workspaces/{id}/tokens").refused("RESOURCE_NOT_FOUND")
+    for unknown in (uuid.uuid4(), "x"):
+        api.get(f"/workspaces/{unknown}").refused("RESOURCE_NOT_FOUND")
+        api.put(f"/workspaces/{unknown}", {"name": "x"}).refused("RESOURCE_NOT_FOUND")
+        api.delete(f"/workspaces/{unknown}").refused("RESOURCE_NOT_FOUND")
+        api.get(f"/workspaces/{unknown}/tokens").refused("RESOURCE_NOT_FOUND")
 
 
 def test_who_makes_a_workspace_owns_it(workspace: dict[str, Any], api: Api) -> None:

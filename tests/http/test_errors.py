@@ -1,0 +1,190 @@
+"""Every error code that a client can meet, provoked; the body's shape is checked by each `refused` (contract 1)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api import STATUS_OF, Answer, Api, Table
+from tests.conftest import MakeTable, StartServer
+from tests.server import SqliteStorage, Storage
+
+NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
+
+
+@pytest.fixture
+def table(make_table: MakeTable) -> Table:
+    return make_table([NAME, {"name": "Size", "type": "NUMBER"}, {"name": "Code", "type": "SINGLE_LINE_TEXT", "unique": True}])
+
+
+def test_bad_request(table: Table, api: Api) -> None:
+    api.post(table.records_path, []).refused("BAD_REQUEST", "object")
+
+
+def test_validation_error(table: Table, api: Api) -> None:
+    details = api.post(table.records_path, {"fields": {"Size": "big", "Name": []}}).refused("VALIDATION_ERROR")
+    assert details["fieldId"] == table.field_id("Size")
+    assert details["path"] == "fields.Size"
+    assert [(error["fieldId"], error["path"]) for error in details["errors"]] == [
+        (table.field_id("Size"), "fields.Size"),
+        (table.field_id("Name"), "fields.Name"),
+    ]
+
+
+def test_unknown_field(table: Table, api: Api) -> None:
+    details = api.post(table.records_path, {"fields": {"Siez": 5}}).refused("UNKNOWN_FIELD", "Siez", "Size")
+    assert details["fieldId"] == "Siez"
+
+
+def test_unauthorized(api: Api) -> None:
+    Api(api.address, None).get("/databases").refused("UNAUTHORIZED", "Softr-Api-Key")
+
+
+def test_forbidden(api: Api) -> None:
+    token = api.post(f"/workspaces/{api.workspace_id()}/tokens", {"name": "reader", "level": "read"}).data["token"]
+    Api(api.address, token).post("/databases", {"name": "x"}).refused("FORBIDDEN")
+
+
+def test_not_found(api: Api) -> None:
+    api.get(f"/databases/{uuid.uuid4()}").refused("RESOURCE_NOT_FOUND", "database")
+
+
+def test_constraint_violation(table: Table, api: Api) -> None:
+    table.create({"Code": "A"})
+    assert api.post(table.records_path, {"fields": {"Code": "a"}}).refused("CONSTRAINT_VIOLATION", "Code")["fieldId"] == table.field_id(
+        "Code"
+    )
+
+
+def test_quota_exceeded(start_server: StartServer) -> None:
+    server = start_server("--quota-records", "3")
+    api = Api(server.address, server.token)
+    database = api.new_database()
+    first, second = api.new_table(database, [NAME]), api.new_table(database, [NAME])
+    first.create_many([{}, {}])
+    api.post(f"{second.records_path}/batch", {"create": [{"fields": {}}, {"fields": {}}]}).refused("QUOTA_EXCEEDED", "3")
+    assert second.total() == 0, "the quota is the database's, and the batch one transaction"
+    record = second.create()
+    api.post(second.records_path, {"fields": {}}).refused("QUOTA_EXCEEDED", "3")
+    second.update(record["id"], {"Name": "updates are free"})
+    api.delete(second.record_path(record["id"])).nothing()
+    second.create()
+    other = api.new_table(api.new_database(), [NAME])
+    other.create_many([{}, {}, {}])
+
+
+def test_a_storage_that_cannot_be_read_gives_nothing_away(start_server: StartServer, new_storage: Any) -> None:
+    storage: Storage = new_storage()
+    server = start_server(storage=storage)
+    api = Api(server.address, server.token)
+    database, sound = api.new_database(), api.new_database()
+    api.new_table(database, [NAME]).create({"Name": "x"})
+    server.stop()
+    damage(storage, database)
+    server = start_server(storage=storage, token=server.token)
+    api = Api(server.address, server.token)
+    answer = api.get(f"/databases/{database}/tables")
+    assert answer.status in {500, 503}, answer
+    body = answer.body
+    assert body["errorCode"] in {"INTERNAL_ERROR", "SERVICE_UNAVAILABLE"}
+    trace = body["details"]["traceId"]
+    assert trace == answer.headers["x-trace-id"]
+    assert not any(word in answer.text for word in ("Traceback", ".py", "SELECT", "sqlite", str(storage)))
+    assert trace in server.log.read_text(), "the log has the rest, under the trace id"
+    assert api.get(f"/databases/{sound}/tables").data == [], "the other databases work on"
+
+
+def damage(storage: Storage, database: str) -> None:
+    """Makes that database's data unreadable."""
+    assert isinstance(storage, SqliteStorage)
+    files = [path for path in storage.directory.rglob("*") if path.is_file() and database in str(path)]
+    assert files, sorted(storage.directory.rglob("*"))
+    for path in files:
+        path.write_bytes(b"this is not what it was\n" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("raw", "line", "column"),
+    [
+        (b'{"fields": }', 1, 12),
+        (b'{\n  "fields": {\n    "Name" "x"\n  }\n}', 3, 12),
+        (b'{"fields": {}', 1, 14),
+        (b"not json", 1, 1),
+    ],
+)
+def test_what_is_not_json_is_told_by_line_and_column(raw: bytes, line: int, column: int, table: Table, api: Api) -> None:
+    answer = api.send("POST", table.records_path, raw=raw)
+    answer.refused("BAD_REQUEST", f"line {line}")
+    said = json.dumps(answer.body)
+    # Parsers count the offending character or the one before it.
+    assert any(f"column {number}" in said for number in (column - 1, column, column + 1)), answer
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b" ",
+        b"\xff\xfe",
+        b'{"fields": {"Name": "\xff"}}',
+        b'{"fields": {"Name": "x"}} trailing',
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b"nul",
+        b"'x'",
+        b"{,}",
+    ],
+)
+def test_bytes_that_are_no_json_at_all(raw: bytes, table: Table, api: Api) -> None:
+    api.send("POST", table.records_path, raw=raw).refused("BAD_REQUEST")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/databases", {"GET", "POST"}),
+        ("PATCH", "/databases/{d}", {"GET", "PUT", "DELETE"}),
+        ("PUT", "/databases/{d}/tables", {"GET", "POST"}),
+        ("GET", "/databases/{d}/tables/{t}/records/batch", {"POST"}),
+        ("DELETE", "/databases/{d}/tables/{t}/records", {"GET", "POST"}),
+        ("POST", "/me", {"GET"}),
+        ("BREW", "/databases", {"GET", "POST"}),
+    ],
+)
+def test_a_known_path_with_a_wrong_method_says_which_are_right(method: str, path: str, allowed: set[str], table: Table, api: Api) -> None:
+    answer = api.send(method, path.format(d=table.database, t=table.id))
+    answer.refused("BAD_REQUEST", status=405)
+    assert allowed <= {each.strip() for each in answer.headers["allow"].split(",")} <= allowed | {"HEAD", "OPTIONS", "GET"}
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/databases/x/y/z", "/../../etc/passwd", "/databases//tables", "/%2e%2e/"])
+def test_an_unknown_path_is_not_found(path: str, api: Api) -> None:
+    api.get(path).refused("RESOURCE_NOT_FOUND")
+
+
+def test_a_path_outside_the_api_is_not_found_in_the_same_shape(api: Api) -> None:
+    Answer(api.http.get("/nothing")).refused("RESOURCE_NOT_FOUND")
+    Answer(api.http.get("/api/v2/databases")).refused("RESOURCE_NOT_FOUND")
+
+
+def test_every_answer_has_a_trace_id_of_its_own_and_the_log_has_it_too(api: Api, server: Any) -> None:
+    answers = [api.get("/databases"), api.get("/databases"), api.get("/nothing"), api.post("/databases", [])]
+    ids = [answer.headers["x-trace-id"] for answer in answers]
+    assert len(set(ids)) == len(ids)
+    log = server.log.read_text()
+    assert all(trace in log for trace in ids)
+
+
+def test_statuses_are_those_of_the_contract(api: Api) -> None:
+    document = Answer(api.http.get("/openapi.json")).response.json()
+    text = json.dumps(document)
+    assert all(code in text for code in STATUS_OF), "the document knows every code"
+
+
+def test_no_error_body_names_a_path_of_the_machine(table: Table, api: Api) -> None:
+    for answer in (api.get("/nothing"), api.post(table.records_path, {"fields": {"Size": "x"}}), api.get(f"{table.records_path}?limit=x")):
+        assert str(Path.home()) not in answer.text

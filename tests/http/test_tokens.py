@@ -1,0 +1,201 @@
+"""Tokens: what each level may do (as data in `tests/cases/tokens.json`), reach, expiry, revocation (contract 1, 2, 9.2, 9.11)."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.api import Api
+from tests.case_files import CASES
+
+LEVELS = ("read", "write", "full")
+OPERATIONS = json.loads((CASES / "tokens.json").read_text())
+KEYS = {"id", "name", "level", "expiresAt", "lastUsedAt", "createdAt"}
+
+TokenOf = Callable[..., Api]
+
+
+@pytest.fixture(scope="module")
+def workspace(api: Api) -> Iterator[str]:
+    """A workspace for the tokens of these tests, so that none of them can touch what others work on."""
+    made = api.post("/workspaces", {"name": "Tokens"}).data["id"]
+    yield str(made)
+    api.delete(f"/workspaces/{made}", force="true").nothing()
+
+
+@pytest.fixture(scope="module")
+def token_of(api: Api, workspace: str) -> Iterator[TokenOf]:
+    """Makes a token of that level for the workspace and gives the API as it sees it."""
+    made: list[Api] = []
+
+    def make(level: str, **keys: Any) -> Api:
+        token = api.post(f"/workspaces/{workspace}/tokens", {"name": level, "level": level, **keys}).data
+        made.append(Api(api.address, token["token"]))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def by_level(token_of: TokenOf) -> dict[str, Api]:
+    return {level: token_of(level) for level in LEVELS}
+
+
+@pytest.fixture(scope="module")
+def scene(api: Api, workspace: str) -> dict[str, str]:
+    """Ids of a workspace, a database, a table, a field and a record in it."""
+    database = api.post("/databases", {"name": "Scene", "workspaceId": workspace}).data["id"]
+    table = api.new_table(database, [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Size", "type": "NUMBER"}])
+    return {"w": workspace, "d": database, "t": table.id, "f": table.field_id("Name"), "r": table.create()["id"]}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation['method']} {operation['path']}")
+def test_what_a_level_may_do(operation: dict[str, Any], level: str, by_level: dict[str, Api], scene: dict[str, str], api: Api) -> None:
+    table = f"/databases/{scene['d']}/tables/{scene['t']}"
+    if operation["method"] == "DELETE" and "{r}" in operation["path"]:
+        scene = scene | {"r": api.post(f"{table}/records", {"fields": {}}).data["id"]}
+    # A body of a wrong shape for operations that would change the scene: 403 comes before 400, so it tells the two apart.
+    body = operation.get("body", None if operation["method"] in {"GET", "DELETE"} else [])
+    answer = by_level[level].send(operation["method"], operation["path"].format(**scene), body)
+    if LEVELS.index(level) < LEVELS.index(operation["level"]):
+        answer.refused("FORBIDDEN", operation["level"])
+    else:
+        assert answer.status in {200, 204, 400}, answer
+        if "body" in operation or operation["method"] == "GET":
+            assert answer.status == 200, answer
+
+
+def test_search_counts_as_reading(by_level: dict[str, Api], scene: dict[str, str]) -> None:
+    path = f"/databases/{scene['d']}/tables/{scene['t']}/records/search"
+    assert by_level["read"].post(path, {}).code != "FORBIDDEN"
+
+
+def test_a_new_token_is_shown_once_and_listed_without_it(api: Api, workspace: str) -> None:
+    path = f"/workspaces/{workspace}/tokens"
+    made = api.post(path, {"name": "n8n", "level": "write"}).data
+    assert set(made) == KEYS | {"token"}
+    assert re.fullmatch("pat_[A-Za-z0-9]{40}", made["token"])
+    assert (made["name"], made["level"], made["expiresAt"], made["lastUsedAt"]) == ("n8n", "write", None, None)
+    listed = api.get(path)
+    assert made["token"] not in listed.text
+    assert {key: made[key] for key in KEYS} in listed.data
+
+
+def test_the_last_use_of_a_token_is_noted(api: Api, workspace: str) -> None:
+    path = f"/workspaces/{workspace}/tokens"
+    made = api.post(path, {"name": "used", "level": "read"}).data
+    Api(api.address, made["token"]).get("/me").data["user"]
+    deadline = time.monotonic() + 10
+    while (used := next(token for token in api.get(path).data if token["id"] == made["id"])["lastUsedAt"]) is None:
+        assert time.monotonic() < deadline, "lastUsedAt is still null"
+        time.sleep(0.2)
+    assert used >= made["createdAt"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({}, "name"),
+        ({"name": "x"}, "level"),
+        ({"name": "x", "level": "admin"}, "full"),
+        ({"name": "", "level": "read"}, "name"),
+        ({"name": 5, "level": "read"}, "name"),
+        ({"name": "x", "level": "read", "expiresAt": "soon"}, "expiresAt"),
+        ({"name": "x", "level": "read", "expiresAt": "2020-01-01T00:00:00Z"}, "expiresAt"),
+    ],
+)
+def test_a_bad_token_request_is_refused(body: dict[str, Any], says: str, api: Api, workspace: str) -> None:
+    api.post(f"/workspaces/{workspace}/tokens", body).refused("BAD_REQUEST", says)
+
+
+def test_a_revoked_token_is_refused_at_once(api: Api, workspace: str) -> None:
+    made = api.post(f"/workspaces/{workspace}/tokens", {"name": "short", "level": "full"}).data
+    other = Api(api.address, made["token"])
+    for _ in range(3):
+        assert other.get("/databases").status == 200
+    api.delete(f"/workspaces/{workspace}/tokens/{made['id']}").nothing()
+    other.get("/databases").refused("UNAUTHORIZED")
+    api.delete(f"/workspaces/{workspace}/tokens/{made['id']}").refused("RESOURCE_NOT_FOUND")
+    assert made["id"] not in [token["id"] for token in api.get(f"/workspaces/{workspace}/tokens").data]
+
+
+def test_a_token_ends_at_its_expiry(token_of: TokenOf) -> None:
+    expiry = datetime.now(UTC) + timedelta(seconds=2)
+    short = token_of("read", expiresAt=expiry.isoformat().replace("+00:00", "Z"))
+    assert short.get("/me").status == 200
+    while datetime.now(UTC) < expiry + timedelta(milliseconds=100):
+        time.sleep(0.1)
+    short.get("/me").refused("UNAUTHORIZED", "expired")
+
+
+def test_what_lies_in_another_workspace_is_not_there(by_level: dict[str, Api], api: Api, database: str) -> None:
+    table = api.new_table(database, [{"name": "Name", "type": "SINGLE_LINE_TEXT"}])
+    record = table.create()
+    other = by_level["full"]
+    workspace = api.get(f"/databases/{database}").data["workspaceId"]
+    assert database not in [each["id"] for each in other.get("/databases").data]
+    assert workspace not in [each["id"] for each in other.get("/workspaces").data]
+    for method, path in (
+        ("GET", f"/databases/{database}"),
+        ("PUT", f"/databases/{database}"),
+        ("DELETE", f"/databases/{database}"),
+        ("GET", f"/databases/{database}/tables"),
+        ("POST", f"/databases/{database}/tables"),
+        ("GET", table.path),
+        ("DELETE", table.path),
+        ("GET", table.records_path),
+        ("POST", table.records_path),
+        ("POST", f"{table.records_path}/batch"),
+        ("GET", table.record_path(record["id"])),
+        ("PATCH", table.record_path(record["id"])),
+        ("GET", f"/workspaces/{workspace}"),
+        ("GET", f"/workspaces/{workspace}/tokens"),
+        ("POST", f"/workspaces/{workspace}/tokens"),
+    ):
+        other.send(method, path, {} if method in {"POST", "PUT", "PATCH"} else None).refused("RESOURCE_NOT_FOUND")
+    other.post("/databases", {"name": "x", "workspaceId": workspace}).refused("RESOURCE_NOT_FOUND")
+
+
+def test_a_token_of_one_workspace_need_not_name_it(by_level: dict[str, Api], workspace: str) -> None:
+    made = by_level["full"].post("/databases", {"name": "No workspace named"}).data
+    assert made["workspaceId"] == workspace
+
+
+def test_a_token_reaches_the_workspace_it_makes(token_of: TokenOf) -> None:
+    maker = token_of("full")
+    made = maker.post("/workspaces", {"name": "Mine"}).data
+    assert maker.get(f"/workspaces/{made['id']}").data["name"] == "Mine"
+    maker.delete(f"/workspaces/{made['id']}").nothing()
+
+
+def test_the_order_of_refusals_is_401_404_403_400(by_level: dict[str, Api], scene: dict[str, str], api: Api) -> None:
+    here, nowhere = f"/databases/{scene['d']}/tables", f"/databases/{uuid.uuid4()}/tables"
+    stranger = Api(api.address, None)
+    stranger.post(nowhere, []).refused("UNAUTHORIZED")
+    stranger.send("POST", here, raw=b"{broken").refused("UNAUTHORIZED")
+    by_level["read"].post(nowhere, []).refused("RESOURCE_NOT_FOUND")
+    by_level["read"].send("POST", nowhere, raw=b"{broken").refused("RESOURCE_NOT_FOUND")
+    by_level["read"].post(here, []).refused("FORBIDDEN")
+    by_level["read"].send("POST", here, raw=b"{broken").refused("FORBIDDEN")
+    by_level["full"].post(here, []).refused("BAD_REQUEST")
+    record = f"{here}/{scene['t']}/records/AAAAAAAAAAAAAA"
+    by_level["read"].patch(record, []).refused("RESOURCE_NOT_FOUND")
+    by_level["full"].patch(record, []).refused("RESOURCE_NOT_FOUND")
+
+
+@pytest.mark.parametrize("token", ["", "x", "pat_", "pat_" + "A" * 40, "Bearer pat_", "pät_", "' OR 1=1 --"])
+def test_a_token_that_is_none_is_refused(token: str, api: Api) -> None:
+    for headers in ({"Softr-Api-Key": token.encode()}, {"Authorization": f"Bearer {token}".encode()}, {"Authorization": token.encode()}):
+        stranger = Api(api.address, None)
+        stranger.send("GET", "/databases", headers=headers).refused("UNAUTHORIZED")  # type: ignore[arg-type]
+        stranger.close()
