@@ -87,9 +87,9 @@ class Answer:
         return details
 
     def text_of_error(self) -> str:
-        """The message and those of `details.errors`, joined."""
+        """The message, and the messages and places in `details.errors`, joined."""
         errors = self.body["details"].get("errors") or []
-        return "\n".join([self.body["message"], *(error["message"] for error in errors)])
+        return "\n".join([self.body["message"], *(f"{error['path']}: {error['message']}" for error in errors)])
 
     @property
     def code(self) -> str:
