@@ -14,6 +14,7 @@ from tests.server import Server, SqliteStorage, Storage
 MakeTable = Callable[..., Table]
 StartServer = Callable[..., Server]
 NewStorage = Callable[[], Storage]
+Connect = Callable[[str, str | None], Api]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +45,21 @@ def api(server: Server) -> Iterator[Api]:
     api = Api(server.address, server.token)
     yield api
     api.close()
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Gives calls to the server at an address with a token or none, on a connection of their own that is closed after the test."""
+    made: list[Api] = []
+
+    def connected(address: str, token: str | None) -> Api:
+        api = Api(address, token)
+        made.append(api)
+        return api
+
+    yield connected
+    for each in made:
+        each.close()
 
 
 @pytest.fixture(scope="module")

@@ -224,7 +224,8 @@ def test_a_body_of_another_shape_is_refused(body: Any, table: Table) -> None:
 
 
 def test_a_batch_of_nothing_does_nothing(table: Table) -> None:
-    for body in ({}, {"create": []}, {"create": [], "update": [], "delete": []}):
+    bodies: list[dict[str, Any]] = [{}, {"create": []}, {"create": [], "update": [], "delete": []}]
+    for body in bodies:
         assert batch(table, body).data == {"created": [], "updated": [], "deleted": []}
 
 

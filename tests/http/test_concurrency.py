@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.api import Answer, Api, Table
-from tests.conftest import MakeTable, NewStorage, StartServer
+from tests.conftest import Connect, MakeTable, NewStorage, StartServer
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 WRITERS = 32
@@ -28,12 +28,12 @@ def at_once(times: int, work: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(run, range(times)))
 
 
-def test_writers_on_different_fields_of_one_record_lose_nothing(make_table: MakeTable, api: Api) -> None:
+def test_writers_on_different_fields_of_one_record_lose_nothing(make_table: MakeTable, api: Api, connect: Connect) -> None:
     table = make_table([NAME, *({"name": f"F{number}", "type": "NUMBER"} for number in range(WRITERS))])
     record = table.create()
 
     def write(number: int) -> None:
-        mine = Api(api.address, api.token)
+        mine = connect(api.address, api.token)
         for step in range(1, 11):
             answer = mine.patch(table.record_path(record["id"]), {"fields": {f"F{number}": step}}, fieldNames="true")
             assert answer.data["fields"][f"F{number}"] == step
@@ -43,11 +43,11 @@ def test_writers_on_different_fields_of_one_record_lose_nothing(make_table: Make
     assert table.read(record["id"]) == {"Name": None} | {f"F{number}": 10 for number in range(WRITERS)}
 
 
-def test_creates_at_once_are_all_there_once(make_table: MakeTable, api: Api) -> None:
+def test_creates_at_once_are_all_there_once(make_table: MakeTable, api: Api, connect: Connect) -> None:
     table = make_table([NAME, {"name": "No", "type": "AUTONUMBER"}])
 
     def create(number: int) -> list[str]:
-        mine = Api(api.address, api.token)
+        mine = connect(api.address, api.token)
         made = [mine.post(table.records_path, {"fields": {"Name": f"{number}-{step}"}}).data["id"] for step in range(6)]
         mine.close()
         return made
@@ -59,11 +59,11 @@ def test_creates_at_once_are_all_there_once(make_table: MakeTable, api: Api) -> 
     assert api.get(table.path).data["recordsCount"] == 96
 
 
-def test_of_equal_values_for_a_unique_field_one_wins(make_table: MakeTable, api: Api) -> None:
+def test_of_equal_values_for_a_unique_field_one_wins(make_table: MakeTable, api: Api, connect: Connect) -> None:
     table = make_table([NAME, {"name": "Code", "type": "SINGLE_LINE_TEXT", "unique": True}])
 
     def create(number: int) -> int:
-        mine = Api(api.address, api.token)
+        mine = connect(api.address, api.token)
         status = mine.post(table.records_path, {"fields": {"Code": "same"}}).status
         mine.close()
         return status
@@ -72,12 +72,12 @@ def test_of_equal_values_for_a_unique_field_one_wins(make_table: MakeTable, api:
     assert table.total() == 1
 
 
-def test_a_failing_writer_hurts_nobody_beside_it(make_table: MakeTable, api: Api) -> None:
+def test_a_failing_writer_hurts_nobody_beside_it(make_table: MakeTable, api: Api, connect: Connect) -> None:
     table = make_table([NAME, {"name": "Code", "type": "SINGLE_LINE_TEXT", "unique": True}])
     table.create({"Code": "taken"})
 
     def write(number: int) -> int:
-        mine = Api(api.address, api.token)
+        mine = connect(api.address, api.token)
         statuses = {
             mine.post(table.records_path, {"fields": {"Code": "taken" if number % 2 else f"{number}-{step}"}}).status for step in range(8)
         }
@@ -89,11 +89,11 @@ def test_a_failing_writer_hurts_nobody_beside_it(make_table: MakeTable, api: Api
     assert table.total() == 1 + 8 * 8
 
 
-def test_fields_added_at_once_are_all_there(make_table: MakeTable, api: Api) -> None:
+def test_fields_added_at_once_are_all_there(make_table: MakeTable, api: Api, connect: Connect) -> None:
     table = make_table([NAME])
 
     def add(number: int) -> Answer:
-        return Api(api.address, api.token).post(f"{table.path}/fields", {"name": f"F{number}", "type": "NUMBER"})
+        return connect(api.address, api.token).post(f"{table.path}/fields", {"name": f"F{number}", "type": "NUMBER"})
 
     answers = at_once(8, add)
     assert [answer.status for answer in answers] == [200] * 8
@@ -101,21 +101,21 @@ def test_fields_added_at_once_are_all_there(make_table: MakeTable, api: Api) -> 
     assert set(table.create()["fields"]) == {"Name", *(f"F{number}" for number in range(8))}
 
 
-def test_one_name_for_a_field_is_given_once(make_table: MakeTable, api: Api) -> None:
+def test_one_name_for_a_field_is_given_once(make_table: MakeTable, api: Api, connect: Connect) -> None:
     table = make_table([NAME])
     statuses = at_once(
-        8, lambda number: Api(api.address, api.token).post(f"{table.path}/fields", {"name": "Same", "type": "NUMBER"}).status
+        8, lambda number: connect(api.address, api.token).post(f"{table.path}/fields", {"name": "Same", "type": "NUMBER"}).status
     )
     assert sorted(statuses) == [200] + [409] * 7
 
 
-def test_readers_see_the_schema_before_or_after_a_change_never_between(make_table: MakeTable, api: Api) -> None:
+def test_readers_see_the_schema_before_or_after_a_change_never_between(make_table: MakeTable, api: Api, connect: Connect) -> None:
     table = make_table([NAME, {"name": "Value", "type": "SINGLE_LINE_TEXT"}])
     table.create_many([{"Name": "x", "Value": "5"}] * 500)
     done = threading.Event()
 
     def look(number: int) -> set[str]:
-        mine = Api(api.address, api.token)
+        mine = connect(api.address, api.token)
         seen: set[str] = set()
         if number == 0:
             for target in ("NUMBER", "SINGLE_LINE_TEXT", "NUMBER", "LONG_TEXT", "NUMBER"):
@@ -133,12 +133,12 @@ def test_readers_see_the_schema_before_or_after_a_change_never_between(make_tabl
 
 
 @pytest.fixture
-def pair(start_server: StartServer, new_storage: NewStorage) -> tuple[Api, Api]:
+def pair(start_server: StartServer, new_storage: NewStorage, connect: Connect) -> tuple[Api, Api]:
     """Two servers on one storage, and a token that works on both."""
     storage = new_storage()
     first = start_server(storage=storage)
     second = start_server(storage=storage, token=first.token)
-    return Api(first.address, first.token), Api(second.address, first.token)
+    return connect(first.address, first.token), connect(second.address, first.token)
 
 
 def test_two_servers_on_one_storage_see_each_others_changes_at_the_next_request(pair: tuple[Api, Api]) -> None:
@@ -163,22 +163,22 @@ def test_two_servers_on_one_storage_see_each_others_changes_at_the_next_request(
     one.get(table.records_path).refused("RESOURCE_NOT_FOUND")
 
 
-def test_a_token_revoked_at_one_server_is_refused_by_the_other_at_once(pair: tuple[Api, Api]) -> None:
+def test_a_token_revoked_at_one_server_is_refused_by_the_other_at_once(pair: tuple[Api, Api], connect: Connect) -> None:
     one, two = pair
     path = f"/workspaces/{one.workspace_id()}/tokens"
     made = one.post(path, {"name": "x", "level": "read"}).data
-    there = Api(two.address, made["token"])
+    there = connect(two.address, made["token"])
     assert there.get("/databases").status == 200
     one.delete(f"{path}/{made['id']}").nothing()
     there.get("/databases").refused("UNAUTHORIZED")
 
 
-def test_writers_of_two_servers_lose_nothing(pair: tuple[Api, Api]) -> None:
+def test_writers_of_two_servers_lose_nothing(pair: tuple[Api, Api], connect: Connect) -> None:
     one, _ = pair
     table = one.new_table(one.new_database(), [NAME, {"name": "No", "type": "AUTONUMBER"}])
 
     def create(number: int) -> list[int]:
-        mine = Api(pair[number % 2].address, one.token)
+        mine = connect(pair[number % 2].address, one.token)
         numbers = [mine.post(table.records_path, {"fields": {}}, fieldNames="true").data["fields"]["No"] for _ in range(20)]
         mine.close()
         return numbers
@@ -188,18 +188,18 @@ def test_writers_of_two_servers_lose_nothing(pair: tuple[Api, Api]) -> None:
     assert table.total() == 160
 
 
-def test_workers_of_one_server_agree(start_server: StartServer) -> None:
+def test_workers_of_one_server_agree(start_server: StartServer, connect: Connect) -> None:
     server = start_server("--workers", "2")
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     table = api.new_table(api.new_database(), [NAME])
 
     def step(number: int) -> None:
         # A connection for each request: the two workers take turns.
-        table_here = Table(Api(server.address, server.token), table.database, table.data)
+        table_here = Table(connect(server.address, server.token), table.database, table.data)
         name = f"F{number}"
-        Api(server.address, server.token).post(f"{table.path}/fields", {"name": name, "type": "NUMBER"}).data["id"]
+        connect(server.address, server.token).post(f"{table.path}/fields", {"name": name, "type": "NUMBER"}).data["id"]
         for _ in range(5):
-            again = Table(Api(server.address, server.token), table.database, table.data)
+            again = Table(connect(server.address, server.token), table.database, table.data)
             assert again.create({name: number})["fields"][name] == number
         assert name in table_here.create()["fields"]
 

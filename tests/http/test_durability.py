@@ -8,17 +8,16 @@ from typing import Any
 
 import httpx
 
-from tests.api import Api
-from tests.conftest import NewStorage, StartServer
+from tests.conftest import Connect, NewStorage, StartServer
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 WRITERS = 8
 
 
-def test_no_acknowledged_write_is_lost(start_server: StartServer, new_storage: NewStorage) -> None:
+def test_no_acknowledged_write_is_lost(start_server: StartServer, new_storage: NewStorage, connect: Connect) -> None:
     storage = new_storage()
     server = start_server(storage=storage)
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     table = api.new_table(api.new_database(), [NAME, {"name": "No", "type": "NUMBER"}])
     counted = api.post(table.records_path, {"fields": {"No": 0}}).data["id"]
     batched: dict[str, str] = {}
@@ -27,7 +26,7 @@ def test_no_acknowledged_write_is_lost(start_server: StartServer, new_storage: N
     lock = threading.Lock()
 
     def write(number: int) -> None:
-        mine = Api(server.address, server.token)
+        mine = connect(server.address, server.token)
         step = 0
         while True:
             step += 1
@@ -64,7 +63,7 @@ def test_no_acknowledged_write_is_lost(start_server: StartServer, new_storage: N
     assert batched
 
     server = start_server(storage=storage, token=server.token)
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     found: dict[str, Any] = {}
     offset = 0
     while rows := api.get(table.records_path, fieldNames="true", limit=200, offset=offset).data:
@@ -79,10 +78,10 @@ def test_no_acknowledged_write_is_lost(start_server: StartServer, new_storage: N
     table.create({"Name": "and it works on"})
 
 
-def test_a_restart_forgets_nothing(start_server: StartServer, new_storage: NewStorage) -> None:
+def test_a_restart_forgets_nothing(start_server: StartServer, new_storage: NewStorage, connect: Connect) -> None:
     storage = new_storage()
     server = start_server(storage=storage)
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     table = api.new_table(
         api.new_database("Kept"),
         [NAME, {"name": "No", "type": "AUTONUMBER"}, {"name": "S", "type": "SELECT", "options": {"choices": [{"label": "A"}]}}],
@@ -93,25 +92,27 @@ def test_a_restart_forgets_nothing(start_server: StartServer, new_storage: NewSt
     api.close()
     assert server.stop() == 0
     server = start_server(storage=storage, token=server.token)
-    reader = Api(server.address, token)
+    reader = connect(server.address, token)
     assert [
         reader.get("/databases").data,
         reader.get(f"/databases/{table.database}/tables").data,
         reader.get(table.records_path).data,
     ] == before
-    table.api = Api(server.address, server.token)
+    table.api = connect(server.address, server.token)
     assert table.create()["fields"]["No"] == 4
 
 
-def test_a_server_starts_again_after_being_killed_while_the_schema_changes(start_server: StartServer, new_storage: NewStorage) -> None:
+def test_a_server_starts_again_after_being_killed_while_the_schema_changes(
+    start_server: StartServer, new_storage: NewStorage, connect: Connect
+) -> None:
     storage = new_storage()
     server = start_server(storage=storage)
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     table = api.new_table(api.new_database(), [NAME])
     acknowledged: list[str] = []
 
     def change() -> None:
-        mine = Api(server.address, server.token)
+        mine = connect(server.address, server.token)
         try:
             for step in range(10_000):
                 made = mine.post(f"{table.path}/fields", {"name": f"F{step}", "type": "NUMBER"})
@@ -128,7 +129,7 @@ def test_a_server_starts_again_after_being_killed_while_the_schema_changes(start
     server.kill()
     thread.join(30)
     server = start_server(storage=storage, token=server.token)
-    table.api = Api(server.address, server.token)
+    table.api = connect(server.address, server.token)
     names = [field["name"] for field in table.refresh()["fields"]]
     assert names[1 : len(acknowledged) + 1] == acknowledged
     assert len(names) <= len(acknowledged) + 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.api import STATUS_OF, Answer, Api, Table
-from tests.conftest import MakeTable, StartServer
+from tests.conftest import Connect, MakeTable, StartServer
 from tests.server import SqliteStorage, Storage
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
@@ -40,13 +40,13 @@ def test_unknown_field(table: Table, api: Api) -> None:
     assert details["fieldId"] == "Siez"
 
 
-def test_unauthorized(api: Api) -> None:
-    Api(api.address, None).get("/databases").refused("UNAUTHORIZED", "Softr-Api-Key")
+def test_unauthorized(api: Api, connect: Connect) -> None:
+    connect(api.address, None).get("/databases").refused("UNAUTHORIZED", "Softr-Api-Key")
 
 
-def test_forbidden(api: Api) -> None:
+def test_forbidden(api: Api, connect: Connect) -> None:
     token = api.post(f"/workspaces/{api.workspace_id()}/tokens", {"name": "reader", "level": "read"}).data["token"]
-    Api(api.address, token).post("/databases", {"name": "x"}).refused("FORBIDDEN")
+    connect(api.address, token).post("/databases", {"name": "x"}).refused("FORBIDDEN")
 
 
 def test_not_found(api: Api) -> None:
@@ -60,9 +60,9 @@ def test_constraint_violation(table: Table, api: Api) -> None:
     )
 
 
-def test_quota_exceeded(start_server: StartServer) -> None:
+def test_quota_exceeded(start_server: StartServer, connect: Connect) -> None:
     server = start_server("--quota-records", "3")
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     database = api.new_database()
     first, second = api.new_table(database, [NAME]), api.new_table(database, [NAME])
     first.create_many([{}, {}])
@@ -77,16 +77,16 @@ def test_quota_exceeded(start_server: StartServer) -> None:
     other.create_many([{}, {}, {}])
 
 
-def test_a_storage_that_cannot_be_read_gives_nothing_away(start_server: StartServer, new_storage: Any) -> None:
+def test_a_storage_that_cannot_be_read_gives_nothing_away(start_server: StartServer, new_storage: Any, connect: Connect) -> None:
     storage: Storage = new_storage()
     server = start_server(storage=storage)
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     database, sound = api.new_database(), api.new_database()
     api.new_table(database, [NAME]).create({"Name": "x"})
     server.stop()
     damage(storage, database)
     server = start_server(storage=storage, token=server.token)
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     answer = api.get(f"/databases/{database}/tables")
     assert answer.status in {500, 503}, answer
     body = answer.body

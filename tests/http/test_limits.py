@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.api import BASE_PATH, Api
-from tests.conftest import MakeTable, StartServer
+from tests.conftest import Connect, MakeTable, StartServer
 from tests.server import Server
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
@@ -64,9 +64,11 @@ def burst(api: Api, method: str, path: str, times: int, body: Any = None) -> lis
 
 
 @pytest.mark.parametrize(("preset", "reads", "writes"), [("softr-free", 10, 10), ("softr-2026", 40, 30), ("5,3", 5, 3)])
-def test_reads_and_writes_are_counted_apart_with_a_second_of_burst(preset: str, reads: int, writes: int, start_server: StartServer) -> None:
+def test_reads_and_writes_are_counted_apart_with_a_second_of_burst(
+    preset: str, reads: int, writes: int, start_server: StartServer, connect: Connect
+) -> None:
     server = start_server(rate_limit=preset)
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     time.sleep(1.1)
     began = time.monotonic()
     answers = burst(api, "GET", "/databases", reads * 3)
@@ -86,35 +88,35 @@ def test_reads_and_writes_are_counted_apart_with_a_second_of_burst(preset: str, 
     assert api.get("/databases").status == 200
 
 
-def test_each_token_has_its_own_buckets(start_server: StartServer) -> None:
+def test_each_token_has_its_own_buckets(start_server: StartServer, connect: Connect) -> None:
     server = start_server(rate_limit="5,5")
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     time.sleep(1.1)
-    other = Api(server.address, api.post(f"/workspaces/{api.workspace_id()}/tokens", {"name": "other", "level": "read"}).data["token"])
+    other = connect(server.address, api.post(f"/workspaces/{api.workspace_id()}/tokens", {"name": "other", "level": "read"}).data["token"])
     assert 429 in [answer.status for answer in burst(api, "GET", "/databases", 12)]
     assert [answer.status for answer in burst(other, "GET", "/databases", 5)] == [200] * 5
 
 
-def test_searching_counts_as_reading(start_server: StartServer) -> None:
+def test_searching_counts_as_reading(start_server: StartServer, connect: Connect) -> None:
     server = start_server(rate_limit="100,2")
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     path = "/databases/x/tables/y/records/search"
     assert 429 not in [answer.status for answer in burst(api, "POST", path, 10, {})]
 
 
-def test_off_is_no_limit_and_the_default_is_far_away(start_server: StartServer) -> None:
+def test_off_is_no_limit_and_the_default_is_far_away(start_server: StartServer, connect: Connect) -> None:
     server = start_server(rate_limit="default")
-    api = Api(server.address, server.token)
+    api = connect(server.address, server.token)
     assert {answer.status for answer in burst(api, "GET", "/databases", 100)} == {200}
 
 
-def test_several_worker_processes_count_together(start_server: StartServer) -> None:
+def test_several_worker_processes_count_together(start_server: StartServer, connect: Connect) -> None:
     server = start_server("--workers", "2", rate_limit="20,20")
     time.sleep(1.1)
     began = time.monotonic()
     statuses: list[int] = []
     for _ in range(20):
-        api = Api(server.address, server.token)  # a new connection may meet the other worker
+        api = connect(server.address, server.token)  # a new connection may meet the other worker
         statuses += [answer.status for answer in burst(api, "GET", "/databases", 5)]
         api.close()
     seconds = time.monotonic() - began
@@ -129,6 +131,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, new_storage: Any) -> Any:
     api = Api(server.address, server.token)
     api.new_database("First")
     yield api
+    api.close()
     server.kill()
 
 

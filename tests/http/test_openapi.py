@@ -133,4 +133,5 @@ def real(playground: Server, document: dict[str, Any]) -> dict[str, str]:
         for collection, parameter in re.findall(r"/(\w+)/\{(\w+)\}", path):
             if collection in things:
                 named[parameter] = things[collection]
+    api.close()
     return named

@@ -14,6 +14,7 @@ import pytest
 
 from tests.api import Api
 from tests.case_files import CASES
+from tests.conftest import Connect
 
 LEVELS = ("read", "write", "full")
 OPERATIONS = json.loads((CASES / "tokens.json").read_text())
@@ -91,10 +92,10 @@ def test_a_new_token_is_shown_once_and_listed_without_it(api: Api, workspace: st
     assert {key: made[key] for key in KEYS} in listed.data
 
 
-def test_the_last_use_of_a_token_is_noted(api: Api, workspace: str) -> None:
+def test_the_last_use_of_a_token_is_noted(api: Api, workspace: str, connect: Connect) -> None:
     path = f"/workspaces/{workspace}/tokens"
     made = api.post(path, {"name": "used", "level": "read"}).data
-    Api(api.address, made["token"]).get("/me").data["user"]
+    connect(api.address, made["token"]).get("/me").data["user"]
     deadline = time.monotonic() + 10
     while (used := next(token for token in api.get(path).data if token["id"] == made["id"])["lastUsedAt"]) is None:
         assert time.monotonic() < deadline, "lastUsedAt is still null"
@@ -118,9 +119,9 @@ def test_a_bad_token_request_is_refused(body: dict[str, Any], says: str, api: Ap
     api.post(f"/workspaces/{workspace}/tokens", body).refused("BAD_REQUEST", says)
 
 
-def test_a_revoked_token_is_refused_at_once(api: Api, workspace: str) -> None:
+def test_a_revoked_token_is_refused_at_once(api: Api, workspace: str, connect: Connect) -> None:
     made = api.post(f"/workspaces/{workspace}/tokens", {"name": "short", "level": "full"}).data
-    other = Api(api.address, made["token"])
+    other = connect(api.address, made["token"])
     for _ in range(3):
         assert other.get("/databases").status == 200
     api.delete(f"/workspaces/{workspace}/tokens/{made['id']}").nothing()
@@ -178,9 +179,9 @@ def test_a_token_reaches_the_workspace_it_makes(token_of: TokenOf) -> None:
     maker.delete(f"/workspaces/{made['id']}").nothing()
 
 
-def test_the_order_of_refusals_is_401_404_403_400(by_level: dict[str, Api], scene: dict[str, str], api: Api) -> None:
+def test_the_order_of_refusals_is_401_404_403_400(by_level: dict[str, Api], scene: dict[str, str], api: Api, connect: Connect) -> None:
     here, nowhere = f"/databases/{scene['d']}/tables", f"/databases/{uuid.uuid4()}/tables"
-    stranger = Api(api.address, None)
+    stranger = connect(api.address, None)
     stranger.post(nowhere, []).refused("UNAUTHORIZED")
     stranger.send("POST", here, raw=b"{broken").refused("UNAUTHORIZED")
     by_level["read"].post(nowhere, []).refused("RESOURCE_NOT_FOUND")
@@ -194,8 +195,8 @@ def test_the_order_of_refusals_is_401_404_403_400(by_level: dict[str, Api], scen
 
 
 @pytest.mark.parametrize("token", ["", "x", "pat_", "pat_" + "A" * 40, "Bearer pat_", "pät_", "' OR 1=1 --"])
-def test_a_token_that_is_none_is_refused(token: str, api: Api) -> None:
+def test_a_token_that_is_none_is_refused(token: str, api: Api, connect: Connect) -> None:
     for headers in ({"Softr-Api-Key": token.encode()}, {"Authorization": f"Bearer {token}".encode()}, {"Authorization": token.encode()}):
-        stranger = Api(api.address, None)
+        stranger = connect(api.address, None)
         stranger.send("GET", "/databases", headers=headers).refused("UNAUTHORIZED")  # type: ignore[arg-type]
         stranger.close()
