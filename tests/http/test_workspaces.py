@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.api import Api
+from tests.conftest import Connect, StartServer
 
 
 @pytest.fixture
@@ -74,3 +75,61 @@ def test_who_makes_a_workspace_owns_it(workspace: dict[str, Any], api: Api) -> N
     me = api.get("/me").data["user"]
     (member,) = api.get(f"/workspaces/{workspace['id']}/members").data
     assert member == {"userId": me["id"], "name": me["name"], "email": me["email"], "role": "owner"}
+
+
+def test_members_come_get_another_role_and_go(workspace: dict[str, Any], api: Api) -> None:
+    path = f"/workspaces/{workspace['id']}/members"
+    made = api.post(path, {"email": "grace@example.org", "role": "viewer"}).data
+    assert set(made) == {"userId", "name", "email", "role"}
+    assert (made["email"], made["role"]) == ("grace@example.org", "viewer")
+    assert made in api.get(path).data
+    for role in ("editor", "admin", "owner"):
+        assert api.put(f"{path}/{made['userId']}", {"role": role}).data["role"] == role
+    api.post(path, {"email": "GRACE@example.org", "role": "viewer"}).refused("CONSTRAINT_VIOLATION")
+    api.delete(f"{path}/{made['userId']}").nothing()
+    assert made["userId"] not in [member["userId"] for member in api.get(path).data]
+    api.delete(f"{path}/{made['userId']}").refused("RESOURCE_NOT_FOUND")
+    api.put(f"{path}/{made['userId']}", {"role": "viewer"}).refused("RESOURCE_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({}, "email"),
+        ({"email": "x@example.org"}, "role"),
+        ({"email": "nobody", "role": "viewer"}, "email"),
+        ({"email": "x@example.org", "role": "king"}, "viewer"),
+    ],
+)
+def test_a_bad_member_is_refused(body: dict[str, Any], says: str, workspace: dict[str, Any], api: Api) -> None:
+    api.post(f"/workspaces/{workspace['id']}/members", body).refused("BAD_REQUEST", says)
+
+
+def test_a_workspace_keeps_an_owner(workspace: dict[str, Any], api: Api) -> None:
+    me = api.get("/me").data["user"]["id"]
+    path = f"/workspaces/{workspace['id']}/members/{me}"
+    api.put(path, {"role": "viewer"}).refused("CONSTRAINT_VIOLATION", "owner")
+    api.delete(path).refused("CONSTRAINT_VIOLATION", "owner")
+
+
+ROLES = {"viewer": {"read"}, "editor": {"read", "write"}, "admin": {"read", "write", "full"}}
+
+
+def test_a_token_never_exceeds_its_users_role(start_server: StartServer, connect: Connect) -> None:
+    server = start_server()  # of its own: nobody gives the caller the lost role back
+    api = connect(server.address, server.token)
+    me = api.get("/me").data["user"]["id"]
+    for role, may in ROLES.items():
+        workspace = api.post("/workspaces", {"name": role}).data["id"]
+        database = api.post("/databases", {"name": "Roles", "workspaceId": workspace}).data["id"]
+        table = api.new_table(database, [{"name": "Name", "type": "SINGLE_LINE_TEXT"}])
+        members = f"/workspaces/{workspace}/members"
+        api.post(members, {"email": "grace@example.org", "role": "owner"}).data["userId"]
+        assert api.put(f"{members}/{me}", {"role": role}).data["role"] == role
+        answers = {
+            "read": api.get(table.records_path),
+            "write": api.post(table.records_path, {"fields": {}}),
+            "full": api.post(f"{table.path}/fields", {"name": "F", "type": "NUMBER"}),
+        }
+        assert {level for level, answer in answers.items() if answer.status == 200} == may
+        assert {answer.code for answer in answers.values()} <= {"", "FORBIDDEN"}
