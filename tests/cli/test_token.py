@@ -1,0 +1,87 @@
+"""`tablehouse token`: tokens made, listed and revoked on the command line while the server runs, with effect at its next request."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from tests.api import Api
+from tests.conftest import Connect, StartServer
+from tests.server import Server, clean_environment, program
+
+
+def token_command(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `tablehouse token …` on the storage of a server prints, and its exit status."""
+    command = [program(), "token", *arguments, *server.storage.arguments()]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=clean_environment(NO_COLOR="1", COLUMNS="200"), timeout=60, check=False
+    )
+
+
+def make(server: Server, *arguments: str) -> str:
+    """The token that `token create` prints."""
+    done = token_command(server, "create", *arguments)
+    assert done.returncode == 0, done
+    token = done.stdout.strip()
+    assert re.fullmatch("pat_[A-Za-z0-9]{40}", token), done
+    return token
+
+
+@pytest.fixture
+def admin(start_server: StartServer, connect: Connect) -> tuple[Server, Api]:
+    server = start_server()
+    return server, connect(server.address, server.token)
+
+
+def test_a_token_made_beside_the_server_works_at_once_and_is_gone_once_revoked(admin: tuple[Server, Api], connect: Connect) -> None:
+    server, api = admin
+    token = make(server, "--name", "n8n", "--level", "read")
+    reader = connect(server.address, token)
+    assert reader.get("/databases").status == 200
+    reader.post("/databases", {"name": "x"}).refused("FORBIDDEN")
+
+    listed = token_command(server, "list", "--json")
+    (found,) = [each for each in json.loads(listed.stdout) if each["name"] == "n8n"]
+    assert (found["level"], found["expiresAt"]) == ("read", None)
+    assert token not in listed.stdout
+    shown = token_command(server, "list")
+    assert "n8n" in shown.stdout + shown.stderr
+    assert token not in shown.stdout + shown.stderr
+    assert found["id"] in [each["id"] for each in api.get(f"/workspaces/{api.workspace_id()}/tokens").data]
+
+    assert token_command(server, "revoke", "n8n").returncode == 0
+    reader.get("/databases").refused("UNAUTHORIZED")
+    again = token_command(server, "revoke", found["id"])
+    assert again.returncode != 0
+    assert found["id"] in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_levels_expiry_and_workspace_are_kept(admin: tuple[Server, Api], connect: Connect) -> None:
+    server, api = admin
+    second = api.post("/workspaces", {"name": "Second"}).data["id"]
+    writer = connect(server.address, make(server, "--name", "w", "--level", "write", "--workspace", second, "--expires", "2999-01-01"))
+    me = writer.get("/me").data
+    assert (me["token"]["level"], me["token"]["expiresAt"]) == ("write", "2999-01-01T00:00:00.000Z")
+    assert [workspace["id"] for workspace in me["workspaces"]] == [second]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("create",),
+        ("create", "--name", "x", "--level", "king"),
+        ("create", "--name", "x", "--expires", "soon"),
+        ("create", "--name", "x", "--workspace", "none"),
+        ("revoke", "nobody"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(arguments: tuple[str, ...], admin: tuple[Server, Api]) -> None:
+    done = token_command(admin[0], *arguments)
+    assert done.returncode != 0
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
