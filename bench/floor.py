@@ -1,4 +1,4 @@
-"""The floor: captured answers served from memory by the HTTP stack of the real server.
+"""The floor: captured answers served from memory by the HTTP stack of the real server, down to its own runner of Granian.
 
 It says what Falcon on Granian can do at best on this machine for these very bytes: the same routes, the same body and
 content type, the same threads; no authentication, no planning, no database. The body of a POST or PATCH is read, as any
@@ -15,13 +15,14 @@ from typing import Any
 
 import falcon
 import msgspec
-from granian.constants import Interfaces
-from granian.server import Server
 
 from bench.processes import Running, free_port, start
+from tablehouse.config import Settings
+from tablehouse.http.process import run
 
 RECORDS = "/api/v1/databases/{database}/tables/{table}/records"
-ANSWERS_FILE = "BENCH_FLOOR_ANSWERS"  # how the worker process, which imports this module anew, finds its answers
+ANSWERS_FILE = "BENCH_FLOOR_ANSWERS"
+"""How the floor's process is told which file holds its answers."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -80,17 +81,5 @@ def start_floor(answers: Mapping[str, Answer], *, threads: int, directory: Path)
         yield running
 
 
-def serve(port: int, threads: int) -> None:
-    """Serves the floor until it is told to end."""
-    server = Server(
-        "bench.floor:floor_app",
-        port=port,
-        interface=Interfaces.WSGI,
-        factory=True,
-        blocking_threads=threads,
-    )
-    server.serve()
-
-
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]))
+    sys.exit(run(Settings(port=int(sys.argv[1]), threads=int(sys.argv[2]), log_level="warning"), lambda _: floor_app()))
