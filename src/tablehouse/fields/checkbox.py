@@ -25,7 +25,7 @@ class Checkbox(FieldType[NoOptions]):
             return int(value)
         if isinstance(value, str) and value.strip().lower() in _TEXTS:
             return _TEXTS[value.strip().lower()]
-        raise Reject(f'{describe(value)} is neither checked nor unchecked; write true, false, 1, 0 or null.')
+        raise Reject(f"{describe(value)} is neither checked nor unchecked; write true, false, 1, 0 or null.")
 
     def text(self, stored: Any, spec: Spec[NoOptions]) -> str:
         return "true" if stored else "false"

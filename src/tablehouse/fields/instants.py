@@ -22,7 +22,7 @@ def read_instant(value: object, zone: ZoneInfo) -> str:
     """Returns the stored form of an instant; a value without offset is meant in `zone`. Raises Reject."""
     moment = _parse(value)
     if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day)
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=zone)
     return _stored(moment if moment.tzinfo else moment.replace(tzinfo=zone), value)
 
 

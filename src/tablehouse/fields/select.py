@@ -63,7 +63,9 @@ class Select(FieldType[SelectOptions]):
             label = choice.label.strip()
             _check_label(label, f"choices[{place}].label")
             if fold(label) in seen_labels:
-                raise OptionFault(f"choices[{place}].label", f"There is already a choice labelled {describe(label)} (letter case is ignored).")
+                raise OptionFault(
+                    f"choices[{place}].label", f"There is already a choice labelled {describe(label)} (letter case is ignored)."
+                )
             if choice.id and choice.id in seen_ids:
                 raise OptionFault(f"choices[{place}].id", f"There is already a choice with the id {describe(choice.id)}.")
             if "\x00" in choice.id or len(choice.id) > LABEL_LONGEST:

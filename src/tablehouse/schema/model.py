@@ -31,8 +31,8 @@ class Database(msgspec.Struct, frozen=True):
     updated_at: str
 
 
-class Field(msgspec.Struct, frozen=True, dict=True):
-    """One field. `default` is the value as it was written; `offset` turns a record's number into an AUTONUMBER's."""
+class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
+    """One field; the same object within a Snapshot. `default` is the value as it was written; `offset` turns a record's number into an AUTONUMBER's."""
 
     num: int
     id: str
@@ -112,7 +112,7 @@ class View(msgspec.Struct, frozen=True):
     updated_at: str
 
 
-class Table(msgspec.Struct, frozen=True, dict=True):
+class Table(msgspec.Struct, frozen=True, dict=True, eq=False):
     """One table. `version` is the schema version at which it last changed; fields are in field order."""
 
     num: int
@@ -154,7 +154,7 @@ class Table(msgspec.Struct, frozen=True, dict=True):
         return self.field_by_id.get(id_or_name) or self.field_by_folded_name.get(fold(id_or_name))
 
 
-class Snapshot(msgspec.Struct, frozen=True, dict=True):
+class Snapshot(msgspec.Struct, frozen=True, dict=True, eq=False):
     """A database's whole schema at one version."""
 
     version: int

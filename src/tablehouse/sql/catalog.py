@@ -26,9 +26,7 @@ TOTAL_LIVE: Final = sa.select(sa.func.coalesce(sa.func.sum(COUNTERS.c.live), sa.
 
 INSERT_META: Final = sa.insert(META).values({column.name: sa.bindparam(column.name) for column in META.c})
 RAISE_VERSION: Final = sa.update(META).values(version=META.c.version + sa.literal_column("1")).returning(META.c.version)
-TAKE_NUMS: Final = (
-    sa.update(META).values(next_num=META.c.next_num + sa.bindparam("count", type_=sa.Integer())).returning(META.c.next_num)
-)
+TAKE_NUMS: Final = sa.update(META).values(next_num=META.c.next_num + sa.bindparam("count", type_=sa.Integer())).returning(META.c.next_num)
 UPDATE_META: Final = sa.update(META).values(
     {name: sa.bindparam(name) for name in ("name", "description", "timezone", "week_start", "updated_at")}
 )
@@ -82,5 +80,6 @@ WIDEN_HOLE: Final = (
 DELETE_HOLES: Final = sa.delete(HOLES).where(HOLES.c.table_num == sa.bindparam("num"))
 
 FIND_PERSON: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json).where(PEOPLE.c.id == sa.bindparam("id"))
+READ_PEOPLE: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json)
 INSERT_PERSON: Final = _insert(PEOPLE)
 UPDATE_PERSON: Final = _update(PEOPLE, "json")

@@ -51,6 +51,4 @@ DELETE_TOKEN_WORKSPACES: Final = _delete(TOKEN_WORKSPACES, "token_id")
 DELETE_WORKSPACE_TOKENS: Final = _delete(TOKEN_WORKSPACES, "workspace_id")
 INSERT_DATABASE: Final = _insert(DATABASES)
 DELETE_DATABASE: Final = _delete(DATABASES, "id")
-NEXT_POSITION: Final = sa.select(
-    sa.func.coalesce(sa.func.max(DATABASES.c.position), sa.literal_column("0")) + sa.literal_column("1")
-)
+NEXT_POSITION: Final = sa.select(sa.func.coalesce(sa.func.max(DATABASES.c.position), sa.literal_column("0")) + sa.literal_column("1"))

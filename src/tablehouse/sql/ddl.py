@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from tablehouse.kinds.kind import BOOLEAN
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.records import compared, record_table
@@ -69,17 +70,35 @@ def duplicates(table: Table, field: Field) -> sa.ClauseElement:
 
 
 def filled_cells(table: Table, field: Field) -> sa.ClauseElement:
-    """Rows: (number, stored value) of cells that are not empty, from a number on. Parameters: after, limit."""
+    """Rows: (number, stored value, record id) of cells that are not empty, from a number on. Parameters: after, limit."""
     columns = record_table(table)
     cell = columns.c[field.shown_column]
     filled = (columns.c.n > sa.bindparam("after")) & cell.is_not(None)
-    return sa.select(columns.c.n, cell).where(filled).order_by(columns.c.n).limit(sa.bindparam("limit"))
+    return sa.select(columns.c.n, cell, columns.c.id).where(filled).order_by(columns.c.n).limit(sa.bindparam("limit"))
 
 
 def count_filled(table: Table, field: Field) -> sa.ClauseElement:
     """One row: (how many cells are not empty)."""
     cell = record_table(table).c[field.shown_column]
     return sa.select(sa.func.count(cell))
+
+
+def count_empty(table: Table, field: Field) -> sa.ClauseElement:
+    """One row: (how many cells are empty; an unchecked box is)."""
+    cell = record_table(table).c[field.shown_column]
+    empty = cell.is_(None) | (cell == sa.literal_column("0")) if field.kind is BOOLEAN else cell.is_(None)
+    return sa.select(sa.func.count()).select_from(record_table(table)).where(empty)
+
+
+def count_several(table: Table, field: Field) -> sa.ClauseElement:
+    """One row: (how many cells hold more than one value)."""
+    cell = record_table(table).c[field.shown_column]
+    # Several values are a JSON array of numbers: only one with two items or more has a comma.
+    return (
+        sa.select(sa.func.count())
+        .select_from(record_table(table))
+        .where(sa.func.instr(cell, sa.literal_column("','")) > sa.literal_column("0"))
+    )
 
 
 def fill_cell(table: Table, field: Field) -> sa.Update:

@@ -61,7 +61,13 @@ def first_numbers(table: Table) -> sa.Select[Any]:
     )
     blocks = running.where(HOLES.c.table_num == sa.literal_column(str(table.num))).subquery("blocks")
     start = blocks.c.block * sa.literal_column(str(BLOCK)) - blocks.c.before
-    last = sa.select(blocks).where(start <= sa.bindparam("offset")).order_by(blocks.c.block.desc()).limit(sa.literal_column("1")).subquery("last")
+    last = (
+        sa.select(blocks)
+        .where(start <= sa.bindparam("offset"))
+        .order_by(blocks.c.block.desc())
+        .limit(sa.literal_column("1"))
+        .subquery("last")
+    )
     joined = COUNTERS.outerjoin(last, sa.true())
     own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
     return sa.select(VERSION, COUNTERS.c.live, last.c.block, last.c.before, last.c.count).select_from(joined).where(own)

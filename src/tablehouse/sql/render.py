@@ -63,8 +63,12 @@ def _boolean(cell: Cell) -> Cell:
 
 def _date_range(cell: Cell) -> Cell:
     # Both halves are ISO dates of fixed width: nothing in them needs escaping.
-    text = sa.literal_column("'{\"from\":\"'").concat(sa.func.substr(cell, sa.literal_column("1"), sa.literal_column("10")))
-    text = text.concat(sa.literal_column("'\",\"to\":\"'")).concat(sa.func.substr(cell, sa.literal_column("12"))).concat(sa.literal_column("'\"}'"))
+    text = sa.literal_column('\'{"from":"\'').concat(sa.func.substr(cell, sa.literal_column("1"), sa.literal_column("10")))
+    text = (
+        text.concat(sa.literal_column('\'","to":"\''))
+        .concat(sa.func.substr(cell, sa.literal_column("12")))
+        .concat(sa.literal_column("'\"}'"))
+    )
     return Json(text)
 
 
@@ -74,7 +78,9 @@ def _choice(cell: Cell) -> Cell:
 
 def _choices(cell: Cell) -> Cell:
     items = JsonItems(cell).table_valued("key", "value", name="items")
-    ordered = sa.select(CHOICES.c.json).select_from(items.join(CHOICES, CHOICES.c.num == items.c.value)).order_by(items.c.key).subquery("chosen")
+    ordered = (
+        sa.select(CHOICES.c.json).select_from(items.join(CHOICES, CHOICES.c.num == items.c.value)).order_by(items.c.key).subquery("chosen")
+    )
     return Json(sa.select(JsonRows(ordered.c.json)).scalar_subquery())
 
 

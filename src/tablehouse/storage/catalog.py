@@ -170,7 +170,9 @@ class Catalog:
             choices[field_num].append(Choice(label=label, id=choice_id, color=color, num=choice_num))
         fields = tuple(_field(found, choices, database) for found in self._rows(sql.READ_FIELDS, num=num))
         views = tuple(View(found[0], *found[2:]) for found in self._rows(sql.READ_VIEWS, num=num))
-        return Table(num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at, fields, views)
+        return Table(
+            num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at, fields, views
+        )
 
 
 def choices_of(options: Any) -> tuple[Choice, ...]:
@@ -196,7 +198,23 @@ def _changing(field: Field) -> dict[str, Any]:
 
 
 def _field(row: Row, choices: dict[int, list[Choice]], database: Database) -> Field:
-    num, _, field_id, name, description, type_name, options_json, many, required, unique, default_json, position, offset, created_at, updated_at = row
+    (
+        num,
+        _,
+        field_id,
+        name,
+        description,
+        type_name,
+        options_json,
+        many,
+        required,
+        unique,
+        default_json,
+        position,
+        offset,
+        created_at,
+        updated_at,
+    ) = row
     options = decode_options(BY_NAME[type_name], msgspec.json.decode(options_json))
     if isinstance(options, SelectOptions):
         options = msgspec.structs.replace(options, choices=tuple(choices[num]))

@@ -15,7 +15,7 @@ from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.seat import Seat, Unit
 from tablehouse.storage.session import Session, StaleSchema, connect
-from tablehouse.storage.transaction import Reading, Writing
+from tablehouse.storage.transaction import Person, Reading, Writing
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -34,6 +34,7 @@ class DatabaseFile:
         self._clock = clock
         self._synchronous = synchronous
         self._ids = RecordIds()
+        self._people: dict[Person, int] = {}
         self._lock = threading.Lock()
         self._readers: list[Session] = []
         self._writer: Session | None = None
@@ -43,7 +44,20 @@ class DatabaseFile:
         self.statements = 0
 
     def read(self, work: Callable[[Reading], T]) -> T:
-        """Returns what `work` finds in one read transaction. Raises what it raises, once the schema is known to be current."""
+        """Returns what `work` finds in one read transaction, at the schema as it is now. Raises what it raises."""
+
+        def current(reading: Reading) -> T:
+            if reading.catalog.version() != reading.snapshot.version:
+                raise StaleSchema
+            return work(reading)
+
+        return self.read_versioned(current)
+
+    def read_versioned(self, work: Callable[[Reading], T]) -> T:
+        """Returns what `work` finds in one read transaction; its own statements notice when the schema is not the one last seen.
+
+        Raises what `work` raises, once the schema is known to be current.
+        """
         session = self._reader()
         before = session.statements
         try:
@@ -68,7 +82,7 @@ class DatabaseFile:
 
     def snapshot(self) -> Snapshot:
         """Returns the schema as it is now."""
-        return self.read(lambda reading: _current(reading))
+        return self.read(lambda reading: reading.snapshot)
 
     def write(self, prepare: Callable[[Snapshot], P], apply: Callable[[Writing, P], T]) -> T:
         """Returns what `apply` does with what `prepare` made of the schema, once it is on disk.
@@ -153,11 +167,11 @@ class DatabaseFile:
             snapshot = Catalog(session, SQLITE).load(snapshot)
         for unit in units:
             now = self._clock()
-            writing = Writing(session, SQLITE, snapshot, self._ids, now, iso(now))
+            writing = Writing(session, SQLITE, snapshot, self._ids, self._people, now, iso(now))
             session.script(("SAVEPOINT unit",))
             try:
                 unit.result = unit.work(writing)
-            except BaseException as error:  # noqa: BLE001 - raised again in the thread of the unit
+            except BaseException as error:
                 unit.error = error
                 if not session.connection.in_transaction:
                     raise  # the database gave the whole transaction up: nobody's work is kept
@@ -166,12 +180,6 @@ class DatabaseFile:
                 session.script(("RELEASE unit",))
                 snapshot = writing.snapshot
         return snapshot
-
-
-def _current(reading: Reading) -> Snapshot:
-    if reading.catalog.version() != reading.snapshot.version:
-        raise StaleSchema
-    return reading.snapshot
 
 
 def new_database_file(path: Path, create: Callable[[Session], Any], synchronous: str) -> None:

@@ -31,7 +31,9 @@ def bring_forward(session: Session, path: Path, table: str, wanted: int, steps: 
     try:
         found = _format(session, table)  # another process may have done it while we waited
         if found > wanted:
-            raise NewerFormat(f"{path.name} has format {found}, this version of Tablehouse knows formats up to {wanted}: use a newer version.")
+            raise NewerFormat(
+                f"{path.name} has format {found}, this version of Tablehouse knows formats up to {wanted}: use a newer version."
+            )
         if found < wanted:
             _back_up(path, backups, found)
         for step in range(found, wanted):
@@ -63,5 +65,5 @@ def _back_up(path: Path, backups: Path, found: int) -> None:
 
 
 def _format(session: Session, table: str) -> int:
-    found = session.connection.execute(f"SELECT format FROM {table}").fetchall()[0][0]  # noqa: S608 - a fixed name
+    found = session.connection.execute(f"SELECT format FROM {table}").fetchall()[0][0]
     return int(str(found))

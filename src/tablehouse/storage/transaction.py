@@ -57,9 +57,12 @@ class Reading:
 class Writing(Reading):
     """A unit of work inside a write transaction. `now` is its instant in milliseconds, `at` the same in the wire's form."""
 
-    def __init__(self, session: Session, dialect: Dialect, snapshot: Snapshot, ids: RecordIds, now: int, at: str) -> None:
+    def __init__(
+        self, session: Session, dialect: Dialect, snapshot: Snapshot, ids: RecordIds, people: dict[Person, int], now: int, at: str
+    ) -> None:
         super().__init__(session, dialect, snapshot)
         self.ids = ids
+        self._people = people
         self.now = now
         self.at = at
 
@@ -75,10 +78,14 @@ class Writing(Reading):
 
     def person(self, person: Person) -> int:
         """Returns the number under which this database knows a person, as they are called now."""
+        known = self._people.get(person)
+        if known is not None:
+            return known
         shown = msgspec.json.encode(person).decode()
         found = self.rows(self.dialect.fixed(sql.FIND_PERSON), {"id": person.id})
         if found and found[0][1] == shown:
-            num: int = found[0][0]
+            # Remembered only once it has been read back: a row that this transaction writes may still be rolled back.
+            num: int = self._people.setdefault(person, found[0][0])
             return num
         if found:
             self.rows(self.dialect.fixed(sql.UPDATE_PERSON), {"which": found[0][0], "json": shown})

@@ -1,0 +1,34 @@
+"""`tablehouse`: the command line's entry. Each group of commands is a file beside this one."""
+
+from __future__ import annotations
+
+import typer
+
+from tablehouse import __version__
+from tablehouse.cli.output import say
+from tablehouse.cli.serve import serve
+from tablehouse.cli.token import tokens
+
+app = typer.Typer(
+    name="tablehouse",
+    help="Spreadsheet-like databases behind a REST API, on your own machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("serve")(serve)
+app.add_typer(tokens, name="token")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and stop.")) -> None:
+    """Spreadsheet-like databases behind a REST API, on your own machine."""
+
+
+__all__ = ["app", "say"]

@@ -1,0 +1,63 @@
+"""How commands speak: people's text to stderr, data to stdout, refusals with exit status 1, wrong usage with 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from tablehouse.config import ConfigError
+from tablehouse.errors import ApiError
+from tablehouse.storage.migrations import NewerFormat
+from tablehouse.storage.store import Store
+from tablehouse.storage.version_lock import OtherVersion
+
+people = Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Tells people something."""
+    people.print(text, markup=False, soft_wrap=True)
+
+
+def put(text: str) -> None:
+    """Writes data, for whoever reads the command's output."""
+    typer.echo(text)
+
+
+def put_json(data: Any) -> None:
+    """Writes data as one line of JSON."""
+    typer.echo(msgspec.json.encode(data).decode())
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turns what a command cannot do into a sentence and an exit status: 1 refused, 2 wrong usage."""
+    try:
+        yield
+    except ConfigError as error:
+        say(str(error))
+        raise typer.Exit(2) from None
+    except ApiError as error:
+        say(error.message)
+        raise typer.Exit(1) from None
+    except (OtherVersion, NewerFormat, OSError) as error:
+        say(str(error))
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def opened(data: Path, database_url: str | None) -> Iterator[Store]:
+    """Gives the store that a command works on."""
+    if database_url is not None:
+        raise ConfigError("--database-url cannot be used: this version keeps its data in files; give --data.")
+    store = Store(data)
+    try:
+        yield store
+    finally:
+        store.close()

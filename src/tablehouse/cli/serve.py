@@ -1,0 +1,47 @@
+"""`tablehouse serve`: the server in the foreground. Its options are the declared settings, one for one."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Annotated, Any
+
+import typer
+
+from tablehouse.cli.output import opened, put, refusals, say
+from tablehouse.config import OPTIONS, Option, Settings, load, strangers
+from tablehouse.http.app import make_app
+from tablehouse.http.process import run
+from tablehouse.service.setup import set_up
+
+
+def serve(**given: Any) -> None:
+    """Run the server until it is told to stop."""
+    with refusals():
+        settings = load(given, os.environ)
+        for name in strangers(os.environ):
+            say(f"Warning: {name} is no setting of this server; is it misspelt?")
+        prepare(settings)
+    raise typer.Exit(run(settings, make_app))
+
+
+def prepare(settings: Settings) -> None:
+    """Makes the store ready before any process serves it; an empty one gets a workspace, an owner and a token, shown once."""
+    with opened(settings.data, settings.database_url) as store:
+        token = set_up(store, settings.admin_token)
+        if token is not None:
+            say("A new store. This token of level full is shown once, so keep it:")
+            put(token)
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    kind: Any = bool if isinstance(option.default, bool) else str
+    default = f" [default: {option.default_text}]" if option.default_text and kind is str else ""
+    declared = typer.Option(option.flag, envvar=option.env, help=option.help + default, show_default=False, show_envvar=True)
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, declared])
+
+
+_PARAMETERS = [_parameter(option) for option in OPTIONS if option.flag]
+# Typer reads a function's signature; this one is made from the declared settings.
+serve.__signature__ = inspect.Signature(_PARAMETERS)  # type: ignore[attr-defined]
+serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _PARAMETERS}

@@ -1,0 +1,49 @@
+"""The WSGI application: routes from the list of operations, and the few paths beside the API."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import falcon
+
+from tablehouse.config import Settings
+from tablehouse.errors import ApiError
+from tablehouse.http import refusals
+from tablehouse.http.endpoint import Endpoint
+from tablehouse.http.operations import BASE, OPERATIONS, Operation
+from tablehouse.http.tracing import Tracing
+from tablehouse.http.worker import on_exit
+from tablehouse.service.access import Access, App
+from tablehouse.storage.store import Store
+
+
+def make_app(settings: Settings) -> WSGIApplication:
+    """Returns the application of one process, with its own store."""
+    store = Store(settings.data)
+    on_exit(store.close)
+    app = App(store=store, settings=settings, access=Access(store))
+    falcon_app = falcon.App(middleware=[Tracing(settings, lambda *_: None)])
+    falcon_app.req_options.strip_url_path_trailing_slash = True
+    falcon_app.add_error_handler(Exception, refusals.on_bug)
+    falcon_app.add_error_handler(falcon.HTTPError, refusals.on_http_error)
+    falcon_app.add_error_handler(ApiError, refusals.on_refusal)
+    by_path: dict[str, list[Operation]] = defaultdict(list)
+    for operation in OPERATIONS:
+        by_path[operation.path].append(operation)
+    for path, operations in by_path.items():
+        falcon_app.add_route(BASE + path, Endpoint(app, operations, lambda *_: None))
+    falcon_app.add_route("/healthz", Health(app))
+    return falcon_app
+
+
+class Health:
+    """`/healthz`: 200 once requests can be answered."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
+        """Answers 200 when the storage can be read. Raises ServiceUnavailable."""
+        self._app.store.control.current()
+        response.data = b'{"status":"ok"}'
+        response.content_type = "application/json"

@@ -1,0 +1,54 @@
+"""One request as an operation sees it, and what it answers with."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from tablehouse.service.access import App, Caller
+from tablehouse.service.payload import Payload
+
+Q = TypeVar("Q")
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A request whose caller is known and may do this. `path`: the ids in the path by name. `query`: the operation's struct."""
+
+    app: App
+    caller: Caller
+    path: dict[str, str]
+    query: Any
+    payload: Payload
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer: status, JSON body (None for no body), and whether it is one record that gets an ETag."""
+
+    status: int
+    body: bytes | None = None
+    tagged: bool = False
+
+
+NOTHING = Reply(204)
+
+
+def one(thing: Any, metadata: Any = None) -> Reply:
+    """Returns the answer with one thing or a list of them."""
+    return Reply(200, msgspec.json.encode({"data": thing, "metadata": metadata}))
+
+
+def record(json: str) -> Reply:
+    """Returns the answer with a record that is JSON already."""
+    return Reply(200, b'{"data":' + json.encode() + b',"metadata":null}', tagged=True)
+
+
+def page(records: str, metadata: Any) -> Reply:
+    """Returns the answer with records that are a JSON array already."""
+    return Reply(200, b'{"data":' + records.encode() + b',"metadata":' + msgspec.json.encode(metadata) + b"}")
+
+
+def batch(created: list[str], updated: list[str], deleted: list[str]) -> Reply:
+    """Returns the answer to a batch."""
+    parts = f'{{"data":{{"created":[{",".join(created)}],"updated":[{",".join(updated)}],"deleted":'
+    return Reply(200, parts.encode() + msgspec.json.encode(deleted) + b'},"metadata":null}')

@@ -1,0 +1,99 @@
+"""A path of the API as a Falcon resource: finds out who calls, whether they may, what they ask, and runs the operation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import falcon
+import msgspec
+
+from tablehouse.errors import BadRequest
+from tablehouse.http.body import read_body
+from tablehouse.http.call import Call, Reply
+from tablehouse.http.operations import Operation
+from tablehouse.query.requests import NoQuery
+from tablehouse.service.access import App, Caller
+from tablehouse.service.payload import Payload
+from tablehouse.service.permission import check_permission
+
+_BODIES: Final = frozenset({"POST", "PUT", "PATCH"})
+_NO_PAYLOAD: Final = Payload(b"")
+
+Throttle = Callable[[Caller, bool, falcon.Response], None]
+"""Counts a request of a caller (True: a read) against its rate limit. Raises TooManyRequests."""
+
+
+class Endpoint:
+    """The operations of one path, by method."""
+
+    def __init__(self, app: App, operations: Sequence[Operation], throttle: Throttle) -> None:
+        self._app = app
+        self._throttle = throttle
+        for operation in operations:
+            setattr(self, f"on_{operation.method.lower()}", partial(self._serve, operation))
+
+    def _serve(self, operation: Operation, request: falcon.Request, response: falcon.Response, **path: str) -> None:
+        app = self._app
+        request.context.operation = operation
+        caller = app.access.caller(token_of(request))
+        request.context.token_id = caller.token.id
+        self._throttle(caller, operation.reads, response)
+        check_permission(app, caller, operation.level, path)
+        payload = Payload(read_body(request.env, app.settings.max_body)) if operation.method in _BODIES else _NO_PAYLOAD
+        query = read_query(request.params, operation.query)
+        answer(operation.run(Call(app, caller, path, query, payload)), request, response)
+
+
+def token_of(request: falcon.Request) -> str | None:
+    """Returns the token that a request carries, in either header; None when it has none."""
+    env = request.env
+    key: str | None = env.get("HTTP_SOFTR_API_KEY")
+    if key:
+        return key.strip()
+    scheme, _, token = env.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def read_query(given: Mapping[str, Any], kind: type[Any]) -> Any:
+    """Returns query parameters as that struct; unknown ones are ignored. Raises BadRequest."""
+    if kind is NoQuery or not given:
+        return kind()
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        sentence, _, path = str(error).partition(" - at `$.")
+        name = path.rstrip("`").partition("[")[0]
+        if isinstance(given.get(name), list):
+            sentence = "given more than once"
+        raise BadRequest(f"{name}: {_plain(sentence)}; got {given.get(name)!r}.", path=name) from None
+
+
+def answer(reply: Reply, request: falcon.Request, response: falcon.Response) -> None:
+    """Puts an operation's answer into the response; one record gets an ETag, and 304 when the client has it already."""
+    response.status = reply.status
+    if reply.body is None:
+        return
+    if reply.tagged:
+        tag = f'"{hashlib.blake2b(reply.body, digest_size=12).hexdigest()}"'
+        response.set_header("ETag", tag)
+        if request.method == "GET" and _matches(request.env.get("HTTP_IF_NONE_MATCH"), tag):
+            response.status = 304
+            return
+    response.data = reply.body
+    response.content_type = "application/json"
+
+
+def _matches(condition: str | None, tag: str) -> bool:
+    if condition is None:
+        return False
+    candidates = [part.strip().removeprefix("W/") for part in condition.split(",")]
+    return tag in candidates or "*" in candidates
+
+
+def _plain(sentence: str) -> str:
+    for technical, plain in (("`int`", "a whole number"), ("`bool`", "true or false"), ("`str`", "text"), (" | null", "")):
+        sentence = sentence.replace(technical, plain)
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,316 @@
+"""The API's operations: one row each. Routes, permissions, OpenAPI, `/llms.txt` and the reference page are made from this list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from tablehouse.http.call import NOTHING, Call, Reply, batch, one, page, record
+from tablehouse.query import requests as q
+from tablehouse.service import answers as a
+from tablehouse.service import databases, fields, members, records, tables, tokens, views, workspaces
+from tablehouse.service.access import FULL, READ, WRITE
+from tablehouse.service.batch import write_batch
+from tablehouse.service.records import PageMetadata
+
+BASE: Final = "/api/v1"
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path. `level`: what the caller needs. `answer`: the type of `data`, None for 204.
+
+    `addition`: the original API lacks it. `metadata`: the type of `metadata` where it is not always null.
+    """
+
+    id: str
+    method: str
+    path: str
+    level: int
+    tag: str
+    summary: str
+    run: Callable[[Call], Reply]
+    query: type[q.Query] = q.NoQuery
+    body: type[q.Body] | None = None
+    answer: Any = None
+    metadata: Any = None
+    addition: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Whether it counts as a read for the rate limit."""
+        return self.method == "GET"
+
+
+class RecordAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """A record; `fields` by field id, or by name with `fieldNames=true`."""
+
+    id: str
+    table_id: str
+    fields: dict[str, Any]
+    created_at: str
+    updated_at: str
+
+
+class BatchRecords(msgspec.Struct, frozen=True):
+    """What a batch did."""
+
+    created: list[RecordAnswer]
+    updated: list[RecordAnswer]
+    deleted: list[str]
+
+
+def _me(call: Call) -> Reply:
+    return one(workspaces.me(call.app, call.caller))
+
+
+def _list_workspaces(call: Call) -> Reply:
+    return one(workspaces.list_workspaces(call.app, call.caller))
+
+
+def _create_workspace(call: Call) -> Reply:
+    return one(workspaces.create_workspace(call.app, call.caller, call.payload.decode(q.CreateWorkspace)))
+
+
+def _get_workspace(call: Call) -> Reply:
+    return one(workspaces.get_workspace(call.app, call.caller, call.path["workspace"]))
+
+
+def _put_workspace(call: Call) -> Reply:
+    return one(workspaces.update_workspace(call.app, call.caller, call.path["workspace"], call.payload.decode(q.PutWorkspace)))
+
+
+def _delete_workspace(call: Call) -> Reply:
+    workspaces.delete_workspace(call.app, call.caller, call.path["workspace"], call.query.force)
+    return NOTHING
+
+
+def _list_members(call: Call) -> Reply:
+    return one(members.list_members(call.app, call.caller, call.path["workspace"]))
+
+
+def _add_member(call: Call) -> Reply:
+    return one(members.add_member(call.app, call.caller, call.path["workspace"], call.payload.decode(q.CreateMember)))
+
+
+def _put_member(call: Call) -> Reply:
+    body = call.payload.decode(q.PutMember)
+    return one(members.change_member(call.app, call.caller, call.path["workspace"], call.path["user"], body))
+
+
+def _delete_member(call: Call) -> Reply:
+    members.remove_member(call.app, call.caller, call.path["workspace"], call.path["user"])
+    return NOTHING
+
+
+def _list_tokens(call: Call) -> Reply:
+    return one(tokens.list_tokens(call.app, call.caller, call.path["workspace"]))
+
+
+def _create_token(call: Call) -> Reply:
+    return one(tokens.create_token(call.app, call.caller, call.path["workspace"], call.payload.decode(q.CreateToken)))
+
+
+def _delete_token(call: Call) -> Reply:
+    tokens.revoke_token(call.app, call.caller, call.path["workspace"], call.path["token"])
+    return NOTHING
+
+
+def _list_databases(call: Call) -> Reply:
+    return one(databases.list_databases(call.app, call.caller, call.query.workspace_id))
+
+
+def _create_database(call: Call) -> Reply:
+    return one(databases.create_database(call.app, call.caller, call.payload.decode(q.CreateDatabase)))
+
+
+def _get_database(call: Call) -> Reply:
+    return one(databases.get_database(call.app, call.caller, call.path["database"]))
+
+
+def _put_database(call: Call) -> Reply:
+    return one(databases.update_database(call.app, call.caller, call.path["database"], call.payload.decode(q.PutDatabase)))
+
+
+def _delete_database(call: Call) -> Reply:
+    databases.delete_database(call.app, call.caller, call.path["database"], call.query.force)
+    return NOTHING
+
+
+def _list_tables(call: Call) -> Reply:
+    return one(tables.list_tables(call.app, call.caller, call.path["database"]))
+
+
+def _create_table(call: Call) -> Reply:
+    return one(tables.create_table(call.app, call.caller, call.path["database"], call.payload))
+
+
+def _get_table(call: Call) -> Reply:
+    return one(tables.get_table(call.app, call.caller, call.path["database"], call.path["table"]))
+
+
+def _put_table(call: Call) -> Reply:
+    return one(tables.update_table(call.app, call.caller, call.path["database"], call.path["table"], call.payload))
+
+
+def _delete_table(call: Call) -> Reply:
+    tables.delete_table(call.app, call.caller, call.path["database"], call.path["table"], call.query.force)
+    return NOTHING
+
+
+def _list_views(call: Call) -> Reply:
+    return one(views.list_views(call.app, call.caller, call.path["database"], call.path["table"]))
+
+
+def _get_view(call: Call) -> Reply:
+    return one(views.get_view(call.app, call.caller, call.path["database"], call.path["table"], call.path["view"]))
+
+
+def _list_fields(call: Call) -> Reply:
+    return one(fields.list_fields(call.app, call.caller, call.path["database"], call.path["table"]))
+
+
+def _create_field(call: Call) -> Reply:
+    return one(fields.create_field(call.app, call.caller, call.path["database"], call.path["table"], call.payload))
+
+
+def _get_field(call: Call) -> Reply:
+    return one(fields.get_field(call.app, call.caller, call.path["database"], call.path["table"], call.path["field"]))
+
+
+def _put_field(call: Call) -> Reply:
+    change = fields.update_field(
+        call.app,
+        call.caller,
+        call.path["database"],
+        call.path["table"],
+        call.path["field"],
+        call.payload,
+        dry_run=call.query.dry_run,
+        force=call.query.force,
+    )
+    return one(change.field, change.metadata)
+
+
+def _delete_field(call: Call) -> Reply:
+    fields.delete_field(call.app, call.caller, call.path["database"], call.path["table"], call.path["field"])
+    return NOTHING
+
+
+def _list_records(call: Call) -> Reply:
+    found = records.list_records(call.app, call.caller, call.path["database"], call.path["table"], call.query)
+    return page(found.records, found.metadata)
+
+
+def _create_record(call: Call) -> Reply:
+    path = call.path
+    return record(records.create_record(call.app, call.caller, path["database"], path["table"], call.payload, call.query.field_names))
+
+
+def _get_record(call: Call) -> Reply:
+    path = call.path
+    return record(records.get_record(call.app, call.caller, path["database"], path["table"], path["record"], call.query.field_names))
+
+
+def _update_record(call: Call) -> Reply:
+    path, names = call.path, call.query.field_names
+    return record(
+        records.update_record(call.app, call.caller, path["database"], path["table"], path["record"], call.payload, field_names=names)
+    )
+
+
+def _delete_record(call: Call) -> Reply:
+    records.delete_record(call.app, call.caller, call.path["database"], call.path["table"], call.path["record"])
+    return NOTHING
+
+
+def _write_batch(call: Call) -> Reply:
+    done = write_batch(call.app, call.caller, call.path["database"], call.path["table"], call.payload, call.query.field_names)
+    return batch(done.created, done.updated, done.deleted)
+
+
+_WORKSPACE: Final = "/workspaces/{workspace}"
+_DATABASE: Final = "/databases/{database}"
+_TABLE: Final = _DATABASE + "/tables/{table}"
+_FIELD: Final = _TABLE + "/fields/{field}"
+_RECORD: Final = _TABLE + "/records/{record}"
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    Operation(id="getMe", method="GET", path="/me", level=READ, tag="Workspaces", run=_me, answer=a.MeAnswer, addition=True,
+              summary="Who the token belongs to and which workspaces it reaches"),
+    Operation(id="listWorkspaces", method="GET", path="/workspaces", level=READ, tag="Workspaces", run=_list_workspaces,
+              answer=list[a.WorkspaceAnswer], addition=True, summary="The workspaces that the token reaches"),
+    Operation(id="createWorkspace", method="POST", path="/workspaces", level=FULL, tag="Workspaces", run=_create_workspace,
+              body=q.CreateWorkspace, answer=a.WorkspaceAnswer, addition=True, summary="Make a workspace"),
+    Operation(id="getWorkspace", method="GET", path=_WORKSPACE, level=READ, tag="Workspaces", run=_get_workspace,
+              answer=a.WorkspaceAnswer, addition=True, summary="One workspace"),
+    Operation(id="updateWorkspace", method="PUT", path=_WORKSPACE, level=FULL, tag="Workspaces", run=_put_workspace,
+              body=q.PutWorkspace, answer=a.WorkspaceAnswer, addition=True, summary="Rename a workspace"),
+    Operation(id="deleteWorkspace", method="DELETE", path=_WORKSPACE, level=FULL, tag="Workspaces", run=_delete_workspace,
+              query=q.Force, addition=True, summary="Delete a workspace; force=true deletes its databases too"),
+    Operation(id="listMembers", method="GET", path=_WORKSPACE + "/members", level=READ, tag="Workspaces", run=_list_members,
+              answer=list[a.MemberAnswer], addition=True, summary="The members of a workspace and their roles"),
+    Operation(id="addMember", method="POST", path=_WORKSPACE + "/members", level=FULL, tag="Workspaces", run=_add_member,
+              body=q.CreateMember, answer=a.MemberAnswer, addition=True, summary="Add a member by e-mail address"),
+    Operation(id="updateMember", method="PUT", path=_WORKSPACE + "/members/{user}", level=FULL, tag="Workspaces", run=_put_member,
+              body=q.PutMember, answer=a.MemberAnswer, addition=True, summary="Give a member another role"),
+    Operation(id="removeMember", method="DELETE", path=_WORKSPACE + "/members/{user}", level=FULL, tag="Workspaces",
+              run=_delete_member, addition=True, summary="Take a member out of a workspace"),
+    Operation(id="listTokens", method="GET", path=_WORKSPACE + "/tokens", level=READ, tag="Workspaces", run=_list_tokens,
+              answer=list[a.TokenAnswer], addition=True, summary="The tokens that reach a workspace"),
+    Operation(id="createToken", method="POST", path=_WORKSPACE + "/tokens", level=FULL, tag="Workspaces", run=_create_token,
+              body=q.CreateToken, answer=a.TokenAnswer, addition=True, summary="Make a token; it is shown in this answer only"),
+    Operation(id="revokeToken", method="DELETE", path=_WORKSPACE + "/tokens/{token}", level=FULL, tag="Workspaces",
+              run=_delete_token, addition=True, summary="Revoke a token"),
+    Operation(id="listDatabases", method="GET", path="/databases", level=READ, tag="Databases", run=_list_databases,
+              query=q.ListDatabases, answer=list[a.DatabaseAnswer], summary="The databases that the token reaches"),
+    Operation(id="createDatabase", method="POST", path="/databases", level=FULL, tag="Databases", run=_create_database,
+              body=q.CreateDatabase, answer=a.DatabaseAnswer, summary="Make a database"),
+    Operation(id="getDatabase", method="GET", path=_DATABASE, level=READ, tag="Databases", run=_get_database,
+              answer=a.DatabaseAnswer, summary="One database"),
+    Operation(id="updateDatabase", method="PUT", path=_DATABASE, level=FULL, tag="Databases", run=_put_database,
+              body=q.PutDatabase, answer=a.DatabaseAnswer, summary="Change a database's properties"),
+    Operation(id="deleteDatabase", method="DELETE", path=_DATABASE, level=FULL, tag="Databases", run=_delete_database,
+              query=q.Force, summary="Delete a database; force=true deletes its tables too"),
+    Operation(id="listTables", method="GET", path=_DATABASE + "/tables", level=READ, tag="Tables", run=_list_tables,
+              answer=list[a.TableAnswer], summary="The tables of a database, with their fields"),
+    Operation(id="createTable", method="POST", path=_DATABASE + "/tables", level=FULL, tag="Tables", run=_create_table,
+              body=q.CreateTable, answer=a.TableAnswer, summary="Make a table; without a body it has three starter fields"),
+    Operation(id="getTable", method="GET", path=_TABLE, level=READ, tag="Tables", run=_get_table,
+              answer=a.TableAnswer, summary="One table, with its fields"),
+    Operation(id="updateTable", method="PUT", path=_TABLE, level=FULL, tag="Tables", run=_put_table,
+              body=q.PutTable, answer=a.TableAnswer, summary="Change a table's properties"),
+    Operation(id="deleteTable", method="DELETE", path=_TABLE, level=FULL, tag="Tables", run=_delete_table,
+              query=q.Force, summary="Delete a table; force=true deletes its records too"),
+    Operation(id="listViews", method="GET", path=_TABLE + "/views", level=READ, tag="Views", run=_list_views,
+              answer=list[a.ViewAnswer], summary="The views of a table"),
+    Operation(id="getView", method="GET", path=_TABLE + "/views/{view}", level=READ, tag="Views", run=_get_view,
+              answer=a.ViewAnswer, addition=True, summary="One view"),
+    Operation(id="listFields", method="GET", path=_TABLE + "/fields", level=READ, tag="Fields", run=_list_fields,
+              answer=list[a.FieldAnswer], addition=True, summary="The fields of a table"),
+    Operation(id="createField", method="POST", path=_TABLE + "/fields", level=FULL, tag="Fields", run=_create_field,
+              body=q.CreateField, answer=a.FieldAnswer, summary="Add a field"),
+    Operation(id="getField", method="GET", path=_FIELD, level=READ, tag="Fields", run=_get_field,
+              answer=a.FieldAnswer, summary="One field"),
+    Operation(id="updateField", method="PUT", path=_FIELD, level=FULL, tag="Fields", run=_put_field, query=q.PutFieldQuery,
+              body=q.PutField, answer=a.FieldAnswer, metadata=fields.ChangeMetadata,
+              summary="Change a field; another type converts its cells, dryRun=true only says what would happen"),
+    Operation(id="deleteField", method="DELETE", path=_FIELD, level=FULL, tag="Fields", run=_delete_field,
+              summary="Delete a field with its cells"),
+    Operation(id="listRecords", method="GET", path=_TABLE + "/records", level=READ, tag="Records", run=_list_records,
+              query=q.ListRecords, answer=list[RecordAnswer], metadata=PageMetadata, summary="A page of records"),
+    Operation(id="createRecord", method="POST", path=_TABLE + "/records", level=WRITE, tag="Records", run=_create_record,
+              query=q.RecordQuery, body=q.WriteRecord, answer=RecordAnswer, summary="Make a record"),
+    Operation(id="writeBatch", method="POST", path=_TABLE + "/records/batch", level=WRITE, tag="Records", run=_write_batch,
+              query=q.RecordQuery, body=q.Batch, answer=BatchRecords, addition=True,
+              summary="Create, update, delete and upsert up to 5,000 records in one transaction"),
+    Operation(id="getRecord", method="GET", path=_RECORD, level=READ, tag="Records", run=_get_record,
+              query=q.RecordQuery, answer=RecordAnswer, summary="One record"),
+    Operation(id="updateRecord", method="PATCH", path=_RECORD, level=WRITE, tag="Records", run=_update_record,
+              query=q.RecordQuery, body=q.WriteRecord, answer=RecordAnswer, summary="Change some cells of a record"),
+    Operation(id="replaceRecord", method="PUT", path=_RECORD, level=WRITE, tag="Records", run=_update_record,
+              query=q.RecordQuery, body=q.WriteRecord, answer=RecordAnswer, summary="The same as PATCH: cells left out stay"),
+    Operation(id="deleteRecord", method="DELETE", path=_RECORD, level=WRITE, tag="Records", run=_delete_record,
+              summary="Delete a record"),
+)  # fmt: skip

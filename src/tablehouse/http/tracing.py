@@ -1,0 +1,54 @@
+"""Every request has a trace id: in its answer, in its line of the log, in the details of an error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import falcon
+
+from tablehouse.config import Settings
+from tablehouse.http.log import access_logger, bind_request
+from tablehouse.ids import new_uuid
+
+Observe = Callable[[str, str, int, float], None]
+"""Counts a request: method, route, status, seconds."""
+
+
+class Tracing:
+    """Falcon middleware: gives the trace id, writes the access line, counts."""
+
+    def __init__(self, settings: Settings, observe: Observe) -> None:
+        self._write = access_logger(settings)
+        self._observe = observe
+
+    def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
+        context = request.context
+        context.started = time.perf_counter()
+        context.trace_id = new_uuid()
+        response.set_header("X-Trace-Id", context.trace_id)
+        bind_request({"trace_id": context.trace_id})
+
+    def process_response(self, request: falcon.Request, response: falcon.Response, _resource: object, _succeeded: bool) -> None:
+        context = request.context
+        seconds = time.perf_counter() - context.started
+        status = response.status_code
+        route = request.uri_template or ""
+        line: dict[str, Any] = {
+            "trace_id": context.trace_id,
+            "method": request.method,
+            "route": route,
+            "path": request.path,
+            "status": status,
+            "ms": round(seconds * 1000, 3),
+            "bytes": len(response.data or b""),
+        }
+        token_id = context.get("token_id")
+        if token_id is not None:
+            line["token"] = token_id
+        error_code = context.get("error_code")
+        if error_code is not None:
+            line["error"] = error_code
+        self._write(line)
+        self._observe(request.method, route, status, seconds)

@@ -1,0 +1,157 @@
+"""From the `fields` object of a request to the cells to write: every value read by its field's type, all faults gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tablehouse.errors import Fault, UnknownField, nearest
+from tablehouse.fields.base import NewChoice, Read, Reject
+from tablehouse.kinds.kind import BOOLEAN, fold
+from tablehouse.schema.model import Field, Table
+
+
+class Cells(msgspec.Struct, frozen=True):
+    """The cells that one record is to get: what was read, by field; None empties a cell."""
+
+    values: dict[Field, Read]
+
+    @property
+    def new_choices(self) -> bool:
+        """Whether some value names a choice that is not there yet."""
+        return any(_has_new_choice(value) for value in self.values.values())
+
+
+def read_cells(table: Table, given: Mapping[str, Any], path: str, faults: list[Fault]) -> Cells:
+    """Returns the cells given; faults are added to the list. `path`: where `given` stands in the request.
+
+    Raises UnknownField for a key that is neither an id nor a name of a field.
+    """
+    values: dict[Field, Read] = {}
+    for key, value in given.items():
+        field = find_field(table, key)
+        if field in values:
+            faults.append(Fault(f'The field "{field.name}" is given twice, by its id and by its name.', f"{path}.{key}", field.id))
+            continue
+        try:
+            values[field] = read_value(field, value)
+        except Reject as reject:
+            faults.append(Fault(f"{field.name}: {reject}", f"{path}.{key}", field.id))
+            values[field] = None
+            continue
+        if field.required and is_empty(field, values[field]):
+            faults.append(Fault(f'"{field.name}" is required and cannot be left empty.', f"{path}.{key}", field.id))
+    return Cells(values)
+
+
+def read_new_record(table: Table, given: Mapping[str, Any], now: str, path: str, faults: list[Fault]) -> Cells:
+    """Returns the cells of a record to be made: those given, defaults for the others. `now`: the instant, in the wire's form."""
+    cells = read_cells(table, given, path, faults)
+    for field in table.fields:
+        if field in cells.values or field.type.readonly:
+            continue
+        default = field.default_at(now)
+        if field.required and is_empty(field, default):
+            faults.append(Fault(f'"{field.name}" is required.', f"{path}.{field.name}", field.id))
+        cells.values[field] = default
+    return cells
+
+
+def read_value(field: Field, value: Any) -> Read:
+    """Returns what to store for a written value, None for an empty cell. Raises Reject."""
+    if field.type.readonly:
+        raise Reject(f"{field.type_name} fields are read-only; leave it out.")
+    if value is None or (value == "" and field.type.empty_text_clears):
+        return None
+    read = field.type.read(value, field.spec)
+    return None if read == "" else read
+
+
+def is_empty(field: Field, value: Read) -> bool:
+    """Returns whether a cell of the field with this value is empty; an unchecked box is."""
+    return value is None or value == () or (field.kind is BOOLEAN and not value)
+
+
+def find_field(table: Table, key: str) -> Field:
+    """Returns the field with this id, or else this name. Raises UnknownField with the nearest name."""
+    field = table.find_field(key)
+    if field is None:
+        names = [field.name for field in table.fields]
+        raise UnknownField(f'The table "{table.name}" has no field "{key}".{nearest(key, names)}', fieldId=key)
+    return field
+
+
+def choose_fields(table: Table, chosen: str | None) -> tuple[Field, ...]:
+    """Returns the fields that a comma-separated list of ids or names chooses, in field order; all of them for None."""
+    if chosen is None:
+        return table.fields
+    wanted = {find_field(table, key.strip()) for key in chosen.split(",") if key.strip()}
+    return tuple(field for field in table.fields if field in wanted)
+
+
+def parameters(values: Mapping[Field, Read]) -> dict[str, Any]:
+    """Returns the cells as parameters of a statement: a field's column, and beside it its folded text where that differs."""
+    bound: dict[str, Any] = {}
+    for field, value in values.items():
+        name, folded_name = field.cell_names
+        if isinstance(value, tuple):
+            bound[name] = msgspec.json.encode(value).decode() if value else None
+            continue
+        bound[name] = value
+        if folded_name is not None:
+            bound[folded_name] = folded_text(value)
+    return bound
+
+
+def folded_text(value: Any) -> str | None:
+    """Returns the case-folded text where it differs from the text itself."""
+    if value is None:
+        return None
+    folded = fold(value)
+    return None if folded == value else folded
+
+
+def compared_value(field: Field, value: Read) -> Any:
+    """Returns a value as its column compares: folded for text."""
+    return fold(value) if isinstance(value, str) and field.folded_column else value
+
+
+def stored_value(field: Field, value: Any) -> Any:
+    """Returns what a column holds as a stored value: several choices as a tuple."""
+    return tuple(msgspec.json.decode(value)) if field.many and value is not None else value
+
+
+def new_labels(cells: Iterable[Cells]) -> dict[Field, list[str]]:
+    """Returns the labels of choices that are not there yet, by field, each once whatever its letter case."""
+    found: dict[Field, dict[str, str]] = {}
+    for row in cells:
+        for field, value in row.values.items():
+            for item in value if isinstance(value, tuple) else (value,):
+                if isinstance(item, NewChoice):
+                    found.setdefault(field, {}).setdefault(fold(item.label), item.label)
+    return {field: list(labels.values()) for field, labels in found.items()}
+
+
+def with_choices(cells: Sequence[Cells], table: Table) -> list[Cells]:
+    """Returns the cells for a newer version of their table, with new choices as the numbers that they have there."""
+    settled = []
+    for row in cells:
+        values: dict[Field, Read] = {}
+        for field, value in row.values.items():
+            current = table.field_by_num[field.num]
+            if isinstance(value, tuple):
+                values[current] = tuple(_settle(current, item) for item in value)
+            else:
+                values[current] = _settle(current, value)
+        settled.append(Cells(values))
+    return settled
+
+
+def _settle(field: Field, value: Any) -> Any:
+    return field.options.find(value.label).num if isinstance(value, NewChoice) else value
+
+
+def _has_new_choice(value: Read) -> bool:
+    return isinstance(value, NewChoice) or (isinstance(value, tuple) and any(isinstance(item, NewChoice) for item in value))

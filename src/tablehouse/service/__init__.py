@@ -1,0 +1,1 @@
+"""One function per API operation; each owns its transaction. Knows nothing of HTTP."""

@@ -1,0 +1,99 @@
+"""Who asks, and what they may do. A token never exceeds its user's role; what lies outside its reach does not exist for it."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final
+
+import msgspec
+
+from tablehouse.clock import iso
+from tablehouse.config import Settings
+from tablehouse.errors import Forbidden, NotFound, Unauthorized
+from tablehouse.ids import TOKEN_FORM, token_hash
+from tablehouse.storage.control import ControlSnapshot, Token, User
+from tablehouse.storage.store import Store
+from tablehouse.storage.transaction import Person
+
+READ: Final = 1
+WRITE: Final = 2
+FULL: Final = 3
+LEVELS: Final = {"read": READ, "write": WRITE, "full": FULL}
+"""Permission levels of tokens: all GETs and search, then records, then databases, tables, fields and views."""
+ROLES: Final = {"viewer": READ, "editor": WRITE, "admin": FULL, "owner": FULL}
+"""Roles of members, with the highest level that each allows."""
+
+_NOTED_EVERY_MS: Final = 60_000  # last_used_at is for people: a minute is precise enough
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A token with its user. `levels`: workspace id → what the token may do there."""
+
+    token: Token
+    user: User
+    level: int
+    levels: dict[str, int]
+    person: Person
+
+
+class Access:
+    """Tells callers from strangers. Callers are remembered until the control tables change."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: tuple[ControlSnapshot | None, dict[str, Caller]] = (None, {})
+        self._noted: dict[str, int] = {}
+
+    def caller(self, token: str | None) -> Caller:
+        """Returns who sent the token. Raises Unauthorized when it is missing, unknown, revoked or expired."""
+        if not token:
+            raise Unauthorized("This needs a token: send it in the header Softr-Api-Key, or as Authorization: Bearer.")
+        control = self._store.control.current()
+        known, callers = self._known
+        if known is not control:
+            callers = {}
+            self._known = (control, callers)
+        hashed = token_hash(token)
+        caller = callers.get(hashed)
+        if caller is None:
+            caller = callers[hashed] = _identify(control, token, hashed)
+        now = self._store.clock()
+        if caller.token.expires_at is not None and caller.token.expires_at <= iso(now):
+            raise Unauthorized(f'The token "{caller.token.name}" expired at {caller.token.expires_at}.')
+        if now - self._noted.get(caller.token.id, 0) > _NOTED_EVERY_MS:
+            self._noted[caller.token.id] = now
+            self._store.control.touch_token(caller.token.id, iso(now))
+        return caller
+
+    def refusal(self, caller: Caller, level: int) -> Forbidden:
+        """Returns the error for a caller who sees a thing but may not do this with it."""
+        needed = next(name for name, value in LEVELS.items() if value == level)
+        return Forbidden(f'This needs the level "{needed}"; the token "{caller.token.name}" does not reach it here.')
+
+
+class App(msgspec.Struct, frozen=True):
+    """What operations work on: the storage, the settings, and who may come in."""
+
+    store: Store
+    settings: Settings
+    access: Access
+
+
+def workspace_of(app: App, caller: Caller, database_id: str) -> str:
+    """Returns the workspace of a database. Raises NotFound when there is none, or none within reach."""
+    workspace_id = app.store.control.current().databases.get(database_id)
+    if workspace_id is None or workspace_id not in caller.levels:
+        raise NotFound(f"There is no database {database_id}.")
+    return workspace_id
+
+
+def _identify(control: ControlSnapshot, token: str, hashed: str) -> Caller:
+    stored = control.token_by_hash.get(hashed) if TOKEN_FORM.fullmatch(token) else None
+    if stored is None or not hmac.compare_digest(stored.hash, hashed):
+        raise Unauthorized("The token is not valid: it is unknown or has been revoked.")
+    user = control.users[stored.user_id]
+    level = LEVELS[stored.level]
+    roles = {workspace: control.roles.get(workspace, {}).get(user.id) for workspace in control.reach[stored.id]}
+    levels = {workspace: min(level, ROLES[role]) for workspace, role in roles.items() if role is not None}
+    person = Person(id=user.id, name=user.name, email=user.email, avatar_url=user.avatar_url)
+    return Caller(token=stored, user=user, level=level, levels=levels, person=person)

@@ -1,0 +1,131 @@
+"""Databases: made, read, changed, deleted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from tablehouse.clock import iso
+from tablehouse.errors import BadRequest, Fault, NotFound, ValidationError
+from tablehouse.fields.instants import zone_named
+from tablehouse.ids import new_uuid
+from tablehouse.query.requests import CreateDatabase, PutDatabase
+from tablehouse.schema.model import Database, Snapshot
+from tablehouse.service.access import FULL, App, Caller, workspace_of
+from tablehouse.service.answers import DatabaseAnswer, database_answer
+from tablehouse.service.limits import check_limit
+from tablehouse.service.workspaces import find_workspace
+from tablehouse.sql import control as sql
+from tablehouse.storage.control import ControlWriting
+from tablehouse.storage.transaction import Writing
+
+WEEK_STARTS: Final = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
+
+
+def list_databases(app: App, caller: Caller, workspace_id: str | None) -> list[DatabaseAnswer]:
+    """Returns the databases within reach, or those of one workspace, in order of creation. Raises NotFound."""
+    control = app.store.control.current()
+    if workspace_id is not None:
+        find_workspace(control, caller, workspace_id)
+    answers = []
+    for database_id, workspace in control.databases.items():
+        if workspace in caller.levels and workspace_id in (None, workspace):
+            with app.store.database(database_id) as database:
+                answers.append(database_answer(database.snapshot(), workspace))
+    return answers
+
+
+def get_database(app: App, caller: Caller, database_id: str) -> DatabaseAnswer:
+    """Returns a database. Raises NotFound."""
+    workspace = workspace_of(app, caller, database_id)
+    with app.store.database(database_id) as database:
+        return database_answer(database.snapshot(), workspace)
+
+
+def create_database(app: App, caller: Caller, body: CreateDatabase) -> DatabaseAnswer:
+    """Returns a new, empty database. Raises NotFound, Forbidden, BadRequest."""
+    workspace_id = _workspace_for(app, caller, body.workspace_id)
+    if caller.levels[workspace_id] < FULL:
+        raise app.access.refusal(caller, FULL)
+    now = iso(app.store.clock())
+    database = Database(
+        id=new_uuid(),
+        name=body.name,
+        description=body.description,
+        timezone=_timezone(body.timezone or "UTC"),
+        week_start=_week_start(body.week_start or "MONDAY"),
+        created_at=now,
+        updated_at=now,
+    )
+    app.store.create_database(database)
+
+    def work(writing: ControlWriting) -> None:
+        find_workspace(writing.before, caller, workspace_id)
+        there = list(writing.before.databases.values()).count(workspace_id)
+        check_limit("databases per workspace", there + 1, app.settings.max_databases)
+        position = writing.run(sql.NEXT_POSITION)[0][0]
+        writing.run(sql.INSERT_DATABASE, id=database.id, workspace_id=workspace_id, position=position)
+
+    try:
+        app.store.control.change(work)
+    except BaseException:
+        app.store.remove_database(database.id)
+        raise
+    return get_database(app, caller, database.id)
+
+
+def update_database(app: App, caller: Caller, database_id: str, body: PutDatabase) -> DatabaseAnswer:
+    """Returns a database with its new properties; keys left out stay. Raises NotFound, ValidationError."""
+    workspace = workspace_of(app, caller, database_id)
+
+    def prepare(snapshot: Snapshot) -> Database:
+        given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+        if "timezone" in given:
+            _timezone(given["timezone"])
+        if "week_start" in given:
+            _week_start(given["week_start"])
+        return msgspec.structs.replace(snapshot.database, **given)
+
+    def apply(writing: Writing, database: Database) -> Snapshot:
+        changed = msgspec.structs.replace(database, updated_at=writing.at)
+        return writing.change_schema(lambda version: writing.catalog.save_database(changed, version))
+
+    with app.store.database(database_id) as file:
+        return database_answer(file.write(prepare, apply), workspace)
+
+
+def delete_database(app: App, caller: Caller, database_id: str, force: bool) -> None:
+    """Removes a database with everything in it. Raises NotFound, and BadRequest when it has tables and no force."""
+    workspace_of(app, caller, database_id)
+    with app.store.database(database_id) as file:
+        tables = len(file.snapshot().tables)
+    if tables and not force:
+        raise BadRequest(f"The database has {tables} tables. Delete them first, or add ?force=true to delete all of it.")
+    app.store.control.change(lambda writing: writing.run(sql.DELETE_DATABASE, which=database_id))
+    app.store.remove_database(database_id)
+
+
+def _workspace_for(app: App, caller: Caller, workspace_id: str | None) -> str:
+    if workspace_id is not None:
+        return find_workspace(app.store.control.current(), caller, workspace_id).id
+    if not caller.levels:
+        raise NotFound("The token reaches no workspace.")
+    if len(caller.levels) > 1:
+        raise BadRequest(f"workspaceId: the token reaches {len(caller.levels)} workspaces; say which one.", path="workspaceId")
+    return next(iter(caller.levels))
+
+
+def _timezone(name: str) -> str:
+    try:
+        zone_named(name)
+    except KeyError:
+        raise ValidationError([Fault(f'"{name}" is not an IANA time zone; write one like "Europe/Berlin".', "timezone")]) from None
+    return name
+
+
+def _week_start(day: str) -> str:
+    if day not in WEEK_STARTS:
+        raise ValidationError([Fault(f'"{day}" is not a day of the week; write {", ".join(WEEK_STARTS)}.', "weekStart")])
+    return day

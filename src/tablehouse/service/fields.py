@@ -1,0 +1,313 @@
+"""Fields: made, read, changed (with what that does to their cells), deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from tablehouse.errors import BadRequest, ConstraintViolation
+from tablehouse.fields.instants import zone_named
+from tablehouse.fields.select import SelectOptions
+from tablehouse.fields.system import AutonumberOptions
+from tablehouse.ids import new_field_id
+from tablehouse.kinds.kind import fold
+from tablehouse.query.definitions import Draft, draft_change, draft_field, numbered, unnumbered
+from tablehouse.query.requests import CreateField, PutField
+from tablehouse.schema.model import Field, Snapshot, Table
+from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.answers import FieldAnswer, field_answer
+from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
+from tablehouse.service.limits import check_limit
+from tablehouse.service.payload import Payload
+from tablehouse.service.tables import check_primary, field_from
+from tablehouse.service.things import find_field, find_table
+from tablehouse.sql import ddl
+from tablehouse.storage.transaction import Reading, Writing
+
+T = TypeVar("T")
+
+
+class ChangeMetadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What a change of a field did to cells. `empty`: those that a field made required leaves empty. `examples`: a dry run's."""
+
+    converted: int | None = None
+    cleared: int | None = None
+    empty: int | None = None
+    examples: list[Example] | None = None
+
+
+class FieldChange(msgspec.Struct, frozen=True):
+    """The answer to a change: the field, and what happened to its cells, None when nothing did."""
+
+    field: FieldAnswer
+    metadata: ChangeMetadata | None
+
+
+class _DryRun(Exception):
+    """Carries the answer out of a transaction that is to leave nothing behind."""
+
+    def __init__(self, change: FieldChange) -> None:
+        super().__init__()
+        self.change = change
+
+
+def list_fields(app: App, caller: Caller, database_id: str, table_id: str) -> list[FieldAnswer]:
+    """Returns a table's fields in field order. Raises NotFound."""
+
+    def work(reading: Reading) -> list[FieldAnswer]:
+        table = find_table(reading.snapshot, table_id)
+        following, _ = reading.catalog.counter(table)
+        return [field_answer(field, following) for field in table.fields]
+
+    return _read(app, caller, database_id, work)
+
+
+def get_field(app: App, caller: Caller, database_id: str, table_id: str, field_id: str) -> FieldAnswer:
+    """Returns a field. Raises NotFound."""
+
+    def work(reading: Reading) -> FieldAnswer:
+        table = find_table(reading.snapshot, table_id)
+        return field_answer(find_field(table, field_id), reading.catalog.counter(table)[0])
+
+    return _read(app, caller, database_id, work)
+
+
+def create_field(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload) -> FieldAnswer:
+    """Returns a new field; records that exist have it empty, system fields have it filled. Raises as `create_table`."""
+    workspace_of(app, caller, database_id)
+
+    def prepare(snapshot: Snapshot) -> tuple[Table, Draft]:
+        table = find_table(snapshot, table_id)
+        draft = draft_field(payload.decode(CreateField), zone_named(snapshot.database.timezone))
+        _check_name(table, draft.name)
+        check_limit("fields per table", len(table.fields) + 1, app.settings.max_fields)
+        check_limit("choices per select", unnumbered(draft.options), app.settings.max_choices, "options.choices")
+        return table, draft
+
+    def apply(writing: Writing, plan: tuple[Table, Draft]) -> FieldAnswer:
+        table, draft = plan
+        num = writing.catalog.take_nums(1 + unnumbered(draft.options))
+        position = max(field.position for field in table.fields) + 1
+        field_id = new_field_id({fold(field.id) for field in table.fields})
+        options = numbered(draft.options, num + 1)
+        field = field_from(draft, num, field_id, position, writing.at, writing.snapshot.database.timezone, options)
+        field = _with_offset(writing, table, field)
+
+        def change(version: int) -> None:
+            writing.catalog.insert_field(table, field)
+            writing.catalog.touch_table(table, version)
+            _make_columns(writing, table, field)
+
+        writing.change_schema(change)
+        return _answer(writing, table_id, field_id)
+
+    with app.store.database(database_id) as database:
+        return database.write(prepare, apply)
+
+
+def update_field(
+    app: App, caller: Caller, database_id: str, table_id: str, field_id: str, payload: Payload, dry_run: bool = False, force: bool = False
+) -> FieldChange:
+    """Returns a changed field and what became of its cells; with `dry_run` nothing is changed. Raises as `create_table`."""
+    workspace_of(app, caller, database_id)
+
+    def prepare(snapshot: Snapshot) -> tuple[Table, Field, Draft]:
+        table = find_table(snapshot, table_id)
+        field = find_field(table, field_id)
+        draft = draft_change(field, payload.decode(PutField), zone_named(snapshot.database.timezone))
+        _check_name(table, draft.name, except_for=field)
+        if field is table.primary:
+            check_primary(draft.name, draft.type_name, draft.type.primary and not draft.many, "type")
+        if isinstance(draft.options, SelectOptions):
+            check_limit("choices per select", len(draft.options.choices), app.settings.max_choices, "options.choices")
+        return table, field, draft
+
+    def apply(writing: Writing, plan: tuple[Table, Field, Draft]) -> FieldChange:
+        metadata = _Change(writing, *plan, force=force, most_choices=app.settings.max_choices).run(dry_run)
+        change = FieldChange(_answer(writing, table_id, field_id), metadata)
+        if dry_run:
+            raise _DryRun(change)
+        return change
+
+    with app.store.database(database_id) as database:
+        try:
+            return database.write(prepare, apply)
+        except _DryRun as answer:
+            return answer.change
+
+
+def delete_field(app: App, caller: Caller, database_id: str, table_id: str, field_id: str) -> None:
+    """Removes a field with its cells. Raises NotFound, and BadRequest for the primary field."""
+    workspace_of(app, caller, database_id)
+
+    def prepare(snapshot: Snapshot) -> tuple[Table, Field]:
+        table = find_table(snapshot, table_id)
+        field = find_field(table, field_id)
+        if field is table.primary:
+            raise BadRequest(f'"{field.name}" is the primary field and cannot be deleted; make another field the primary one first.')
+        return table, field
+
+    def apply(writing: Writing, plan: tuple[Table, Field]) -> None:
+        table, field = plan
+
+        def change(version: int) -> None:
+            writing.catalog.delete_field(field)
+            writing.catalog.touch_table(table, version)
+            _drop_columns(writing, table, field)
+
+        writing.change_schema(change)
+
+    with app.store.database(database_id) as database:
+        database.write(prepare, apply)
+
+
+class _Change:
+    """One change of a field, step by step inside its transaction."""
+
+    def __init__(self, writing: Writing, table: Table, field: Field, draft: Draft, *, force: bool, most_choices: int) -> None:
+        self._writing = writing
+        self._table = table
+        self._old = field
+        self._draft = draft
+        self._force = force
+        self._most_choices = most_choices
+        self._moves = draft.type_name != field.type_name or draft.many != field.many or draft.type.kind_of(draft.options) is not field.kind
+        kept = {choice.num for choice in draft.options.choices} if isinstance(draft.options, SelectOptions) else set()
+        before = {choice.num for choice in field.options.choices} if isinstance(field.options, SelectOptions) else set()
+        self._loses_choices = not self._moves and bool(before - kept)
+
+    def run(self, dry_run: bool) -> ChangeMetadata | None:
+        """Returns what happened to cells, None when nothing did. The schema is changed."""
+        if self._old.many and not self._draft.many and self._draft.type_name == self._old.type_name:
+            self._check_several()
+        new = self._new_field()
+        outcome = Outcome()
+
+        def change(version: int) -> None:
+            nonlocal new, outcome
+            if self._moves:
+                new, outcome = self._move(new)
+            elif self._loses_choices:
+                outcome = Conversion(self._writing, self._table, self._old, new, self._most_choices).run()
+            self._writing.catalog.save_field(new, self._old)
+            self._writing.catalog.touch_table(self._table, version)
+            if new.num != self._old.num and self._old is self._table.primary:
+                moved = msgspec.structs.replace(self._table, primary_num=new.num, version=version)
+                self._writing.catalog.save_table(moved)
+            self._set_unique(new)
+
+        self._writing.change_schema(change)
+        return self._metadata(new, outcome, dry_run)
+
+    def _new_field(self) -> Field:
+        draft = self._draft
+        fresh = unnumbered(draft.options) + int(self._moves)
+        first = self._writing.catalog.take_nums(fresh) if fresh else 0
+        num = first if self._moves else self._old.num
+        options = numbered(draft.options, first + int(self._moves))
+        made = field_from(draft, num, self._old.id, self._old.position, self._writing.at, self._writing.snapshot.database.timezone, options)
+        field = msgspec.structs.replace(made, created_at=self._old.created_at, offset=self._old.offset)
+        if self._moves:
+            return _with_offset(self._writing, self._table, field)
+        return self._with_counter(field)
+
+    def _with_counter(self, field: Field) -> Field:
+        """An AUTONUMBER field's counter can be moved forward; an older value, as a client may send back, changes nothing."""
+        if not isinstance(field.options, AutonumberOptions):
+            return field
+        following, _ = self._writing.catalog.counter(self._table)
+        ahead = field.options.counter - (following - 1 + field.offset)
+        return msgspec.structs.replace(field, offset=field.offset + max(ahead, 0))
+
+    def _move(self, new: Field) -> tuple[Field, Outcome]:
+        writing, table = self._writing, self._table
+        both = msgspec.structs.replace(table, fields=(*table.fields, new))
+        _make_columns(writing, both, new, unique=False)
+        if new.type.readonly:
+            filled = writing.rows(writing.dialect.compile(ddl.count_filled(table, self._old)))[0][0]
+            outcome = Outcome(cleared=filled)
+        else:
+            outcome = Conversion(writing, both, self._old, new, self._most_choices).run()
+            new = with_made_choices(new, outcome.choices)
+        _drop_columns(writing, table, self._old)
+        return new, outcome
+
+    def _set_unique(self, new: Field) -> None:
+        had = self._old.unique and not self._moves
+        if had and not new.unique:
+            self._writing.session.script([ddl.drop_unique(self._old)])
+        if new.unique and not had:
+            table = msgspec.structs.replace(self._table, fields=tuple(new if field is self._old else field for field in self._table.fields))
+            _make_unique(self._writing, table, new)
+
+    def _check_several(self) -> None:
+        statement = self._writing.dialect.compile(ddl.count_several(self._table, self._old))
+        several = self._writing.rows(statement)[0][0]
+        if several and not self._force:
+            raise ConstraintViolation(
+                f'{several:,} records hold several values in "{self._old.name}". Add ?force=true to keep the first of each.',
+                fieldId=self._old.id,
+                count=several,
+            )
+
+    def _metadata(self, new: Field, outcome: Outcome, dry_run: bool) -> ChangeMetadata | None:
+        empty = None
+        if new.required and not self._old.required:
+            table = find_table(self._writing.snapshot, self._table.id)
+            counted = ddl.count_empty(table, table.field_by_id[new.id])
+            empty = self._writing.rows(self._writing.dialect.compile(counted))[0][0]
+        if not (self._moves or self._loses_choices or dry_run):
+            return None if empty is None else ChangeMetadata(empty=empty)
+        return ChangeMetadata(
+            converted=outcome.converted, cleared=outcome.cleared, empty=empty, examples=outcome.examples if dry_run else None
+        )
+
+
+def _with_offset(writing: Writing, table: Table, field: Field) -> Field:
+    """An AUTONUMBER field numbers the records there are from 1, and goes on from there with every record made."""
+    if not isinstance(field.options, AutonumberOptions):
+        return field
+    following, live = writing.catalog.counter(table)
+    return msgspec.structs.replace(field, offset=max(live, field.options.counter) - (following - 1))
+
+
+def _make_columns(writing: Writing, table: Table, field: Field, unique: bool = True) -> None:
+    whole = table if field in table.fields else msgspec.structs.replace(table, fields=(*table.fields, field))
+    writing.session.script(ddl.add_columns(writing.dialect, whole, field))
+    if isinstance(field.options, AutonumberOptions):
+        writing.rows(writing.dialect.compile(ddl.number_records(whole, field)))
+    if field.unique and unique:
+        _make_unique(writing, whole, field)
+
+
+def _drop_columns(writing: Writing, table: Table, field: Field) -> None:
+    if field.unique:
+        writing.session.script([ddl.drop_unique(field)])
+    writing.session.script(ddl.drop_columns(table, field))
+
+
+def _make_unique(writing: Writing, table: Table, field: Field) -> None:
+    repeated = writing.rows(writing.dialect.compile(ddl.duplicates(table, field)))
+    if repeated:
+        examples = ", ".join(f'"{value}" ({count} times)' for value, count in repeated)
+        raise ConstraintViolation(f'"{field.name}" cannot be unique: values repeat, such as {examples}.', fieldId=field.id)
+    writing.session.script([ddl.create_unique(writing.dialect, table, field)])
+
+
+def _check_name(table: Table, name: str, except_for: Field | None = None) -> None:
+    taken = table.field_by_folded_name.get(fold(name))
+    if taken is not None and taken is not except_for:
+        raise ConstraintViolation(f'There is already a field called "{taken.name}" in the table "{table.name}".', fieldId=taken.id)
+
+
+def _answer(writing: Writing, table_id: str, field_id: str) -> FieldAnswer:
+    table = find_table(writing.snapshot, table_id)
+    return field_answer(table.field_by_id[field_id], writing.catalog.counter(table)[0])
+
+
+def _read(app: App, caller: Caller, database_id: str, work: Callable[[Reading], T]) -> T:
+    workspace_of(app, caller, database_id)
+    with app.store.database(database_id) as database:
+        return database.read(work)

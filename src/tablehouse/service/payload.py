@@ -1,0 +1,65 @@
+"""A request's body: bytes until it is known what they should be."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from tablehouse.errors import BadRequest
+
+T = TypeVar("T")
+
+_BYTE: Final = re.compile(r"\(byte (\d+)\)")
+_PLAIN: Final = (("`str`", "text"), ("`int`", "a whole number"), ("`float`", "a number"), ("`bool`", "true or false"),
+                 ("`array`", "an array"), ("`object`", "an object"), ("`null`", "null"), (" | null", " or null"))  # fmt: skip
+
+
+class Payload:
+    """The bytes of a body. Decoded at most once for each type, also when a request is planned again."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._decoded: dict[Any, Any] = {}
+
+    def decode(self, kind: type[T]) -> T:
+        """Returns the body as that struct; no body at all is `{}`. Raises BadRequest with line and column, or with the path."""
+        if kind not in self._decoded:
+            self._decoded[kind] = decode(self.raw, kind)
+        decoded: T = self._decoded[kind]
+        return decoded
+
+
+def decode(raw: bytes, kind: type[T]) -> T:
+    """Returns JSON bytes as that struct. Raises BadRequest."""
+    text = raw if raw.strip() else b"{}"
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError as error:
+        raise shape_fault(error) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _not_json(text, error) from None
+    except UnicodeDecodeError as error:
+        raise _not_json(text, error, error.start) from None
+
+
+def shape_fault(error: msgspec.ValidationError) -> BadRequest:
+    """Returns the refusal of a body that is JSON of the wrong shape; `details.path` says where."""
+    sentence, _, path = str(error).partition(" - at `$")
+    place = path.rstrip("`").lstrip(".")
+    for technical, plain in _PLAIN:
+        sentence = sentence.replace(technical, plain)
+    where = f"{place}: " if place else "The body: "
+    return BadRequest(where + sentence[:1].lower() + sentence[1:] + ".", path=place or None)
+
+
+def _not_json(text: bytes, error: Exception, at: int | None = None) -> BadRequest:
+    found = _BYTE.search(str(error))
+    if at is None:
+        at = int(found[1]) if found else len(text)
+    before = text[:at]
+    line = before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+    reason = "nested too deeply" if isinstance(error, RecursionError) else _BYTE.sub("", str(error)).strip().rstrip(":")
+    return BadRequest(f"The body is not JSON: line {line}, column {column}: {reason}.", line=line, column=column)

@@ -1,0 +1,247 @@
+"""Tables: made with their fields, read, changed, deleted."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from tablehouse.errors import BadRequest, ConstraintViolation
+from tablehouse.fields.instants import zone_named
+from tablehouse.ids import new_field_id, new_table_id
+from tablehouse.kinds.kind import fold
+from tablehouse.query.definitions import Draft, clean_name, clean_text, draft_field, numbered, unnumbered
+from tablehouse.query.requests import CreateField, CreateTable, PutTable
+from tablehouse.schema.model import Field, Snapshot, Table, View
+from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.answers import TableAnswer, table_answer
+from tablehouse.service.limits import check_limit
+from tablehouse.service.payload import Payload
+from tablehouse.service.things import find_table
+from tablehouse.sql import ddl
+from tablehouse.storage.transaction import Reading, Writing
+
+_STARTER: Final = (
+    CreateField(name="Name", type="SINGLE_LINE_TEXT"),
+    CreateField(name="Description", type="LONG_TEXT"),
+    CreateField(
+        name="Status",
+        type="SELECT",
+        options={
+            "choices": [
+                {"label": "To do", "color": "#D3E5EF"},
+                {"label": "In progress", "color": "#FDECC8"},
+                {"label": "Done", "color": "#DBEDDB"},
+            ]
+        },
+    ),
+)
+"""The fields of a table made from nothing (contract §4)."""
+
+
+class _TablePlan(msgspec.Struct, frozen=True):
+    name: str
+    description: str | None
+    drafts: list[Draft]
+    primary: int
+
+
+def list_tables(app: App, caller: Caller, database_id: str) -> list[TableAnswer]:
+    """Returns a database's tables with their fields, in order of creation. Raises NotFound."""
+    workspace_of(app, caller, database_id)
+
+    def work(reading: Reading) -> list[TableAnswer]:
+        live, following = reading.catalog.records_of_tables(), reading.catalog.next_numbers()
+        return [table_answer(table, following[table.num], live[table.num]) for table in reading.snapshot.tables]
+
+    with app.store.database(database_id) as database:
+        return database.read(work)
+
+
+def get_table(app: App, caller: Caller, database_id: str, table_id: str) -> TableAnswer:
+    """Returns a table with its fields. Raises NotFound."""
+    workspace_of(app, caller, database_id)
+    with app.store.database(database_id) as database:
+        return database.read(lambda reading: _answer(reading, find_table(reading.snapshot, table_id)))
+
+
+def create_table(app: App, caller: Caller, database_id: str, payload: Payload) -> TableAnswer:
+    """Returns a new table. Raises NotFound, BadRequest, ValidationError, and ConstraintViolation for a name that is taken."""
+    workspace_of(app, caller, database_id)
+
+    def prepare(snapshot: Snapshot) -> _TablePlan:
+        plan = plan_table(snapshot, payload.decode(CreateTable))
+        check_limit("tables per database", len(snapshot.tables) + 1, app.settings.max_tables)
+        check_limit("fields per table", len(plan.drafts), app.settings.max_fields)
+        for draft in plan.drafts:
+            check_limit("choices per select", unnumbered(draft.options), app.settings.max_choices)
+        return plan
+
+    with app.store.database(database_id) as database:
+        return database.write(prepare, _make_table)
+
+
+def update_table(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload) -> TableAnswer:
+    """Returns a table with its new properties; keys left out stay. Raises as `create_table`."""
+    workspace_of(app, caller, database_id)
+
+    def prepare(snapshot: Snapshot) -> Table:
+        table = find_table(snapshot, table_id)
+        body = payload.decode(PutTable)
+        given: dict[str, Any] = {}
+        if body.name is not UNSET:
+            given["name"] = clean_name(body.name, "name")
+            check_table_name(snapshot, given["name"], except_for=table)
+        if body.description is not UNSET:
+            given["description"] = clean_text(body.description, "description")
+        if body.primary_field_id is not UNSET:
+            field = table.find_field(body.primary_field_id)
+            if field is None:
+                raise BadRequest(f'primaryFieldId: the table has no field "{body.primary_field_id}".', path="primaryFieldId")
+            check_primary(field.name, field.type_name, field.type.primary and not field.many, "primaryFieldId")
+            given["primary_num"] = field.num
+        return msgspec.structs.replace(table, **given)
+
+    def apply(writing: Writing, table: Table) -> TableAnswer:
+        def change(version: int) -> None:
+            writing.catalog.save_table(msgspec.structs.replace(table, version=version, updated_at=writing.at))
+
+        writing.change_schema(change)
+        return _answer(writing, find_table(writing.snapshot, table_id))
+
+    with app.store.database(database_id) as database:
+        return database.write(prepare, apply)
+
+
+def delete_table(app: App, caller: Caller, database_id: str, table_id: str, force: bool) -> None:
+    """Removes a table with its records. Raises NotFound, and BadRequest when it has records and no force."""
+    workspace_of(app, caller, database_id)
+
+    def apply(writing: Writing, table: Table) -> None:
+        _, live = writing.catalog.counter(table)
+        if live and not force:
+            raise BadRequest(f'The table "{table.name}" has {live:,} records. Delete them first, or add ?force=true to delete all of it.')
+
+        def change(_version: int) -> None:
+            writing.catalog.delete_table(table)
+            writing.session.script(ddl.drop_table(table))
+
+        writing.change_schema(change)
+
+    with app.store.database(database_id) as database:
+        database.write(lambda snapshot: find_table(snapshot, table_id), apply)
+
+
+def plan_table(snapshot: Snapshot, body: CreateTable) -> _TablePlan:
+    """Returns what a new table is to be. Raises BadRequest, ValidationError, ConstraintViolation."""
+    name = clean_name(body.name, "name") if body.name is not None else _free_name(snapshot)
+    check_table_name(snapshot, name)
+    zone = zone_named(snapshot.database.timezone)
+    given = body.fields or []
+    bodies = list(given)
+    if not given and (body.fields is None or body.primary_field_name is None):
+        bodies = list(_STARTER)
+    drafts = [draft_field(field, zone, f"fields[{place}]." if given else "") for place, field in enumerate(bodies)]
+    primary = 0
+    if body.primary_field_name is not None:
+        wanted = clean_name(body.primary_field_name, "primaryFieldName")
+        places = [place for place, draft in enumerate(drafts) if fold(draft.name) == fold(wanted)]
+        if places:
+            primary = places[0]
+        else:
+            drafts.insert(0, draft_field(CreateField(name=wanted, type="SINGLE_LINE_TEXT"), zone))
+    _check_names_differ(drafts)
+    chosen = drafts[primary]
+    check_primary(
+        chosen.name,
+        chosen.type_name,
+        chosen.type.primary and not chosen.many,
+        "primaryFieldName" if body.primary_field_name else "fields[0]",
+    )
+    return _TablePlan(name, clean_text(body.description, "description"), drafts, primary)
+
+
+def check_table_name(snapshot: Snapshot, name: str, except_for: Table | None = None) -> None:
+    """Raises ConstraintViolation when another table of the database has this name, ignoring case."""
+    for table in snapshot.tables:
+        if fold(table.name) == fold(name) and table is not except_for:
+            raise ConstraintViolation(f'There is already a table called "{table.name}" in this database.', tableId=table.id)
+
+
+def check_primary(name: str, type_name: str, suitable: bool, path: str) -> None:
+    """Raises BadRequest when a field cannot be the primary one."""
+    if not suitable:
+        raise BadRequest(
+            f'"{name}" cannot be the primary field: a {type_name} field does not name a record. Use a line of text, a number or a date.',
+            path=path,
+        )
+
+
+def field_from(draft: Draft, num: int, field_id: str, position: int, at: str, zone_name: str, options: Any) -> Field:
+    """Returns a new field made of a draft; `options` are the draft's with numbered choices."""
+    return Field(
+        num=num,
+        id=field_id,
+        name=draft.name,
+        description=draft.description,
+        type_name=draft.type_name,
+        options=options,
+        many=draft.many,
+        required=draft.required,
+        unique=draft.unique,
+        default=draft.default,
+        position=position,
+        created_at=at,
+        updated_at=at,
+        zone=zone_named(zone_name),
+    )
+
+
+def _make_table(writing: Writing, plan: _TablePlan) -> TableAnswer:
+    num = writing.catalog.take_nums(2 + sum(1 + unnumbered(draft.options) for draft in plan.drafts))
+    view = View(num=num + 1, id=new_table_id(), name="All records", description=None, created_at=writing.at, updated_at=writing.at)
+    following = num + 2
+    fields: list[Field] = []
+    taken: set[str] = set()
+    for position, draft in enumerate(plan.drafts):
+        field_id = new_field_id(taken)
+        taken.add(fold(field_id))
+        options = numbered(draft.options, following + 1)
+        fields.append(field_from(draft, following, field_id, position, writing.at, writing.snapshot.database.timezone, options))
+        following += 1 + unnumbered(draft.options)
+    table_id = new_table_id()
+    while any(fold(other.id) == fold(table_id) for other in writing.snapshot.tables):
+        table_id = new_table_id()
+
+    def change(version: int) -> None:
+        table = Table(
+            num, table_id, plan.name, plan.description, fields[plan.primary].num, view.id, num, version, writing.at, writing.at,
+            tuple(fields), (view,),
+        )  # fmt: skip
+        writing.catalog.insert_table(table)
+        writing.session.script(ddl.create_table(writing.dialect, table))
+
+    writing.change_schema(change)
+    return _answer(writing, find_table(writing.snapshot, table_id))
+
+
+def _answer(reading: Reading, table: Table) -> TableAnswer:
+    following, live = reading.catalog.counter(table)
+    return table_answer(table, following, live)
+
+
+def _free_name(snapshot: Snapshot) -> str:
+    taken = {fold(table.name) for table in snapshot.tables}
+    number = len(snapshot.tables) + 1
+    while f"table {number}" in taken:
+        number += 1
+    return f"Table {number}"
+
+
+def _check_names_differ(drafts: list[Draft]) -> None:
+    seen: dict[str, str] = {}
+    for draft in drafts:
+        if fold(draft.name) in seen:
+            raise ConstraintViolation(f'Two fields are called "{draft.name}"; names in a table differ by more than letter case.')
+        seen[fold(draft.name)] = draft.name

@@ -1,0 +1,165 @@
+"""The control file: workspaces, users, members, tokens, the list of databases. Held in memory, read again when it has changed.
+
+Every change raises the store's generation; reading that one number tells each thread and process whether what it holds is current,
+so that a revoked token is refused at the next request everywhere.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from tablehouse.sql import control as sql
+from tablehouse.sql.dialect import SQLITE
+from tablehouse.storage.session import Row, Session, connect
+
+T = TypeVar("T")
+
+
+class Workspace(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    created_at: str
+    updated_at: str
+
+
+class User(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    email: str
+    avatar_url: str | None
+    created_at: str
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A personal access token as it is stored. Rates are requests per second, None for the server's."""
+
+    id: str
+    user_id: str
+    name: str
+    level: str
+    hash: str
+    expires_at: str | None
+    last_used_at: str | None
+    created_at: str
+    read_rate: float | None = None
+    write_rate: float | None = None
+
+
+class ControlSnapshot(msgspec.Struct, frozen=True):
+    """All of the control file at one generation. `roles`: workspace id → user id → role. `reach`: token id → workspace ids."""
+
+    generation: int
+    secret: bytes
+    workspaces: dict[str, Workspace]
+    users: dict[str, User]
+    roles: dict[str, dict[str, str]]
+    tokens: dict[str, Token]
+    token_by_hash: dict[str, Token]
+    reach: dict[str, frozenset[str]]
+    databases: dict[str, str]
+    """Database id → workspace id, in order of creation."""
+
+
+class Control:
+    """The control file. Reading is one tiny statement on a connection of the thread's own; writers take turns."""
+
+    def __init__(self, path: Path, synchronous: str = "FULL") -> None:
+        self._path = path
+        self._synchronous = synchronous
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: list[Session] = []
+        self._held: ControlSnapshot | None = None
+
+    def current(self) -> ControlSnapshot:
+        """Returns the control tables as they are now."""
+        session = self._session()
+        generation = session.rows(SQLITE.fixed(sql.GENERATION))[0][0]
+        held = self._held
+        if held is None or held.generation != generation:
+            session.script(("BEGIN",))
+            try:
+                held = self._held = load(session)
+            finally:
+                session.script(("COMMIT",))
+        return held
+
+    def change(self, work: Callable[[ControlWriting], T]) -> T:
+        """Returns what `work` returned, once it is on disk. Raises what it raises; nothing is stored then."""
+        session = self._session()
+        with self._lock:  # threads queue here rather than in SQLite's busy wait
+            session.script(("BEGIN IMMEDIATE",))
+            try:
+                writing = ControlWriting(session, load(session))
+                result = work(writing)
+                session.rows(SQLITE.fixed(sql.RAISE_GENERATION))
+            except BaseException:
+                session.script(("ROLLBACK",))
+                raise
+            session.script(("COMMIT",))
+        return result
+
+    def touch_token(self, token_id: str, at: str) -> None:
+        """Notes when a token was last used; not a change that others must notice."""
+        self._session().rows(SQLITE.fixed(sql.TOUCH_TOKEN), {"which": token_id, "last_used_at": at})
+
+    def close(self) -> None:
+        """Closes all threads' connections; nobody may be using them."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+            self._sessions = []
+        self._own = threading.local()
+
+    def _session(self) -> Session:
+        session: Session | None = getattr(self._own, "session", None)
+        if session is None:
+            session = self._own.session = connect(self._path, self._synchronous)
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+
+class ControlWriting:
+    """A write transaction on the control file: `before` is what it held, `run` writes."""
+
+    def __init__(self, session: Session, before: ControlSnapshot) -> None:
+        self._session = session
+        self.before = before
+
+    def run(self, statement: Any, **values: Any) -> list[Row]:
+        """Runs one of the statements of `sql.control`."""
+        return self._session.rows(SQLITE.fixed(statement), values)
+
+
+def load(session: Session) -> ControlSnapshot:
+    """Returns the control tables as one transaction sees them."""
+
+    def rows(statement: Any) -> list[Row]:
+        return session.rows(SQLITE.fixed(statement))
+
+    _, _, generation, secret, _ = rows(sql.READ_STORE)[0]
+    roles: dict[str, dict[str, str]] = defaultdict(dict)
+    for workspace_id, user_id, role in rows(sql.READ_MEMBERS):
+        roles[workspace_id][user_id] = role
+    reach: dict[str, set[str]] = defaultdict(set)
+    for token_id, workspace_id in rows(sql.READ_TOKEN_WORKSPACES):
+        reach[token_id].add(workspace_id)
+    tokens = [Token(*row) for row in rows(sql.READ_TOKENS)]
+    return ControlSnapshot(
+        generation=generation,
+        secret=bytes.fromhex(secret),
+        workspaces={row[0]: Workspace(*row) for row in rows(sql.READ_WORKSPACES)},
+        users={row[0]: User(*row) for row in rows(sql.READ_USERS)},
+        roles=dict(roles),
+        tokens={token.id: token for token in tokens},
+        token_by_hash={token.hash: token for token in tokens},
+        reach={token.id: frozenset(reach[token.id]) for token in tokens},
+        databases={row[0]: row[1] for row in rows(sql.READ_DATABASES)},
+    )
