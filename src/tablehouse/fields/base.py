@@ -6,7 +6,7 @@ Pure: nothing here knows tables, SQL or HTTP. A *stored value* is what a column 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -126,8 +126,15 @@ def decode_options(field_type: FieldType[Any], given: Mapping[str, Any], before:
     except msgspec.ValidationError as error:
         sentence, _, path = str(error).partition(" - at `$")
         inside = path.rstrip("`").lstrip(".")
+        if sentence.startswith("Invalid enum value"):
+            sentence = f"{sentence}; it is one of {', '.join(_values_of(field_type.Options, inside))}"
         raise OptionFault(inside, f'Option "{inside}" of {field_type.name}: {_plain(sentence)}') from None
     return field_type.check_options(options)
+
+
+def _values_of(options: type[Options], name: str) -> list[str]:
+    hint = next((field.type for field in msgspec.structs.fields(options) if field.encode_name == name), None)
+    return [str(value) for value in get_args(hint) if value is not None]
 
 
 def whole(value: Any) -> Any:

@@ -34,7 +34,10 @@ class Duration(FieldType[DurationOptions]):
                 raise Reject(f"{describe(value)} is not a duration; write seconds, h:mm or h:mm:ss.")
             seconds = int(clock["h"]) * 3600 + int(clock["m"]) * 60 + float(clock["s"] or 0)
             return finite(-seconds if clock["sign"] else seconds)
-        return read_number(value)
+        try:
+            return read_number(value)
+        except Reject:
+            raise Reject(f"{describe(value)} is not a duration; write seconds, h:mm or h:mm:ss.") from None
 
     def text(self, stored: Any, spec: Spec[DurationOptions]) -> str:
         minutes, seconds = divmod(abs(stored), 60)

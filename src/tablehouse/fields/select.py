@@ -25,12 +25,31 @@ class Choice(msgspec.Struct, frozen=True):
     num: int = 0
 
 
-class SelectOptions(Options, frozen=True, kw_only=True, dict=True):
-    choices: tuple[Choice, ...] = ()
+class GivenChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A choice as a request gives it."""
+
+    label: str
+    id: str | None = None
+    color: str | None = None
+
+
+class _SelectDisplay(Options, frozen=True, kw_only=True):
     allow_to_add_new_choice: bool = False
     sorting: Literal["CUSTOM", "ALPHA_ASC", "ALPHA_DESC"] = "CUSTOM"
     enforce_order: bool = False
     multi_color_mode: bool = False
+
+
+class GivenSelectOptions(_SelectDisplay, frozen=True, kw_only=True):
+    """The options as a request gives them."""
+
+    choices: tuple[GivenChoice, ...] = ()
+
+
+class SelectOptions(_SelectDisplay, frozen=True, kw_only=True, dict=True):
+    """The options with their choices as cells know them."""
+
+    choices: tuple[Choice, ...] = ()
 
     def find(self, text: str) -> Choice | None:
         """Returns the choice with this id, or else with this label in any letter case."""
@@ -52,10 +71,10 @@ class Select(FieldType[SelectOptions]):
     reads = "{id, label}; several: array of it"
     writes = "choice id, label (any case), {id} or {label}; several: array of these, or one"
     kind = kind.CHOICE
-    Options = SelectOptions
+    Options = GivenSelectOptions
     several = True
 
-    def check_options(self, options: SelectOptions) -> SelectOptions:
+    def check_options(self, options: GivenSelectOptions) -> SelectOptions:
         seen_labels: set[str] = set()
         seen_ids: set[str] = set()
         choices = []
@@ -66,15 +85,17 @@ class Select(FieldType[SelectOptions]):
                 raise OptionFault(
                     f"choices[{place}].label", f"There is already a choice labelled {describe(label)} (letter case is ignored)."
                 )
-            if choice.id and choice.id in seen_ids:
+            given = choice.id or ""
+            if given and given in seen_ids:
                 raise OptionFault(f"choices[{place}].id", f"There is already a choice with the id {describe(choice.id)}.")
-            if "\x00" in choice.id or len(choice.id) > LABEL_LONGEST:
+            if "\x00" in given or len(given) > LABEL_LONGEST:
                 raise OptionFault(f"choices[{place}].id", f"A choice id has at most {LABEL_LONGEST} characters and no NUL.")
             seen_labels.add(fold(label))
-            identified = choice.id or new_uuid()
+            identified = given or new_uuid()
             seen_ids.add(identified)
-            choices.append(Choice(label=label, id=identified, color=choice.color, num=choice.num))
-        return msgspec.structs.replace(options, choices=tuple(choices))
+            choices.append(Choice(label=label, id=identified, color=choice.color))
+        display = {name: getattr(options, name) for name in _SelectDisplay.__struct_fields__}
+        return SelectOptions(choices=tuple(choices), **display)
 
     def wire_options(self, options: SelectOptions) -> dict[str, Any]:
         shown = super().wire_options(options)
@@ -105,14 +126,13 @@ class Select(FieldType[SelectOptions]):
         return ", ".join(choice.label for choice in found if choice is not None)
 
     def _one(self, value: object, options: SelectOptions) -> int | NewChoice:
-        if isinstance(value, Mapping):
-            value = _identifier(value)
-        text = as_text(value)
+        by_id = isinstance(value, Mapping) and value.get("id") not in (None, "")
+        text = as_text(_identifier(value) if isinstance(value, Mapping) else value)
         choice = options.find(text) or options.find(text.strip())
         if choice is not None:
             return choice.num
         label = text.strip()
-        if not options.allow_to_add_new_choice:
+        if by_id or not options.allow_to_add_new_choice:
             labels = ", ".join(describe(choice.label) for choice in options.choices[:20])
             more = f" and {len(options.choices) - 20} more" if len(options.choices) > 20 else ""
             raise Reject(f"There is no choice {describe(text)}. The field has {labels + more if labels else 'no choices yet'}.")

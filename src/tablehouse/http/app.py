@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from wsgiref.types import WSGIApplication
 
 import falcon
 
