@@ -25,29 +25,15 @@ class Input(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class Turn(Protocol):
-    """What a request holds while it works, so that reading can give it to another request in the meantime."""
-
-    def wait(self) -> None:
-        """The request is about to wait for its client."""
-
-    def resume(self) -> None:
-        """The client has sent something; the request goes on."""
-
-    def end(self) -> None:
-        """Nothing is left to read. Called once."""
-
-
 class ClientBody:
     """A body that still arrives. `ended` is true once everything was read or the client has gone."""
 
-    __slots__ = ("_left", "_length", "_source", "_turn", "ended")
+    __slots__ = ("_left", "_length", "_source", "ended")
 
-    def __init__(self, source: Input, length: int | None, turn: Turn) -> None:
+    def __init__(self, source: Input, length: int | None) -> None:
         self._source = source
         self._length = length
         self._left = length
-        self._turn = turn
         self.ended = False
 
     def read(self, size: int | None = None) -> bytes:
@@ -65,26 +51,16 @@ class ClientBody:
         wanted = size if self._left is None else min(size, self._left)
         if self.ended or wanted <= 0:
             return b""
-        self._turn.wait()
-        try:
-            data = self._source.read(wanted)
-        finally:
-            self._turn.resume()
+        data = self._source.read(wanted)
         cut = len(data) < wanted
         if self._left is not None:
             self._left -= len(data)
         if cut or self._left == 0:
-            self.close()
+            self.ended = True
         if cut and self._left:
             assert self._length is not None
             raise BadRequest(f"The body ended after {self._length - self._left} of the {self._length} bytes that Content-Length announced.")
         return data
-
-    def close(self) -> None:
-        """Gives the turn back for good; whatever the client still sends is not read."""
-        if not self.ended:
-            self.ended = True
-            self._turn.end()
 
 
 def content_length(environ: Mapping[str, Any]) -> int | None:

@@ -1,10 +1,12 @@
 """Takes each request from Granian to the WSGI application, and lets none that waits for its client hold up the others.
 
-Granian calls from a small pool of threads, once per request, as soon as the headers are there. A request is answered by using
-its `Reply`, which may also happen after the call, from another thread. Hence three rules:
-- A request with a body is worked on in the pool as long as few wait for their bodies, else *aside*, in a thread of its own:
-  two hundred clients that trickle their bodies are two hundred sleeping threads, and the pool is free for everybody else.
-- An answer that is streamed goes out aside, because it moves at its client's pace.
+Granian calls once per request, as soon as the headers are there, from a pool of threads that grows when all of them are busy. The
+answer may be given after the call and from another thread, but the body can only be read during the call. Hence:
+- A request with a body stays in the thread it came with. Two hundred clients that trickle their bodies are two hundred sleeping
+  threads, as are writers that wait for a shared commit.
+- A request without one is worked on by `threads` of them at a time; past that it joins a queue, and its thread is free to take
+  the next. So a crowd of readers does not grow the pool, whose threads would only fight for Python's lock.
+- An answer that is streamed goes out from a thread aside, because it moves at its client's pace.
 - Once `drain` was called, a request that arrives is answered 503; those that run are counted until they are done.
 
 Must not know Falcon, resources or settings. Sources: PEP 3333; `granian/wsgi.py` and `src/wsgi/` of Granian 2.8.
@@ -16,6 +18,7 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
@@ -24,13 +27,15 @@ from wsgiref.types import WSGIApplication
 import msgspec
 
 from tablehouse.errors import ApiError, InternalError, ServiceUnavailable
-from tablehouse.http.body import CHUNK, ClientBody, Input, Turn, content_length
+from tablehouse.http.body import CHUNK, ClientBody, Input, content_length
 from tablehouse.ids import new_uuid
 
-BODY_PLACES: Final = 2
-"""Requests of the pool that may be waiting for their bodies; the pool has as many threads more than it is meant to work with."""
-ASIDE_PLACES: Final = 1000
-"""Requests aside at the same time. Each is a sleeping thread; past this many, further ones are answered 503."""
+POOL_THREADS: Final = 1000
+"""The most threads Granian's pool may grow to; a sleeping one costs some 30 kB."""
+BODY_PLACES: Final = 900
+"""Requests with a body at the same time. Past this many they are refused, so that a thread is left for those without."""
+STREAM_THREADS: Final = 256
+"""Streamed answers at the same time; further ones wait for their turn."""
 LINGER_PLACES: Final = 8
 LINGER_BYTES: Final = 256 * 1024 * 1024
 """How many clients that were refused before their body was read may go on sending, and how much (see `_linger`)."""
@@ -52,10 +57,9 @@ class Reply(Protocol):
 
 
 class Dispatcher:
-    """The callable that Granian gets. `threads` requests are worked on in its pool, and as many aside."""
+    """The callable that Granian gets. At most `threads` requests without a body are worked on at a time."""
 
     def __init__(self, app: WSGIApplication, threads: int) -> None:
-        self.pool_threads = threads + BODY_PLACES
         self._app = app
         self._environ: dict[str, Any] = {
             "SCRIPT_NAME": "",
@@ -67,26 +71,33 @@ class Dispatcher:
             "wsgi.version": (1, 0),
         }
         self._lock = threading.Lock()
-        self._in_flight = 0
+        self._open = 0
+        """Requests that were taken and not answered yet."""
         self._draining = False
+        self._free = threads
+        self._queue: deque[tuple[Reply, dict[str, Any]]] = deque()
         self._body_places = threading.Semaphore(BODY_PLACES)
-        self._aside_places = threading.Semaphore(ASIDE_PLACES)
         self._linger_places = threading.Semaphore(LINGER_PLACES)
-        self._working_aside = threading.Semaphore(threads)
-        self._threads = ThreadPoolExecutor(ASIDE_PLACES + LINGER_PLACES, thread_name_prefix="aside")
+        self._streams = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="stream")
 
     def __call__(self, reply: Reply, scope: dict[str, Any]) -> None:
+        if _has_body(scope):
+            self._take_with_body(reply, scope)
+            return
         with self._lock:
-            draining = self._draining
-            self._in_flight += not draining
+            if draining := self._draining:
+                pass
+            elif self._free:
+                self._open += 1
+                self._free -= 1
+            else:
+                self._open += 1
+                self._queue.append((reply, scope))
+                return
         if draining:
-            _refuse(reply, ServiceUnavailable("The server is shutting down; send the request again.", headers=[("Connection", "close")]))
-        elif not _has_body(scope):
-            self._answer(_Request(reply, scope))
-        elif self._body_places.acquire(blocking=False):
-            self._answer(_Request(reply, scope, _PoolTurn(self._body_places)))
+            _refuse(reply, _shutting_down())
         else:
-            self._aside(reply, lambda: self._answer_aside(reply, scope))
+            self._work(reply, scope)
 
     def drain(self) -> None:
         """From now on requests that arrive are refused."""
@@ -96,89 +107,81 @@ class Dispatcher:
     def wait_idle(self, seconds: float) -> bool:
         """Returns whether all requests were answered within this time."""
         end = time.monotonic() + seconds
-        while self._in_flight and time.monotonic() < end:
+        while self._open and time.monotonic() < end:
             time.sleep(0.01)
-        return not self._in_flight
+        return not self._open
 
-    def _answer(self, request: _Request) -> None:
-        """Runs the application in a thread of the pool, and answers."""
-        chunks = request.run(self._app, self._environ)
-        if isinstance(chunks, list):
-            request.send(chunks)
-            self._done(request)
+    def _work(self, reply: Reply, scope: dict[str, Any]) -> None:
+        """Answers this request, and then those of the queue until it is empty."""
+        while True:
+            self._answer(reply, scope)
+            with self._lock:
+                if not self._queue:
+                    self._free += 1
+                    return
+                reply, scope = self._queue.popleft()
+
+    def _take_with_body(self, reply: Reply, scope: dict[str, Any]) -> None:
+        with self._lock:
+            draining = self._draining
+            self._open += not draining
+        if draining:
+            _refuse(reply, _shutting_down())
+        elif not self._body_places.acquire(blocking=False):
+            self._done()
+            _refuse(
+                reply, ServiceUnavailable("Too many clients are sending at once.", headers=[("Retry-After", "1"), ("Connection", "close")])
+            )
         else:
-            self._aside(request.reply, lambda: self._stream(request, chunks))
+            source: Input = scope["wsgi.input"]
+            body = scope["wsgi.input"] = ClientBody(source, content_length(scope))
+            status = self._answer(reply, scope)
+            # A client that waits for "100 Continue" has sent nothing yet, and shall not be told to.
+            if status >= 400 and not body.ended and "HTTP_EXPECT" not in scope and self._linger_places.acquire(blocking=False):
+                _linger(source)
+                self._linger_places.release()
+            self._body_places.release()
 
-    def _answer_aside(self, reply: Reply, scope: dict[str, Any]) -> None:
-        with self._working_aside:
-            request = _Request(reply, scope, _AsideTurn(self._working_aside))
-            chunks = request.run(self._app, self._environ)
-        self._stream(request, chunks)
-
-    def _stream(self, request: _Request, chunks: Iterable[bytes]) -> None:
+    def _answer(self, reply: Reply, scope: dict[str, Any]) -> int:
+        """Runs the application and answers; returns the status."""
+        start = _Start()
         try:
-            request.send(chunks)
-        finally:
-            self._done(request)
-
-    def _aside(self, reply: Reply, work: Callable[[], None]) -> None:
-        """Does the rest of a request in a thread of its own, or refuses it when too many are there already."""
-        if self._aside_places.acquire(blocking=False):
-            self._threads.submit(work).add_done_callback(lambda _: self._aside_places.release())
-            return
-        with self._lock:
-            self._in_flight -= 1
-        busy = "Too many clients are still sending or receiving."
-        _refuse(reply, ServiceUnavailable(busy, headers=[("Retry-After", "1"), ("Connection", "close")]))
-
-    def _done(self, request: _Request) -> None:
-        with self._lock:
-            self._in_flight -= 1
-        if request.refused_unread and self._linger_places.acquire(blocking=False):
-            self._threads.submit(_linger, request.source).add_done_callback(lambda _: self._linger_places.release())
-
-
-class _Request:
-    """One request on its way through the application. `turn` is None when it has no body."""
-
-    __slots__ = ("_body", "_environ", "headers", "refused_unread", "reply", "source", "status")
-
-    def __init__(self, reply: Reply, scope: dict[str, Any], turn: Turn | None = None) -> None:
-        self.reply = reply
-        self.source: Input = scope["wsgi.input"]
-        self.status = 500
-        self.headers: Headers = []
-        self.refused_unread = False
-        self._environ = scope
-        self._body: ClientBody | None = None
-        if turn is not None:
-            self._body = scope["wsgi.input"] = ClientBody(self.source, content_length(scope), turn)
-
-    def run(self, app: WSGIApplication, base: dict[str, Any]) -> Iterable[bytes]:
-        """Returns the answer's body, a list when all of it is there; status and headers are set."""
-        try:
-            chunks = app(base | self._environ, self._start)
+            chunks = self._app(self._environ | scope, start)
         except Exception:
             log.exception("the application failed without an answer")
-            self.status, self.headers, body = _error(InternalError("Something went wrong on our side."))
+            start.status, start.headers, body = _error(InternalError("Something went wrong on our side."))
             chunks = [body]
-        if self._body is not None and not self._body.ended:
-            # A client that waits for "100 Continue" has sent nothing yet, and shall not be told to.
-            self.refused_unread = self.status >= 400 and "HTTP_EXPECT" not in self._environ
-            self._body.close()
-        return chunks
+        if isinstance(chunks, list):
+            reply.response_bytes(start.status, start.headers, b"".join(chunks))
+            self._done()
+        else:
+            self._streams.submit(self._stream, reply, start, chunks)
+        return start.status
 
-    def _start(self, status: str, headers: Headers, exc_info: object = None, /) -> Callable[[bytes], object]:
+    def _stream(self, reply: Reply, start: _Start, chunks: Iterable[bytes]) -> None:
+        try:
+            reply.response_iter(start.status, start.headers, _Chunks(chunks))
+        finally:
+            self._done()
+
+    def _done(self) -> None:
+        with self._lock:
+            self._open -= 1
+
+
+class _Start:
+    """PEP 3333's `start_response`: keeps what the application says."""
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: Headers = []
+
+    def __call__(self, status: str, headers: Headers, exc_info: object = None, /) -> Callable[[bytes], object]:
         self.status = int(status[:3])
         self.headers = headers
         return _no_write
-
-    def send(self, chunks: Iterable[bytes]) -> None:
-        """Answers; with anything but a list it returns when the client has taken all of it."""
-        if isinstance(chunks, list):
-            self.reply.response_bytes(self.status, self.headers, b"".join(chunks))
-        else:
-            self.reply.response_iter(self.status, self.headers, _Chunks(chunks))
 
 
 class _Chunks:
@@ -202,42 +205,6 @@ class _Chunks:
             close()
 
 
-class _PoolTurn:
-    """The place among those of the pool that may wait for their bodies; free again once the body is there."""
-
-    __slots__ = ("_places",)
-
-    def __init__(self, places: threading.Semaphore) -> None:
-        self._places = places
-
-    def wait(self) -> None:
-        pass
-
-    def resume(self) -> None:
-        pass
-
-    def end(self) -> None:
-        self._places.release()
-
-
-class _AsideTurn:
-    """The turn to work of a request aside, lent to another one while this one waits for its client."""
-
-    __slots__ = ("_working",)
-
-    def __init__(self, working: threading.Semaphore) -> None:
-        self._working = working
-
-    def wait(self) -> None:
-        self._working.release()
-
-    def resume(self) -> None:
-        self._working.acquire()
-
-    def end(self) -> None:
-        pass
-
-
 def _has_body(scope: dict[str, Any]) -> bool:
     length = scope.get("CONTENT_LENGTH")
     if length is not None:
@@ -255,6 +222,10 @@ def _linger(source: Input) -> None:
     dropped = 0
     while dropped < LINGER_BYTES and (chunk := source.read(CHUNK)):
         dropped += len(chunk)
+
+
+def _shutting_down() -> ServiceUnavailable:
+    return ServiceUnavailable("The server is shutting down; send the request again.", headers=[("Connection", "close")])
 
 
 def _refuse(reply: Reply, error: ApiError) -> None:

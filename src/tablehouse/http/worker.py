@@ -26,7 +26,7 @@ from granian.constants import HTTPModes, SSLProtocols
 from granian.http import HTTP1Settings, HTTP2Settings
 
 from tablehouse.config import Settings
-from tablehouse.http.dispatch import Dispatcher
+from tablehouse.http.dispatch import POOL_THREADS, Dispatcher
 
 Target = Callable[[Settings], WSGIApplication]
 """Makes the application of one process. It opens its stores here, in the process that uses them."""
@@ -39,7 +39,8 @@ REFUSING_SECONDS: Final = 0.1
 """How long an idle process goes on answering 503: a client that is just sending gets an answer and not a broken connection."""
 CONNECTIONS: Final = 4096
 """Open connections of one process, idle ones included; further ones wait in the listen queue. Some 20 kB each."""
-IDLE_THREAD_SECONDS: Final = 600
+IDLE_THREAD_SECONDS: Final = 60
+"""After this long threads that a crowd of clients brought up are given back."""
 BACKLOG: Final = 1024
 
 log = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ class _Server:
             sock=(None, native.SocketHolder(listener.detach(), False, BACKLOG)),
             ipc=None,
             threads=1,
-            py_threads=dispatcher.pool_threads,
+            py_threads=POOL_THREADS,
             py_threads_idle_timeout=IDLE_THREAD_SECONDS,
             backpressure=CONNECTIONS,
             http_mode=HTTPModes.auto,
