@@ -38,7 +38,7 @@ STREAM_THREADS: Final = 256
 """Streamed answers at the same time; further ones wait for their turn."""
 LINGER_PLACES: Final = 8
 LINGER_BYTES: Final = 256 * 1024 * 1024
-"""How many clients that were refused before their body was read may go on sending, and how much (see `_linger`)."""
+"""How many clients that were refused before their body was read may go on sending, and how much (see `Dispatcher._linger`)."""
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 log = logging.getLogger(__name__)
@@ -81,21 +81,19 @@ class Dispatcher:
         self._streams = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="stream")
 
     def __call__(self, reply: Reply, scope: dict[str, Any]) -> None:
-        if _has_body(scope):
-            self._take_with_body(reply, scope)
-            return
+        with_body = _has_body(scope)
         with self._lock:
-            if draining := self._draining:
-                pass
-            elif self._free:
-                self._open += 1
+            draining = self._draining
+            self._open += not draining
+            if not draining and not with_body:
+                if not self._free:
+                    self._queue.append((reply, scope))
+                    return
                 self._free -= 1
-            else:
-                self._open += 1
-                self._queue.append((reply, scope))
-                return
         if draining:
             _refuse(reply, _shutting_down())
+        elif with_body:
+            self._work_with_body(reply, scope)
         else:
             self._work(reply, scope)
 
@@ -113,49 +111,47 @@ class Dispatcher:
 
     def _work(self, reply: Reply, scope: dict[str, Any]) -> None:
         """Answers this request, and then those of the queue until it is empty."""
-        while True:
-            self._answer(reply, scope)
+        try:
+            while True:
+                self._answer(reply, scope)
+                with self._lock:
+                    if not self._queue:
+                        break
+                    reply, scope = self._queue.popleft()
+        finally:
             with self._lock:
-                if not self._queue:
-                    self._free += 1
-                    return
-                reply, scope = self._queue.popleft()
+                self._free += 1
 
-    def _take_with_body(self, reply: Reply, scope: dict[str, Any]) -> None:
-        with self._lock:
-            draining = self._draining
-            self._open += not draining
-        if draining:
-            _refuse(reply, _shutting_down())
-        elif not self._body_places.acquire(blocking=False):
+    def _work_with_body(self, reply: Reply, scope: dict[str, Any]) -> None:
+        if not self._body_places.acquire(blocking=False):
             self._done()
-            _refuse(
-                reply, ServiceUnavailable("Too many clients are sending at once.", headers=[("Retry-After", "1"), ("Connection", "close")])
-            )
-        else:
+            headers = [("Retry-After", "1"), ("Connection", "close")]
+            _refuse(reply, ServiceUnavailable("Too many clients are sending at the same time.", headers=headers))
+            return
+        try:
             source: Input = scope["wsgi.input"]
             body = scope["wsgi.input"] = ClientBody(source, content_length(scope))
             status = self._answer(reply, scope)
             # A client that waits for "100 Continue" has sent nothing yet, and shall not be told to.
-            if status >= 400 and not body.ended and "HTTP_EXPECT" not in scope and self._linger_places.acquire(blocking=False):
-                _linger(source)
-                self._linger_places.release()
+            if status >= 400 and not body.ended and "HTTP_EXPECT" not in scope:
+                self._linger(source)
+        finally:
             self._body_places.release()
 
     def _answer(self, reply: Reply, scope: dict[str, Any]) -> int:
         """Runs the application and answers; returns the status."""
         start = _Start()
+        streamed = False
         try:
-            chunks = self._app(self._environ | scope, start)
-        except Exception:
-            log.exception("the application failed without an answer")
-            start.status, start.headers, body = _error(InternalError("Something went wrong on our side."))
-            chunks = [body]
-        if isinstance(chunks, list):
-            reply.response_bytes(start.status, start.headers, b"".join(chunks))
-            self._done()
-        else:
-            self._streams.submit(self._stream, reply, start, chunks)
+            chunks = start.run(self._app, self._environ | scope)
+            if isinstance(chunks, list):
+                reply.response_bytes(start.status, start.headers, b"".join(chunks))
+            else:
+                self._streams.submit(self._stream, reply, start, chunks)
+                streamed = True
+        finally:
+            if not streamed:
+                self._done()
         return start.status
 
     def _stream(self, reply: Reply, start: _Start, chunks: Iterable[bytes]) -> None:
@@ -164,13 +160,28 @@ class Dispatcher:
         finally:
             self._done()
 
+    def _linger(self, source: Input) -> None:
+        """Reads and drops what a refused client still sends, up to a limit.
+
+        Closing a connection on which bytes arrive resets it, and a client that sends before it reads (Python's http.client) would
+        see a broken pipe instead of the refusal. One that stops sending without closing holds one of few places, nothing more.
+        """
+        if not self._linger_places.acquire(blocking=False):
+            return
+        try:
+            dropped = 0
+            while dropped < LINGER_BYTES and (chunk := source.read(CHUNK)):
+                dropped += len(chunk)
+        finally:
+            self._linger_places.release()
+
     def _done(self) -> None:
         with self._lock:
             self._open -= 1
 
 
 class _Start:
-    """PEP 3333's `start_response`: keeps what the application says."""
+    """PEP 3333's `start_response`, and what the application told it."""
 
     __slots__ = ("headers", "status")
 
@@ -182,6 +193,15 @@ class _Start:
         self.status = int(status[:3])
         self.headers = headers
         return _no_write
+
+    def run(self, app: WSGIApplication, environ: dict[str, Any]) -> Iterable[bytes]:
+        """Returns the body of the application's answer: a list when all of it is there."""
+        try:
+            return app(environ, self)
+        except Exception:
+            log.exception("the application failed without an answer")
+            self.status, self.headers, body = _error(InternalError("Something went wrong on our side."))
+            return [body]
 
 
 class _Chunks:
@@ -211,17 +231,6 @@ def _has_body(scope: dict[str, Any]) -> bool:
         return bool(length != "0")
     # HTTP/2 needs neither header; only these methods are then taken to have a body, and find an empty one if they have none.
     return "HTTP_TRANSFER_ENCODING" in scope or (scope["REQUEST_METHOD"] in _BODY_METHODS and scope["SERVER_PROTOCOL"] == "HTTP/2")
-
-
-def _linger(source: Input) -> None:
-    """Reads and drops what a refused client still sends, up to a limit.
-
-    Closing a connection on which bytes arrive resets it, and a client that sends before it reads (Python's http.client) would see
-    a broken pipe instead of the refusal. A client that stops sending without closing holds one of the few places, nothing more.
-    """
-    dropped = 0
-    while dropped < LINGER_BYTES and (chunk := source.read(CHUNK)):
-        dropped += len(chunk)
 
 
 def _shutting_down() -> ServiceUnavailable:
