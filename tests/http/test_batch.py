@@ -119,7 +119,8 @@ def test_upsert_of_one_key_twice_makes_one_record_or_none(table: Table) -> None:
     [
         ({"records": []}, "matchOn"),
         ({"matchOn": [], "records": [{"fields": {}}]}, "matchOn"),
-        ({"matchOn": "Code", "records": "x"}, "records"),
+        ({"matchOn": ["Code"], "records": "x"}, "records"),
+        ({"matchOn": "Code", "records": []}, "matchOn"),
         ({"matchOn": [5], "records": []}, "matchOn"),
         ({"matchOn": ["Code"]}, "records"),
     ],

@@ -155,7 +155,7 @@ def test_a_hostile_text_where_an_id_is_wanted_is_not_found_or_refused(text: str,
 
 
 def test_many_texts_of_one_batch_come_back_in_order(make_table: MakeTable) -> None:
-    table = make_table([{"name": "Name", "type": "LONG_TEXT"}])
+    table = make_table([{"name": "Key", "type": "AUTONUMBER"}, {"name": "Name", "type": "LONG_TEXT"}])
     assert [row["fields"]["Name"] for row in table.create_many([{"Name": text} for text in TEXTS])] == TEXTS
     assert table.column("Name") == TEXTS
     assert json.dumps(table.column("Name"))

@@ -194,7 +194,7 @@ def test_the_order_of_refusals_is_401_404_403_400(by_level: dict[str, Api], scen
     by_level["full"].patch(record, []).refused("RESOURCE_NOT_FOUND")
 
 
-@pytest.mark.parametrize("token", ["", "x", "pat_", "pat_" + "A" * 40, "Bearer pat_", "pät_", "' OR 1=1 --"])
+@pytest.mark.parametrize("token", ["x", "pat_", "pat_" + "A" * 40, "Bearer pat_", "pät_", "' OR 1=1 --"])
 def test_a_token_that_is_none_is_refused(token: str, api: Api, connect: Connect) -> None:
     for headers in ({"Softr-Api-Key": token.encode()}, {"Authorization": f"Bearer {token}".encode()}, {"Authorization": token.encode()}):
         stranger = connect(api.address, None)
