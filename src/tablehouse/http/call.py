@@ -43,9 +43,9 @@ def record(json: str) -> Reply:
     return Reply(200, b'{"data":' + json.encode() + b',"metadata":null}', tagged=True)
 
 
-def page(records: str, metadata: Any) -> Reply:
+def page(records: bytes, metadata: Any) -> Reply:
     """Returns the answer with records that are a JSON array already."""
-    return Reply(200, b'{"data":' + records.encode() + b',"metadata":' + msgspec.json.encode(metadata) + b"}")
+    return Reply(200, b'{"data":' + records + b',"metadata":' + msgspec.json.encode(metadata) + b"}")
 
 
 def batch(created: list[str], updated: list[str], deleted: list[str]) -> Reply:

@@ -27,13 +27,15 @@ _NOTED_EVERY_MS: Final = 60_000  # last_used_at is for people: a minute is preci
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A token with its user. `levels`: workspace id → what the token may do there."""
+    """A token with its user, for one request. `levels`: workspace id → what the token may do there."""
 
     token: Token
     user: User
     level: int
     levels: dict[str, int]
     person: Person
+    control: ControlSnapshot
+    """The control tables as the request found them."""
 
 
 class Access:
@@ -79,9 +81,9 @@ class App(msgspec.Struct, frozen=True):
     access: Access
 
 
-def workspace_of(app: App, caller: Caller, database_id: str) -> str:
+def workspace_of(caller: Caller, database_id: str) -> str:
     """Returns the workspace of a database. Raises NotFound when there is none, or none within reach."""
-    workspace_id = app.store.control.current().databases.get(database_id)
+    workspace_id = caller.control.databases.get(database_id)
     if workspace_id is None or workspace_id not in caller.levels:
         raise NotFound(f"There is no database {database_id}.")
     return workspace_id
@@ -96,4 +98,4 @@ def _identify(control: ControlSnapshot, token: str, hashed: str) -> Caller:
     roles = {workspace: control.roles.get(workspace, {}).get(user.id) for workspace in control.reach[stored.id]}
     levels = {workspace: min(level, ROLES[role]) for workspace, role in roles.items() if role is not None}
     person = Person(id=user.id, name=user.name, email=user.email, avatar_url=user.avatar_url)
-    return Caller(token=stored, user=user, level=level, levels=levels, person=person)
+    return Caller(token=stored, user=user, level=level, levels=levels, person=person, control=control)

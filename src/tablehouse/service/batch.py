@@ -58,7 +58,7 @@ def write_batch(app: App, caller: Caller, database_id: str, table_id: str, paylo
 
     Raises NotFound, BadRequest, UnknownField, ValidationError with all faults of all rows, ConstraintViolation, QuotaExceeded.
     """
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> _Plan:
         return plan_batch(find_table(snapshot, table_id), payload.decode(Batch), iso(app.store.clock()))

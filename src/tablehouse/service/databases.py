@@ -39,7 +39,7 @@ def list_databases(app: App, caller: Caller, workspace_id: str | None) -> list[D
 
 def get_database(app: App, caller: Caller, database_id: str) -> DatabaseAnswer:
     """Returns a database. Raises NotFound."""
-    workspace = workspace_of(app, caller, database_id)
+    workspace = workspace_of(caller, database_id)
     with app.store.database(database_id) as database:
         return database_answer(database.snapshot(), workspace)
 
@@ -73,12 +73,13 @@ def create_database(app: App, caller: Caller, body: CreateDatabase) -> DatabaseA
     except BaseException:
         app.store.remove_database(database.id)
         raise
-    return get_database(app, caller, database.id)
+    with app.store.database(database.id) as file:
+        return database_answer(file.snapshot(), workspace_id)
 
 
 def update_database(app: App, caller: Caller, database_id: str, body: PutDatabase) -> DatabaseAnswer:
     """Returns a database with its new properties; keys left out stay. Raises NotFound, ValidationError."""
-    workspace = workspace_of(app, caller, database_id)
+    workspace = workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> Database:
         given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
@@ -98,7 +99,7 @@ def update_database(app: App, caller: Caller, database_id: str, body: PutDatabas
 
 def delete_database(app: App, caller: Caller, database_id: str, force: bool) -> None:
     """Removes a database with everything in it. Raises NotFound, and BadRequest when it has tables and no force."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
     with app.store.database(database_id) as file:
         tables = len(file.snapshot().tables)
     if tables and not force:

@@ -76,7 +76,7 @@ def get_field(app: App, caller: Caller, database_id: str, table_id: str, field_i
 
 def create_field(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload) -> FieldAnswer:
     """Returns a new field; records that exist have it empty, system fields have it filled. Raises as `create_table`."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Draft]:
         table = find_table(snapshot, table_id)
@@ -111,7 +111,7 @@ def update_field(
     app: App, caller: Caller, database_id: str, table_id: str, field_id: str, payload: Payload, dry_run: bool = False, force: bool = False
 ) -> FieldChange:
     """Returns a changed field and what became of its cells; with `dry_run` nothing is changed. Raises as `create_table`."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Field, Draft]:
         table = find_table(snapshot, table_id)
@@ -140,7 +140,7 @@ def update_field(
 
 def delete_field(app: App, caller: Caller, database_id: str, table_id: str, field_id: str) -> None:
     """Removes a field with its cells. Raises NotFound, and BadRequest for the primary field."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Field]:
         table = find_table(snapshot, table_id)
@@ -308,6 +308,6 @@ def _answer(writing: Writing, table_id: str, field_id: str) -> FieldAnswer:
 
 
 def _read(app: App, caller: Caller, database_id: str, work: Callable[[Reading], T]) -> T:
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
     with app.store.database(database_id) as database:
         return database.read(work)

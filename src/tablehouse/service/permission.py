@@ -14,9 +14,9 @@ from tablehouse.service.workspaces import find_workspace
 def check_permission(app: App, caller: Caller, level: int, path: Mapping[str, str]) -> None:
     """Raises NotFound when the workspace or database is out of reach, Forbidden when the token's level there is too low."""
     if "database" in path:
-        allowed = caller.levels[workspace_of(app, caller, path["database"])]
+        allowed = caller.levels[workspace_of(caller, path["database"])]
     elif "workspace" in path:
-        allowed = caller.levels[find_workspace(app.store.control.current(), caller, path["workspace"]).id]
+        allowed = caller.levels[find_workspace(caller.control, caller, path["workspace"]).id]
     else:
         allowed = caller.level
     if allowed >= level:

@@ -47,17 +47,17 @@ class PageMetadata(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page of records: a JSON array, and where it lies."""
+    """A page of records: a JSON array as UTF-8, and where it lies."""
 
-    records: str
+    records: bytes
     metadata: PageMetadata
 
 
 def list_records(app: App, caller: Caller, database_id: str, table_id: str, query: ListRecords) -> Page:
     """Returns a page of records in order of creation. Raises NotFound, BadRequest, UnknownField."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
     limit = min(query.limit, MOST)
-    secret = app.store.control.current().secret
+    secret = caller.control.secret
 
     def work(reading: Reading) -> Page:
         table = find_table(reading.snapshot, table_id)
@@ -66,15 +66,21 @@ def list_records(app: App, caller: Caller, database_id: str, table_id: str, quer
         chosen = choose_fields(table, query.fields)
         cursor = decode_cursor(query.cursor, table.num, secret) if query.cursor is not None else None
         offset = query.offset if cursor is None else cursor.offset
-        head = reading.compiled(table, ("first",), lambda: sql.first_numbers(table))
-        total, *block = reading.versioned(head, {"offset": offset})[0]
-        after, skip = _start(offset, *block) if cursor is None else (cursor.after, 0)
         shape = ("list", query.fields, query.field_names)
-        page = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names))
-        records, last = reading.versioned(page, {"after": after, "skip": skip, "limit": limit})[0]
+        statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names))
+        after = offset if cursor is None else cursor.after
+        following, total, records, last = reading.versioned(statement, {"after": after, "skip": 0, "limit": limit})[0]
+        gaps = following - 1 != total
+        if gaps and offset and cursor is None:
+            # Records were deleted: the offset is not the number to begin after.
+            with reading.moment():
+                head = reading.compiled(table, ("first",), lambda: sql.first_numbers(table))
+                block = reading.versioned(head, {"offset": offset})
+                after, skip = _start(offset, *block[0]) if block else (offset, 0)
+                _, total, records, last = reading.versioned(statement, {"after": after, "skip": skip, "limit": limit})[0]
         more = last is not None and offset + limit < total
-        following = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
-        return Page(records, PageMetadata(offset, limit, total, following))
+        next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
+        return Page(records, PageMetadata(offset, limit, total, next_cursor))
 
     with app.store.database(database_id) as database:
         return database.read_versioned(work)
@@ -84,7 +90,7 @@ def get_record(
     app: App, caller: Caller, database_id: str, table_id: str, record_id: str, field_names: bool = False, fields: str | None = None
 ) -> str:
     """Returns a record's JSON. Raises NotFound."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def work(reading: Reading) -> str:
         table = find_table(reading.snapshot, table_id)
@@ -102,7 +108,7 @@ def get_record(
 
 def create_record(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload, field_names: bool = False) -> str:
     """Returns the JSON of a new record. Raises NotFound, BadRequest, UnknownField, ValidationError, ConstraintViolation, QuotaExceeded."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Cells]:
         table = find_table(snapshot, table_id)
@@ -122,7 +128,7 @@ def update_record(
     app: App, caller: Caller, database_id: str, table_id: str, record_id: str, payload: Payload, field_names: bool = False
 ) -> str:
     """Returns the JSON of a record with the given cells changed, the others as they were. Raises as `create_record`."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Cells]:
         table = find_table(snapshot, table_id)
@@ -149,7 +155,7 @@ def update_record(
 
 def delete_record(app: App, caller: Caller, database_id: str, table_id: str, record_id: str) -> None:
     """Removes a record. Raises NotFound."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def apply(writing: Writing, table: Table) -> None:
         if not remove_records(writing, table, [record_id]):
@@ -294,10 +300,8 @@ def _unchanged(writing: Writing, table: Table, record_id: str, field_names: bool
     return record
 
 
-def _start(offset: int, block: int | None, before: int | None, count: int | None) -> tuple[int, int]:
+def _start(offset: int, block: int, before: int, count: int) -> tuple[int, int]:
     """Returns (the number after which to read, how many to skip from there) for an offset; see `sql.first_numbers`."""
-    if block is None or before is None or count is None:
-        return offset, 0  # nothing was deleted before: numbers count up without gaps
     start = block * sql.BLOCK - before
     if offset >= start + sql.BLOCK - count:
         return offset + before + count, 0

@@ -49,7 +49,7 @@ class _TablePlan(msgspec.Struct, frozen=True):
 
 def list_tables(app: App, caller: Caller, database_id: str) -> list[TableAnswer]:
     """Returns a database's tables with their fields, in order of creation. Raises NotFound."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def work(reading: Reading) -> list[TableAnswer]:
         live, following = reading.catalog.records_of_tables(), reading.catalog.next_numbers()
@@ -61,14 +61,14 @@ def list_tables(app: App, caller: Caller, database_id: str) -> list[TableAnswer]
 
 def get_table(app: App, caller: Caller, database_id: str, table_id: str) -> TableAnswer:
     """Returns a table with its fields. Raises NotFound."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
     with app.store.database(database_id) as database:
         return database.read(lambda reading: _answer(reading, find_table(reading.snapshot, table_id)))
 
 
 def create_table(app: App, caller: Caller, database_id: str, payload: Payload) -> TableAnswer:
     """Returns a new table. Raises NotFound, BadRequest, ValidationError, and ConstraintViolation for a name that is taken."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> _TablePlan:
         plan = plan_table(snapshot, payload.decode(CreateTable))
@@ -84,7 +84,7 @@ def create_table(app: App, caller: Caller, database_id: str, payload: Payload) -
 
 def update_table(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload) -> TableAnswer:
     """Returns a table with its new properties; keys left out stay. Raises as `create_table`."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> Table:
         table = find_table(snapshot, table_id)
@@ -116,7 +116,7 @@ def update_table(app: App, caller: Caller, database_id: str, table_id: str, payl
 
 def delete_table(app: App, caller: Caller, database_id: str, table_id: str, force: bool) -> None:
     """Removes a table with its records. Raises NotFound, and BadRequest when it has records and no force."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
 
     def apply(writing: Writing, table: Table) -> None:
         _, live = writing.catalog.counter(table)

@@ -11,7 +11,7 @@ from tablehouse.service.things import find_table
 
 def list_views(app: App, caller: Caller, database_id: str, table_id: str) -> list[ViewAnswer]:
     """Returns a table's views, the default one first. Raises NotFound."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
     with app.store.database(database_id) as database:
         table = find_table(database.snapshot(), table_id)
         return [view_answer(table, view) for view in table.views]
@@ -19,7 +19,7 @@ def list_views(app: App, caller: Caller, database_id: str, table_id: str) -> lis
 
 def get_view(app: App, caller: Caller, database_id: str, table_id: str, view_id: str) -> ViewAnswer:
     """Returns a view. Raises NotFound."""
-    workspace_of(app, caller, database_id)
+    workspace_of(caller, database_id)
     with app.store.database(database_id) as database:
         table = find_table(database.snapshot(), table_id)
         return view_answer(table, find_view(table, view_id))

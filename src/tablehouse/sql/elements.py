@@ -36,6 +36,14 @@ class JsonRows(FunctionElement[str]):
     name = "json_rows"
 
 
+class Utf8(FunctionElement[bytes]):
+    """Text as its UTF-8 bytes: what goes out as it is need not become a Python string first."""
+
+    type = sa.LargeBinary()
+    inherit_cache = True
+    name = "utf8"
+
+
 class Json(FunctionElement[str]):
     """Text that is JSON already, as a value that nests."""
 
@@ -90,6 +98,11 @@ def _json_object(element: JsonObject, compiler: SQLCompiler, **options: Any) -> 
 @compiles(JsonRows, "sqlite")
 def _json_rows(element: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
     return f"'[' || coalesce(group_concat({compiler.process(element.clauses, **options)}, ','), '') || ']'"
+
+
+@compiles(Utf8, "sqlite")
+def _utf8(element: Utf8, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS BLOB)"
 
 
 @compiles(InItems, "sqlite")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import COUNTERS, HOLES, META
-from tablehouse.sql.elements import InItems, JsonRows
+from tablehouse.sql.elements import InItems, JsonRows, Utf8
 from tablehouse.sql.render import Columns, record_json
 from tablehouse.sql.types import INTEGER, TEXT, column_type
 
@@ -52,29 +52,24 @@ def get_record(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Selec
 
 
 def first_numbers(table: Table) -> sa.Select[Any]:
-    """One row: (schema version, records there are, block, holes before it, holes in it). Parameter: offset.
+    """At most one row: (schema version, block, holes before it, holes in it). Parameter: offset.
 
-    The block is the last one with deleted records that begins at or before the offset; null when there is none.
+    The block is the last one with deleted records that begins at or before the offset; no row when there is none.
     """
     running = sa.select(
         HOLES.c.block, HOLES.c.count, (sa.func.sum(HOLES.c.count).over(order_by=HOLES.c.block) - HOLES.c.count).label("before")
     )
     blocks = running.where(HOLES.c.table_num == sa.literal_column(str(table.num))).subquery("blocks")
     start = blocks.c.block * sa.literal_column(str(BLOCK)) - blocks.c.before
-    last = (
-        sa.select(blocks)
-        .where(start <= sa.bindparam("offset"))
-        .order_by(blocks.c.block.desc())
-        .limit(sa.literal_column("1"))
-        .subquery("last")
-    )
-    joined = COUNTERS.outerjoin(last, sa.true())
-    own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
-    return sa.select(VERSION, COUNTERS.c.live, last.c.block, last.c.before, last.c.count).select_from(joined).where(own)
+    last = sa.select(VERSION, blocks.c.block, blocks.c.before, blocks.c.count).where(start <= sa.bindparam("offset"))
+    return last.order_by(blocks.c.block.desc()).limit(sa.literal_column("1"))
 
 
 def list_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
-    """One row: (schema version, JSON array of records, last record's number). Parameters: after, skip, limit."""
+    """One row: (schema version, next record's number, records there are, JSON array of records as bytes, number of the last one in it).
+
+    Parameters: after, skip, limit.
+    """
     columns = record_table(table)
     page = (
         sa.select(columns.c.n, record_json(table, _of(columns), fields, by_name).label("record"))
@@ -84,7 +79,13 @@ def list_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Sel
         .offset(sa.bindparam("skip"))
         .subquery("page")
     )
-    return sa.select(VERSION, JsonRows(page.c.record), sa.func.max(page.c.n))
+    whole = sa.select(Utf8(JsonRows(page.c.record)).label("records"), sa.func.max(page.c.n).label("last")).subquery("whole")
+    own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
+    return (
+        sa.select(VERSION, COUNTERS.c.next, COUNTERS.c.live, whole.c.records, whole.c.last)
+        .select_from(COUNTERS.join(whole, sa.true()))
+        .where(own)
+    )
 
 
 def take_numbers(table: Table) -> sa.UpdateBase:

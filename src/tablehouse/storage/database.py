@@ -47,34 +47,32 @@ class DatabaseFile:
         """Returns what `work` finds in one read transaction, at the schema as it is now. Raises what it raises."""
 
         def current(reading: Reading) -> T:
-            if reading.catalog.version() != reading.snapshot.version:
-                raise StaleSchema
-            return work(reading)
+            with reading.moment():
+                if reading.catalog.version() != reading.snapshot.version:
+                    raise StaleSchema
+                return work(reading)
 
         return self.read_versioned(current)
 
     def read_versioned(self, work: Callable[[Reading], T]) -> T:
-        """Returns what `work` finds in one read transaction; its own statements notice when the schema is not the one last seen.
+        """Returns what `work` finds by statements that notice themselves when the schema is not the one last seen.
 
-        Raises what `work` raises, once the schema is known to be current.
+        Each statement is a transaction of its own unless `work` says otherwise (`Reading.moment`). Raises what `work` raises, once
+        the schema is known to be current.
         """
         session = self._reader()
         before = session.statements
         try:
             for _ in range(_MOST_TRIES):
-                session.script(("BEGIN",))
+                snapshot = self._snapshot or self._load(session)
                 try:
-                    snapshot = self._snapshot or self._load(session)
-                    try:
-                        return work(Reading(session, SQLITE, snapshot))
-                    except StaleSchema:
-                        self._load(session)
-                    except ApiError:
-                        if not self._is_stale(session, snapshot):
-                            raise
-                        self._load(session)
-                finally:
-                    session.script(("COMMIT",))
+                    return work(Reading(session, SQLITE, snapshot))
+                except StaleSchema:
+                    self._load(session)
+                except ApiError:
+                    if not self._is_stale(session, snapshot):
+                        raise
+                    self._load(session)
             raise ServiceUnavailable("The schema keeps changing. Try again.", headers=[("Retry-After", "1")])
         finally:
             self.statements += session.statements - before
@@ -130,7 +128,8 @@ class DatabaseFile:
         session.close()
 
     def _load(self, session: Session) -> Snapshot:
-        snapshot = Catalog(session, SQLITE).load(self._snapshot)
+        with session.moment():
+            snapshot = Catalog(session, SQLITE).load(self._snapshot)
         self._snapshot = snapshot
         return snapshot
 

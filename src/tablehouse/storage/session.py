@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -60,6 +61,15 @@ class Session:
                 self.connection.execute(text)
         except apsw.Error as error:
             raise translate(error) from error
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Everything read inside is of one moment."""
+        self.script(("BEGIN",))
+        try:
+            yield
+        finally:
+            self.script(("COMMIT",))
 
     def close(self) -> None:
         self.connection.close()

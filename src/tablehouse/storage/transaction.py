@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -41,6 +42,10 @@ class Reading:
             known = table.plans[shape] = self.dialect.compile(compose())
         assert isinstance(known, Statement)
         return known
+
+    def moment(self) -> AbstractContextManager[None]:
+        """Everything read inside is of one moment."""
+        return self.session.moment()
 
     def rows(self, statement: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
         """Returns a statement's rows. Raises what `Session.rows` does."""
