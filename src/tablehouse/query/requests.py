@@ -10,8 +10,33 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-Name = Annotated[str, Meta(min_length=1, max_length=255, description="1 to 255 characters")]
-Description = Annotated[str, Meta(max_length=20_000)] | None
+from tablehouse.query.wire import (
+    Cells,
+    Description,
+    Email,
+    FieldId,
+    FieldNames,
+    FieldTypeName,
+    ForceFlag,
+    Level,
+    Name,
+    RecordId,
+    Role,
+    Timezone,
+    ViewId,
+    WeekStart,
+    WorkspaceId,
+)
+
+_Several = Annotated[bool, Meta(description="Whether a cell holds several values; only for types that can.")]
+_Required = Annotated[bool, Meta(description="Whether writes that leave the cell empty are refused.")]
+_Unique = Annotated[
+    bool, Meta(description="Whether two records may not have the same value; letter case is ignored, empty cells never collide.")
+]
+_Default = Annotated[
+    Any, Meta(description="What a new record gets when nothing is written; for dates also PREDEFINED:NOW and PREDEFINED:TODAY.")
+]
+_Options = Annotated[dict[str, Any], Meta(description="Options of the type.", examples=[{"precision": 2}])]
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -27,120 +52,139 @@ class NoQuery(Query, frozen=True, kw_only=True):
 
 
 class Force(Query, frozen=True, kw_only=True):
-    force: bool = False
+    force: ForceFlag = False
 
 
 class ListDatabases(Query, frozen=True, kw_only=True):
-    workspace_id: str | None = None
+    workspace_id: Annotated[WorkspaceId | None, Meta(description="Only the databases of this workspace.")] = None
 
 
 class PutFieldQuery(Query, frozen=True, kw_only=True):
-    dry_run: bool = False
-    force: bool = False
+    dry_run: Annotated[bool, Meta(description="true: change nothing, and say in `metadata` what would become of the cells.")] = False
+    force: Annotated[bool, Meta(description="true: where cells hold several values and may no longer, keep the first.")] = False
 
 
 class RecordQuery(Query, frozen=True, kw_only=True):
-    field_names: bool = False
+    field_names: FieldNames = False
 
 
 class ListRecords(Query, frozen=True, kw_only=True):
-    offset: Annotated[int, Meta(ge=0, le=2**53)] = 0
-    limit: Annotated[int, Meta(ge=1)] = 20
-    field_names: bool = False
-    view_id: str | None = None
-    fields: str | None = None
-    cursor: str | None = None
+    offset: Annotated[int, Meta(ge=0, le=2**53, description="Records to skip.")] = 0
+    limit: Annotated[int, Meta(ge=1, description="Records on the page; more than 200 gives 200.")] = 20
+    field_names: FieldNames = False
+    view_id: Annotated[ViewId | None, Meta(description="Only what this view shows.")] = None
+    fields: Annotated[str | None, Meta(description="Ids or names of the fields to answer with, comma-separated; all when left out.")] = None
+    cursor: Annotated[
+        str | None,
+        Meta(
+            description="`metadata.nextCursor` of the page before: leads straight to the next one, however deep. `offset` is then ignored."
+        ),
+    ] = None
 
 
 class CreateWorkspace(Body, frozen=True, kw_only=True):
-    name: Name
+    name: Annotated[Name, Meta(examples=["Office"])]
 
 
 class PutWorkspace(Body, frozen=True, kw_only=True):
-    name: Name | UnsetType = UNSET
+    name: Annotated[Name, Meta(examples=["Back office"])] | UnsetType = UNSET
 
 
 class CreateMember(Body, frozen=True, kw_only=True):
-    email: Annotated[str, Meta(min_length=3, max_length=320)]
-    role: str
+    email: Email
+    role: Role
 
 
 class PutMember(Body, frozen=True, kw_only=True):
-    role: str
+    role: Role
 
 
 class CreateToken(Body, frozen=True, kw_only=True):
-    name: Name
-    level: str = "full"
-    expires_at: str | None = None
+    name: Annotated[Name, Meta(examples=["Nightly report"])]
+    level: Level = "full"
+    expires_at: Annotated[
+        str | None,
+        Meta(description="ISO date or date-time after which the token is refused; never when left out.", examples=["2030-01-01"]),
+    ] = None
 
 
 class CreateDatabase(Body, frozen=True, kw_only=True):
-    name: Name
-    workspace_id: str | None = None
-    description: Description = None
-    timezone: str | None = None
-    week_start: str | None = None
+    name: Annotated[Name, Meta(examples=["Projects"])]
+    workspace_id: Annotated[WorkspaceId | None, Meta(description="May be left out when the token reaches one workspace.")] = None
+    description: Annotated[Description, Meta(examples=["What we are working on"])] = None
+    timezone: Timezone | None = None
+    week_start: WeekStart | None = None
 
 
 class PutDatabase(Body, frozen=True, kw_only=True):
-    name: Name | UnsetType = UNSET
+    name: Annotated[Name, Meta(examples=["Projects 2025"])] | UnsetType = UNSET
     description: Description | UnsetType = UNSET
-    timezone: str | UnsetType = UNSET
-    week_start: str | UnsetType = UNSET
+    timezone: Timezone | UnsetType = UNSET
+    week_start: WeekStart | UnsetType = UNSET
 
 
 class CreateField(Body, frozen=True, kw_only=True):
-    name: Name
-    type: str
-    options: dict[str, Any] | None = None
+    name: Annotated[Name, Meta(examples=["Budget"])]
+    type: FieldTypeName
+    options: _Options | None = None
     description: Description = None
-    allow_multiple_entries: bool | None = None
-    required: bool | None = None
-    unique: bool | None = None
-    default_value: Any = None
+    allow_multiple_entries: _Several | None = None
+    required: _Required | None = None
+    unique: _Unique | None = None
+    default_value: _Default = None
 
 
 class PutField(Body, frozen=True, kw_only=True):
-    name: Name | UnsetType = UNSET
-    type: str | UnsetType = UNSET
-    options: dict[str, Any] | UnsetType | None = UNSET
+    """Keys left out stay as they are, also inside `options`. Another `type` converts every cell."""
+
+    name: Annotated[Name, Meta(examples=["Budget in euros"])] | UnsetType = UNSET
+    type: Annotated[FieldTypeName, Meta(examples=["CURRENCY"])] | UnsetType = UNSET
+    options: Annotated[_Options, Meta(examples=[{"isoCode": "EUR"}])] | UnsetType | None = UNSET
     description: Description | UnsetType = UNSET
-    allow_multiple_entries: bool | UnsetType | None = UNSET
-    required: bool | UnsetType | None = UNSET
-    unique: bool | UnsetType | None = UNSET
-    default_value: Any = UNSET
+    allow_multiple_entries: _Several | UnsetType | None = UNSET
+    required: _Required | UnsetType | None = UNSET
+    unique: _Unique | UnsetType | None = UNSET
+    default_value: _Default = UNSET
 
 
 class CreateTable(Body, frozen=True, kw_only=True):
-    name: Name | None = None
+    name: Annotated[Name | None, Meta(description="`Table N` when left out.", examples=["Tasks"])] = None
     description: Description = None
-    primary_field_name: Name | None = None
-    fields: list[CreateField] | None = None
+    primary_field_name: Annotated[
+        Name | None,
+        Meta(description="Which of the fields is the primary one, or else the name of an extra one put first. The first when left out."),
+    ] = None
+    fields: Annotated[list[CreateField] | None, Meta(description="Name, Description and Status when left out.")] = None
 
 
 class PutTable(Body, frozen=True, kw_only=True):
-    name: Name | UnsetType = UNSET
+    name: Annotated[Name, Meta(examples=["To do"])] | UnsetType = UNSET
     description: Description | UnsetType = UNSET
-    primary_field_id: str | UnsetType = UNSET
+    primary_field_id: Annotated[FieldId, Meta(description="Field that names a record.")] | UnsetType = UNSET
 
 
 class WriteRecord(Body, frozen=True, kw_only=True):
-    fields: dict[str, Any]
+    fields: Cells
 
 
 class UpdateRecord(Body, frozen=True, kw_only=True):
-    id: str
-    fields: dict[str, Any]
+    id: RecordId
+    fields: Cells
 
 
 class Upsert(Body, frozen=True, kw_only=True):
-    match_on: Annotated[list[str], Meta(min_length=1, max_length=10)]
+    """Records that are updated where one with the same values in `matchOn` is there, and created where none is."""
+
+    match_on: Annotated[
+        list[str], Meta(min_length=1, max_length=10, description="Ids or names of the fields to compare.", examples=[["Name"]])
+    ]
     records: list[WriteRecord]
 
 
 class Batch(Body, frozen=True, kw_only=True):
-    create: list[WriteRecord] | None = None
-    update: list[UpdateRecord] | None = None
-    delete: list[str] | None = None
+    """At most 5,000 rows in all four; one transaction, all or nothing."""
+
+    create: Annotated[list[WriteRecord] | None, Meta(description="Records to make.")] = None
+    update: Annotated[list[UpdateRecord] | None, Meta(description="Records to change; cells left out stay.")] = None
+    delete: Annotated[list[RecordId] | None, Meta(description="Ids of records to delete.")] = None
     upsert: Upsert | None = None
