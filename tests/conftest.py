@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ Connect = Callable[[str, str | None], Api]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--storage", choices=["sqlite"], default="sqlite", help="the storage that the servers of the tests keep their data in")
+    parser.addoption("--serve", default="", metavar="OPTIONS", help="more options for the shared server, as in --serve='--workers 2'")
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +34,10 @@ def new_storage(tmp_path_factory: pytest.TempPathFactory) -> NewStorage:
 
 
 @pytest.fixture(scope="session")
-def server(new_storage: NewStorage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(new_storage: NewStorage, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Server]:
     """The server that most tests share."""
-    running = Server.start(new_storage(), tmp_path_factory.mktemp("log") / "server.log")
+    options = shlex.split(request.config.getoption("--serve"))
+    running = Server.start(new_storage(), tmp_path_factory.mktemp("log") / "server.log", *options)
     yield running
     running.stop()
 

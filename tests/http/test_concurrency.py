@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -205,3 +206,25 @@ def test_workers_of_one_server_agree(start_server: StartServer, connect: Connect
 
     at_once(6, step)
     assert table.total() == 36
+
+
+@pytest.mark.parametrize("whole_database", [False, True])
+def test_writers_to_what_is_being_deleted_are_told_so(whole_database: bool, api: Api, connect: Connect) -> None:
+    database = api.new_database()
+    table = api.new_table(database, [NAME])
+
+    def write(number: int) -> list[Answer]:
+        mine = connect(api.address, api.token)
+        if number == 0:
+            time.sleep(0.1)
+            return [mine.delete(f"/databases/{database}" if whole_database else table.path, force="true")]
+        answers: list[Answer] = []
+        while not answers or answers[-1].status == 200:
+            answers.append(mine.post(table.records_path, {"fields": {}}))
+        return answers
+
+    deleted, *written = at_once(6, write)
+    deleted[0].nothing()
+    for answers in written:
+        answers[-1].refused("RESOURCE_NOT_FOUND")
+    assert api.delete(f"/databases/{database}", force="true").status in {204, 404}

@@ -187,3 +187,15 @@ def test_statuses_are_those_of_the_contract(api: Api) -> None:
 def test_no_error_body_names_a_path_of_the_machine(table: Table, api: Api) -> None:
     for answer in (api.get("/nothing"), api.post(table.records_path, {"fields": {"Size": "x"}}), api.get(f"{table.records_path}?limit=x")):
         assert str(Path.home()) not in answer.text
+
+
+def test_answers_without_a_body_have_a_trace_id_too(table: Table, api: Api) -> None:
+    record = table.create()
+    path = table.record_path(record["id"])
+    tag = api.get(path).headers["etag"]
+    for answer, status in (
+        (api.send("GET", path, headers={"If-None-Match": tag}), 304),
+        (api.send("PATCH", "/databases"), 405),
+        (api.delete(path), 204),
+    ):
+        assert (answer.status, bool(answer.headers.get("x-trace-id"))) == (status, True), answer

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -241,3 +243,34 @@ def test_a_field_is_found_in_its_own_table_only(make_table: MakeTable, api: Api)
     if table.field_id("Only here") not in [field["id"] for field in other.data["fields"]]:
         api.get(f"{other.path}/fields/{table.field_id('Only here')}").refused("RESOURCE_NOT_FOUND")
     api.get(f"{other.path}/fields/zzzzzz").refused("RESOURCE_NOT_FOUND")
+
+
+def test_today_is_the_day_in_the_fields_zone(make_table: MakeTable) -> None:
+    zones = ("Pacific/Kiritimati", "Pacific/Pago_Pago")  # 25 hours apart: never the same day
+    fields = [
+        {"name": zone, "type": "DATE", "defaultValue": "PREDEFINED:TODAY", "options": {"timezoneType": "FIXED", "timezone": zone}}
+        for zone in zones
+    ]
+    table = make_table([NAME, *fields])
+    before = {zone: datetime.now(ZoneInfo(zone)).date().isoformat() for zone in zones}
+    found = table.create()["fields"]
+    after = {zone: datetime.now(ZoneInfo(zone)).date().isoformat() for zone in zones}
+    assert all(found[zone] in {before[zone], after[zone]} for zone in zones), found
+
+
+def test_another_zone_leaves_stored_days_and_instants_as_they_are(make_table: MakeTable, api: Api) -> None:
+    table = make_table([NAME, {"name": "Day", "type": "DATE"}, {"name": "Time", "type": "DATETIME"}])
+    table.create({"Day": "2025-06-01", "Time": "2025-06-01T12:00:00Z"})
+    for name in ("Day", "Time"):
+        api.put(table.field_path(name), {"options": {"timezoneType": "FIXED", "timezone": "Pacific/Kiritimati"}}).data["id"]
+    assert (table.column("Day"), table.column("Time")) == (["2025-06-01"], ["2025-06-01T12:00:00.000Z"])
+    # As an instant, a day begins at midnight in the field's zone.
+    api.put(table.field_path("Day"), {"options": {"precision": "DATETIME"}}).data["id"]
+    assert table.column("Day") == ["2025-05-31T10:00:00.000Z"]
+
+
+def test_only_types_that_can_hold_several_may(make_table: MakeTable, api: Api) -> None:
+    table = make_table([NAME])
+    answer = api.post(f"{table.path}/fields", {"name": "Many", "type": "NUMBER", "allowMultipleEntries": True})
+    assert answer.code in {"BAD_REQUEST", "VALIDATION_ERROR"}, answer
+    answer.refused(answer.code, "NUMBER")
