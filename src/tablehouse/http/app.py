@@ -11,7 +11,8 @@ from tablehouse.config import Settings
 from tablehouse.errors import ApiError
 from tablehouse.http import refusals
 from tablehouse.http.endpoint import Endpoint
-from tablehouse.http.operations import BASE, OPERATIONS, Operation
+from tablehouse.http.operation import BASE, Operation
+from tablehouse.http.operations import OPERATIONS
 from tablehouse.http.tracing import Tracing
 from tablehouse.http.worker import on_exit
 from tablehouse.service.access import Access, App

@@ -13,13 +13,12 @@ import msgspec
 from tablehouse.errors import BadRequest
 from tablehouse.http.body import read_body
 from tablehouse.http.call import Call, Reply
-from tablehouse.http.operations import Operation
+from tablehouse.http.operation import BODY_METHODS, Operation
 from tablehouse.query.requests import NoQuery
 from tablehouse.service.access import App, Caller
 from tablehouse.service.payload import Payload
 from tablehouse.service.permission import check_permission
 
-_BODIES: Final = frozenset({"POST", "PUT", "PATCH"})
 _NO_PAYLOAD: Final = Payload(b"")
 
 Throttle = Callable[[Caller, bool, falcon.Response], None]
@@ -42,7 +41,7 @@ class Endpoint:
         request.context.token_id = caller.token.id
         self._throttle(caller, operation.reads, response)
         check_permission(app, caller, operation.level, path)
-        payload = Payload(read_body(request.env, app.settings.max_body)) if operation.method in _BODIES else _NO_PAYLOAD
+        payload = Payload(read_body(request.env, app.settings.max_body)) if operation.method in BODY_METHODS else _NO_PAYLOAD
         query = read_query(request.params, operation.query)
         answer(operation.run(Call(app, caller, path, query, payload)), request, response)
 

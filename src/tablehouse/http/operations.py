@@ -2,63 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from tablehouse.http.call import NOTHING, Call, Reply, batch, one, page, record
+from tablehouse.http.operation import Operation
 from tablehouse.query import requests as q
 from tablehouse.service import answers as a
 from tablehouse.service import databases, fields, members, records, tables, tokens, views, workspaces
 from tablehouse.service.access import FULL, READ, WRITE
 from tablehouse.service.batch import write_batch
 from tablehouse.service.records import PageMetadata
-
-BASE: Final = "/api/v1"
-
-
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One method of one path. `level`: what the caller needs. `answer`: the type of `data`, None for 204.
-
-    `addition`: the original API lacks it. `metadata`: the type of `metadata` where it is not always null.
-    """
-
-    id: str
-    method: str
-    path: str
-    level: int
-    tag: str
-    summary: str
-    run: Callable[[Call], Reply]
-    query: type[q.Query] = q.NoQuery
-    body: type[q.Body] | None = None
-    answer: Any = None
-    metadata: Any = None
-    addition: bool = False
-
-    @property
-    def reads(self) -> bool:
-        """Whether it counts as a read for the rate limit."""
-        return self.method == "GET"
-
-
-class RecordAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """A record; `fields` by field id, or by name with `fieldNames=true`."""
-
-    id: str
-    table_id: str
-    fields: dict[str, Any]
-    created_at: str
-    updated_at: str
-
-
-class BatchRecords(msgspec.Struct, frozen=True):
-    """What a batch did."""
-
-    created: list[RecordAnswer]
-    updated: list[RecordAnswer]
-    deleted: list[str]
 
 
 def _me(call: Call) -> Reply:
@@ -230,6 +183,11 @@ def _write_batch(call: Call) -> Reply:
     return batch(done.created, done.updated, done.deleted)
 
 
+_NAMES: Final = ("CONSTRAINT_VIOLATION",)
+_DEFINES: Final = ("VALIDATION_ERROR", "CONSTRAINT_VIOLATION")
+_WRITES: Final = ("VALIDATION_ERROR", "UNKNOWN_FIELD", "CONSTRAINT_VIOLATION")
+_ADDS: Final = (*_WRITES, "QUOTA_EXCEEDED")
+
 _WORKSPACE: Final = "/workspaces/{workspace}"
 _DATABASE: Final = "/databases/{database}"
 _TABLE: Final = _DATABASE + "/tables/{table}"
@@ -252,11 +210,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(id="listMembers", method="GET", path=_WORKSPACE + "/members", level=READ, tag="Workspaces", run=_list_members,
               answer=list[a.MemberAnswer], addition=True, summary="The members of a workspace and their roles"),
     Operation(id="addMember", method="POST", path=_WORKSPACE + "/members", level=FULL, tag="Workspaces", run=_add_member,
-              body=q.CreateMember, answer=a.MemberAnswer, addition=True, summary="Add a member by e-mail address"),
+              body=q.CreateMember, answer=a.MemberAnswer, addition=True, errors=_NAMES, summary="Add a member by e-mail address"),
     Operation(id="updateMember", method="PUT", path=_WORKSPACE + "/members/{user}", level=FULL, tag="Workspaces", run=_put_member,
-              body=q.PutMember, answer=a.MemberAnswer, addition=True, summary="Give a member another role"),
+              body=q.PutMember, answer=a.MemberAnswer, addition=True, errors=_NAMES, summary="Give a member another role"),
     Operation(id="removeMember", method="DELETE", path=_WORKSPACE + "/members/{user}", level=FULL, tag="Workspaces",
-              run=_delete_member, addition=True, summary="Take a member out of a workspace"),
+              run=_delete_member, addition=True, errors=_NAMES, summary="Take a member out of a workspace"),
     Operation(id="listTokens", method="GET", path=_WORKSPACE + "/tokens", level=READ, tag="Workspaces", run=_list_tokens,
               answer=list[a.TokenAnswer], addition=True, summary="The tokens that reach a workspace"),
     Operation(id="createToken", method="POST", path=_WORKSPACE + "/tokens", level=FULL, tag="Workspaces", run=_create_token,
@@ -264,23 +222,25 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(id="revokeToken", method="DELETE", path=_WORKSPACE + "/tokens/{token}", level=FULL, tag="Workspaces",
               run=_delete_token, addition=True, summary="Revoke a token"),
     Operation(id="listDatabases", method="GET", path="/databases", level=READ, tag="Databases", run=_list_databases,
-              query=q.ListDatabases, answer=list[a.DatabaseAnswer], summary="The databases that the token reaches"),
+              query=q.ListDatabases, answer=list[a.DatabaseAnswer], errors=("RESOURCE_NOT_FOUND",),
+              summary="The databases that the token reaches"),
     Operation(id="createDatabase", method="POST", path="/databases", level=FULL, tag="Databases", run=_create_database,
-              body=q.CreateDatabase, answer=a.DatabaseAnswer, summary="Make a database"),
+              body=q.CreateDatabase, answer=a.DatabaseAnswer, errors=("RESOURCE_NOT_FOUND", "VALIDATION_ERROR"), summary="Make a database"),
     Operation(id="getDatabase", method="GET", path=_DATABASE, level=READ, tag="Databases", run=_get_database,
               answer=a.DatabaseAnswer, summary="One database"),
     Operation(id="updateDatabase", method="PUT", path=_DATABASE, level=FULL, tag="Databases", run=_put_database,
-              body=q.PutDatabase, answer=a.DatabaseAnswer, summary="Change a database's properties"),
+              body=q.PutDatabase, answer=a.DatabaseAnswer, errors=("VALIDATION_ERROR",), summary="Change a database's properties"),
     Operation(id="deleteDatabase", method="DELETE", path=_DATABASE, level=FULL, tag="Databases", run=_delete_database,
               query=q.Force, summary="Delete a database; force=true deletes its tables too"),
     Operation(id="listTables", method="GET", path=_DATABASE + "/tables", level=READ, tag="Tables", run=_list_tables,
               answer=list[a.TableAnswer], summary="The tables of a database, with their fields"),
     Operation(id="createTable", method="POST", path=_DATABASE + "/tables", level=FULL, tag="Tables", run=_create_table,
-              body=q.CreateTable, answer=a.TableAnswer, summary="Make a table; without a body it has three starter fields"),
+              body=q.CreateTable, answer=a.TableAnswer, errors=_DEFINES,
+              summary="Make a table; without a body it has three starter fields"),
     Operation(id="getTable", method="GET", path=_TABLE, level=READ, tag="Tables", run=_get_table,
               answer=a.TableAnswer, summary="One table, with its fields"),
     Operation(id="updateTable", method="PUT", path=_TABLE, level=FULL, tag="Tables", run=_put_table,
-              body=q.PutTable, answer=a.TableAnswer, summary="Change a table's properties"),
+              body=q.PutTable, answer=a.TableAnswer, errors=_NAMES, summary="Change a table's properties"),
     Operation(id="deleteTable", method="DELETE", path=_TABLE, level=FULL, tag="Tables", run=_delete_table,
               query=q.Force, summary="Delete a table; force=true deletes its records too"),
     Operation(id="listViews", method="GET", path=_TABLE + "/views", level=READ, tag="Views", run=_list_views,
@@ -290,27 +250,30 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(id="listFields", method="GET", path=_TABLE + "/fields", level=READ, tag="Fields", run=_list_fields,
               answer=list[a.FieldAnswer], addition=True, summary="The fields of a table"),
     Operation(id="createField", method="POST", path=_TABLE + "/fields", level=FULL, tag="Fields", run=_create_field,
-              body=q.CreateField, answer=a.FieldAnswer, summary="Add a field"),
+              body=q.CreateField, answer=a.FieldAnswer, errors=_DEFINES, summary="Add a field"),
     Operation(id="getField", method="GET", path=_FIELD, level=READ, tag="Fields", run=_get_field,
               answer=a.FieldAnswer, summary="One field"),
     Operation(id="updateField", method="PUT", path=_FIELD, level=FULL, tag="Fields", run=_put_field, query=q.PutFieldQuery,
               body=q.PutField, answer=a.FieldAnswer, metadata=fields.ChangeMetadata,
-              summary="Change a field; another type converts its cells, dryRun=true only says what would happen"),
+              errors=_DEFINES, summary="Change a field; another type converts its cells, dryRun=true only says what would happen"),
     Operation(id="deleteField", method="DELETE", path=_FIELD, level=FULL, tag="Fields", run=_delete_field,
-              summary="Delete a field with its cells"),
+              errors=("BAD_REQUEST",), summary="Delete a field with its cells"),
     Operation(id="listRecords", method="GET", path=_TABLE + "/records", level=READ, tag="Records", run=_list_records,
-              query=q.ListRecords, answer=list[RecordAnswer], metadata=PageMetadata, summary="A page of records"),
+              query=q.ListRecords, answer=list[a.RecordAnswer], metadata=PageMetadata, always_metadata=True, errors=("UNKNOWN_FIELD",),
+              summary="A page of records"),
     Operation(id="createRecord", method="POST", path=_TABLE + "/records", level=WRITE, tag="Records", run=_create_record,
-              query=q.RecordQuery, body=q.WriteRecord, answer=RecordAnswer, summary="Make a record"),
+              query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, errors=_ADDS, summary="Make a record"),
     Operation(id="writeBatch", method="POST", path=_TABLE + "/records/batch", level=WRITE, tag="Records", run=_write_batch,
-              query=q.RecordQuery, body=q.Batch, answer=BatchRecords, addition=True,
-              summary="Create, update, delete and upsert up to 5,000 records in one transaction"),
+              query=q.RecordQuery, body=q.Batch, answer=a.BatchRecordsAnswer, addition=True,
+              errors=_ADDS, summary="Create, update, delete and upsert up to 5,000 records in one transaction"),
     Operation(id="getRecord", method="GET", path=_RECORD, level=READ, tag="Records", run=_get_record,
-              query=q.RecordQuery, answer=RecordAnswer, summary="One record"),
+              query=q.RecordQuery, answer=a.RecordAnswer, tagged=True, summary="One record"),
     Operation(id="updateRecord", method="PATCH", path=_RECORD, level=WRITE, tag="Records", run=_update_record,
-              query=q.RecordQuery, body=q.WriteRecord, answer=RecordAnswer, summary="Change some cells of a record"),
+              query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, errors=_WRITES,
+              summary="Change some cells of a record"),
     Operation(id="replaceRecord", method="PUT", path=_RECORD, level=WRITE, tag="Records", run=_update_record,
-              query=q.RecordQuery, body=q.WriteRecord, answer=RecordAnswer, summary="The same as PATCH: cells left out stay"),
+              query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, errors=_WRITES,
+              summary="The same as PATCH: cells left out stay"),
     Operation(id="deleteRecord", method="DELETE", path=_RECORD, level=WRITE, tag="Records", run=_delete_record,
               summary="Delete a record"),
 )  # fmt: skip

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from tablehouse.fields.system import AutonumberOptions
+from tablehouse.query.wire import (
+    DatabaseId,
+    Email,
+    FieldId,
+    FieldTypeName,
+    Instant,
+    Level,
+    RecordId,
+    Role,
+    TableId,
+    Timezone,
+    TokenId,
+    UserId,
+    ViewId,
+    WeekStart,
+    WorkspaceId,
+)
 from tablehouse.schema.model import Field, Snapshot, Table, View
 
 
@@ -15,37 +33,37 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class WorkspaceAnswer(Answer, frozen=True, kw_only=True):
-    id: str
-    name: str
-    role: str
-    created_at: str
-    updated_at: str
+    id: WorkspaceId
+    name: Annotated[str, Meta(examples=["Office"])]
+    role: Annotated[Role, Meta(description="The role that the token's user has in it.", examples=["owner"])]
+    created_at: Instant
+    updated_at: Instant
 
 
 class MemberAnswer(Answer, frozen=True, kw_only=True):
-    user_id: str
-    name: str
-    email: str
-    role: str
+    user_id: UserId
+    name: Annotated[str, Meta(examples=["Ada"])]
+    email: Email
+    role: Role
 
 
 class TokenAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
-    """`token` is there only in the answer that makes it."""
+    """A personal access token; `token` itself is there only in the answer that makes it."""
 
-    id: str
-    name: str
-    level: str
-    expires_at: str | None
-    last_used_at: str | None
-    created_at: str
-    token: str | msgspec.UnsetType = msgspec.UNSET
+    id: TokenId
+    name: Annotated[str, Meta(examples=["Nightly report"])]
+    level: Level
+    expires_at: Annotated[Instant | None, Meta(description="null: never.")]
+    last_used_at: Annotated[Instant | None, Meta(description="null: not used yet. Precise to a minute.")]
+    created_at: Instant
+    token: Annotated[str, Meta(description="The token, shown once.", examples=["pat_" + "4fT9" * 10])] | msgspec.UnsetType = msgspec.UNSET
 
 
 class UserAnswer(Answer, frozen=True, kw_only=True):
-    id: str
-    name: str
-    email: str
-    avatar_url: str | None
+    id: UserId
+    name: Annotated[str, Meta(examples=["Ada"])]
+    email: Email
+    avatar_url: Annotated[str | None, Meta(examples=[None])]
 
 
 class MeAnswer(Answer, frozen=True, kw_only=True):
@@ -55,57 +73,78 @@ class MeAnswer(Answer, frozen=True, kw_only=True):
 
 
 class DatabaseAnswer(Answer, frozen=True, kw_only=True):
-    id: str
-    name: str
-    description: str | None
-    workspace_id: str
-    tables_count: int
-    timezone: str
-    week_start: str
-    created_at: str
-    updated_at: str
+    id: DatabaseId
+    name: Annotated[str, Meta(examples=["Projects"])]
+    description: Annotated[str | None, Meta(examples=["What we are working on"])]
+    workspace_id: WorkspaceId
+    tables_count: Annotated[int, Meta(examples=[1])]
+    timezone: Timezone
+    week_start: WeekStart
+    created_at: Instant
+    updated_at: Instant
 
 
 class FieldAnswer(Answer, frozen=True, kw_only=True):
-    id: str
-    name: str
-    description: str | None
-    type: str
-    options: dict[str, Any]
-    allow_multiple_entries: bool
-    readonly: bool
-    required: bool
-    unique: bool
-    locked: bool
-    default_value: Any
-    ai_options: None
-    created_at: str
-    updated_at: str
+    id: FieldId
+    name: Annotated[str, Meta(examples=["Budget"])]
+    description: Annotated[str | None, Meta(examples=[None])]
+    type: FieldTypeName
+    options: Annotated[dict[str, Any], Meta(description="Every option of the type, with its default where none was given.")]
+    allow_multiple_entries: Annotated[bool, Meta(description="Whether a cell holds several values.", examples=[False])]
+    readonly: Annotated[bool, Meta(description="Whether the server fills the cells.", examples=[False])]
+    required: Annotated[bool, Meta(description="Whether writes that leave the cell empty are refused.", examples=[False])]
+    unique: Annotated[bool, Meta(description="Whether two records may not have the same value.", examples=[False])]
+    locked: Annotated[bool, Meta(description="Always false.", examples=[False])]
+    default_value: Annotated[Any, Meta(description="What a new record gets when nothing is written, as it was given.", examples=[None])]
+    ai_options: Annotated[None, Meta(description="Always null.", examples=[None])]
+    created_at: Instant
+    updated_at: Instant
 
 
 class TableAnswer(Answer, frozen=True, kw_only=True):
-    id: str
-    name: str
-    description: str | None
-    primary_field_id: str
-    default_view_id: str
-    records_count: int
-    fields: list[FieldAnswer]
-    created_at: str
-    updated_at: str
+    id: TableId
+    name: Annotated[str, Meta(examples=["Tasks"])]
+    description: Annotated[str | None, Meta(examples=[None])]
+    primary_field_id: Annotated[FieldId, Meta(description="Field that names a record.")]
+    default_view_id: ViewId
+    records_count: Annotated[int, Meta(examples=[3])]
+    fields: Annotated[list[FieldAnswer], Meta(description="In field order.")]
+    created_at: Instant
+    updated_at: Instant
 
 
 class ViewAnswer(Answer, frozen=True, kw_only=True):
-    id: str
-    table_id: str
-    name: str
-    description: str | None
-    filter: dict[str, Any] | None
-    sorting: list[dict[str, Any]]
-    visible_fields: list[str] | None
-    is_default: bool
-    created_at: str
-    updated_at: str
+    id: ViewId
+    table_id: TableId
+    name: Annotated[str, Meta(examples=["All records"])]
+    description: Annotated[str | None, Meta(examples=[None])]
+    filter: Annotated[dict[str, Any] | None, Meta(description="Condition that records must meet; null for none.", examples=[None])]
+    sorting: Annotated[list[dict[str, Any]], Meta(description="Keys to sort by; empty: by creation.", examples=[[]])]
+    visible_fields: Annotated[list[FieldId] | None, Meta(description="Fields that people see; null for all.", examples=[None])]
+    is_default: Annotated[bool, Meta(examples=[True])]
+    created_at: Instant
+    updated_at: Instant
+
+
+class RecordAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """A record. What a field reads depends on its type; every field of the table is there, unless `fields=` chose some."""
+
+    id: RecordId
+    table_id: TableId
+    fields: Annotated[
+        dict[str, Any],
+        Meta(description="Cells by field id, or by name with `fieldNames=true`.", examples=[{"Fo3SS": "Write the report", "k9QzB": 45}]),
+    ]
+    created_at: Instant
+    updated_at: Instant
+
+
+class BatchRecordsAnswer(msgspec.Struct, frozen=True):
+    """What a batch did. Records of an upsert are in `created` or `updated`, in the order given."""
+
+    created: list[RecordAnswer]
+    updated: list[RecordAnswer]
+    deleted: list[RecordId]
 
 
 def database_answer(snapshot: Snapshot, workspace_id: str) -> DatabaseAnswer:

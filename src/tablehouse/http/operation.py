@@ -1,0 +1,85 @@
+"""What an operation of the API is: one method of one path, with everything that routes and documents need to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from tablehouse.errors import CODES
+from tablehouse.http.call import Call, Reply
+from tablehouse.query import requests as q
+from tablehouse.query import wire
+from tablehouse.service.access import READ
+
+BASE: Final = "/api/v1"
+
+TAGS: Final = {
+    "Workspaces": "Who works together: members with roles, and the tokens that reach a workspace.",
+    "Databases": "Tables that belong together.",
+    "Tables": "Records of one shape.",
+    "Fields": "The columns of a table.",
+    "Views": "Saved ways of looking at a table.",
+    "Records": "The rows: read, written one by one or in batches.",
+}
+"""The groups that operations are shown in, in this order."""
+
+PATH_PARAMETERS: Final[dict[str, Any]] = {
+    "workspace": wire.WorkspaceId,
+    "user": wire.UserId,
+    "token": wire.TokenId,
+    "database": wire.DatabaseId,
+    "table": wire.TableId,
+    "view": wire.ViewId,
+    "field": wire.FieldId,
+    "record": wire.RecordId,
+}
+"""The ids that paths hold, by name."""
+
+BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+_ALWAYS: Final = frozenset({"UNAUTHORIZED", "TOO_MANY_REQUESTS", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR"})
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path. `level`: what the caller needs. `answer`: the type of `data`, None for 204.
+
+    `addition`: the original API lacks it. `metadata`: the type of `metadata` where it is not always null, `always_metadata`: it never is.
+    `errors`: the codes it can answer besides those that follow from its path, level, query and body (see `codes`).
+    `tagged`: the answer has an ETag, and is 304 for who has it already.
+    """
+
+    id: str
+    method: str
+    path: str
+    level: int
+    tag: str
+    summary: str
+    run: Callable[[Call], Reply]
+    query: type[q.Query] = q.NoQuery
+    body: type[q.Body] | None = None
+    answer: Any = None
+    metadata: Any = None
+    always_metadata: bool = False
+    errors: tuple[str, ...] = ()
+    tagged: bool = False
+    addition: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Whether it counts as a read for the rate limit."""
+        return self.method == "GET"
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The error codes it can answer, in the order of their declaration."""
+        possible = _ALWAYS | set(self.errors)
+        if "{" in self.path:
+            possible |= {"RESOURCE_NOT_FOUND"}
+        if self.level > READ:
+            possible |= {"FORBIDDEN"}
+        if self.query is not q.NoQuery:
+            possible |= {"BAD_REQUEST"}
+        if self.method in BODY_METHODS:
+            possible |= {"BAD_REQUEST", "PAYLOAD_TOO_LARGE"}
+        return tuple(code.name for code in CODES if code.name in possible)
