@@ -14,8 +14,10 @@ import select
 import signal
 import socket
 import ssl
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NoReturn
 
 import msgspec
@@ -23,6 +25,7 @@ import structlog
 
 from tablehouse.config import Settings
 from tablehouse.http import log
+from tablehouse.http.metrics import DIRECTORY_VARIABLE, forget_process
 from tablehouse.http.worker import BACKLOG, Target, work
 
 END_SECONDS: Final = 9.0
@@ -61,7 +64,12 @@ def run(settings: Settings, target: Target, listening: Callable[[str], None] = l
         logger.info("listening", url=url, workers=settings.workers, pid=os.getpid())
         listening(url)
 
-    return _Parent(settings, target, listener, announce).run()
+    with tempfile.TemporaryDirectory(prefix="tablehouse-") as directory:
+        os.environ[DIRECTORY_VARIABLE] = directory
+        try:
+            return _Parent(settings, target, listener, announce, Path(directory)).run()
+        finally:
+            del os.environ[DIRECTORY_VARIABLE]
 
 
 class _Worker(msgspec.Struct):
@@ -71,8 +79,9 @@ class _Worker(msgspec.Struct):
 
 
 class _Parent:
-    def __init__(self, settings: Settings, target: Target, listener: socket.socket, announce: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, target: Target, listener: socket.socket, announce: Callable[[], None], metrics: Path) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._target = target
         self._listener = listener
         self._announce = announce
@@ -122,7 +131,10 @@ class _Parent:
         self._signals.close()
         os.close(self._ready)
         os.close(self._alive)
-        work(self._settings, self._target, self._listener, self._death, self._report_ready)
+        try:
+            work(self._settings, self._target, self._listener, self._death, self._report_ready)
+        finally:
+            os._exit(1)  # only reached when even `work` fails; the parent's own clean-up must not run here
 
     def _reap_crashed(self) -> bool:
         """Plans a successor for every worker that has ended; returns whether the server cannot start at all."""
@@ -135,6 +147,7 @@ class _Parent:
                 return True  # it has logged why
             now = time.monotonic()
             sound = now - worker.born >= SOUND_SECONDS
+            forget_process(self._metrics, pid)
             self._logger.error("a server process died and is replaced", pid=pid, status=ended)
             self._due.append(_Worker(now, FIRST_PAUSE) if sound else _Worker(now + worker.pause, min(worker.pause * 2, LONGEST_PAUSE)))
         return False
