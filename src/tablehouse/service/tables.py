@@ -40,7 +40,9 @@ _STARTER: Final = (
 """The fields of a table made from nothing (contract §4)."""
 
 
-class _TablePlan(msgspec.Struct, frozen=True):
+class TablePlan(msgspec.Struct, frozen=True):
+    """What a new table is to be; `primary` is the place of the primary field."""
+
     name: str
     description: str | None
     drafts: list[Draft]
@@ -70,16 +72,8 @@ def create_table(app: App, caller: Caller, database_id: str, payload: Payload) -
     """Returns a new table. Raises NotFound, BadRequest, ValidationError, and ConstraintViolation for a name that is taken."""
     workspace_of(caller, database_id)
 
-    def prepare(snapshot: Snapshot) -> _TablePlan:
-        plan = plan_table(snapshot, payload.decode(CreateTable))
-        check_limit("tables per database", len(snapshot.tables) + 1, app.settings.max_tables)
-        check_limit("fields per table", len(plan.drafts), app.settings.max_fields)
-        for draft in plan.drafts:
-            check_limit("choices per select", unnumbered(draft.options), app.settings.max_choices)
-        return plan
-
     with app.store.database(database_id) as database:
-        return database.write(prepare, _make_table)
+        return database.write(lambda snapshot: plan_within_limits(app, snapshot, payload.decode(CreateTable)), make_table)
 
 
 def update_table(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload) -> TableAnswer:
@@ -133,7 +127,17 @@ def delete_table(app: App, caller: Caller, database_id: str, table_id: str, forc
         database.write(lambda snapshot: find_table(snapshot, table_id), apply)
 
 
-def plan_table(snapshot: Snapshot, body: CreateTable) -> _TablePlan:
+def plan_within_limits(app: App, snapshot: Snapshot, body: CreateTable) -> TablePlan:
+    """Returns what a new table is to be. Raises as `plan_table`, and BadRequest past a structure limit."""
+    plan = plan_table(snapshot, body)
+    check_limit("tables per database", len(snapshot.tables) + 1, app.settings.max_tables)
+    check_limit("fields per table", len(plan.drafts), app.settings.max_fields)
+    for draft in plan.drafts:
+        check_limit("choices per select", unnumbered(draft.options), app.settings.max_choices)
+    return plan
+
+
+def plan_table(snapshot: Snapshot, body: CreateTable) -> TablePlan:
     """Returns what a new table is to be. Raises BadRequest, ValidationError, ConstraintViolation."""
     name = clean_name(body.name, "name") if body.name is not None else _free_name(snapshot)
     check_table_name(snapshot, name)
@@ -159,7 +163,7 @@ def plan_table(snapshot: Snapshot, body: CreateTable) -> _TablePlan:
         chosen.type.primary and not chosen.many,
         "primaryFieldName" if body.primary_field_name else "fields[0]",
     )
-    return _TablePlan(name, clean_text(body.description, "description"), drafts, primary)
+    return TablePlan(name, clean_text(body.description, "description"), drafts, primary)
 
 
 def check_table_name(snapshot: Snapshot, name: str, except_for: Table | None = None) -> None:
@@ -198,7 +202,8 @@ def field_from(draft: Draft, num: int, field_id: str, position: int, at: str, zo
     )
 
 
-def _make_table(writing: Writing, plan: _TablePlan) -> TableAnswer:
+def make_table(writing: Writing, plan: TablePlan) -> TableAnswer:
+    """Returns the table that has been made of a plan."""
     num = writing.catalog.take_nums(2 + sum(1 + unnumbered(draft.options) for draft in plan.drafts))
     view = View(num=num + 1, id=new_table_id(), name="All records", description=None, created_at=writing.at, updated_at=writing.at)
     following = num + 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,15 @@ class Session:
         self.statements += 1
         try:
             return self.connection.executemany(statement.text, map(statement.bind, values)).fetchall()
+        except apsw.Error as error:
+            raise translate(error) from error
+
+    def run_columns(self, statement: Statement, columns: Mapping[str, Iterable[Any]]) -> None:
+        """Runs a statement that answers no rows once for each row of the columns, until the shortest ends. Raises as `rows`."""
+        self.statements += 1
+        feeds = [columns[name] if name in columns else repeat(statement.constants[name]) for name in statement.names]
+        try:
+            self.connection.executemany(statement.text, zip(*feeds, strict=False))
         except apsw.Error as error:
             raise translate(error) from error
 

@@ -75,6 +75,10 @@ class Writing(Reading):
         """Runs a statement for each set of values; returns the rows of all."""
         return self.session.run_many(statement, values)
 
+    def run_columns(self, statement: Statement, columns: Mapping[str, Iterable[Any]]) -> None:
+        """Runs a statement for each row of the columns; those that never end are cut to the others."""
+        self.session.run_columns(statement, columns)
+
     def change_schema(self, change: Callable[[int], None]) -> Snapshot:
         """Returns the schema after a change; `change` gets the new version. Whatever follows in the transaction works on it."""
         change(self.catalog.raise_version())
