@@ -6,7 +6,7 @@ Pure: nothing here knows tables, SQL or HTTP. A *stored value* is what a column 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -134,7 +134,8 @@ def decode_options(field_type: FieldType[Any], given: Mapping[str, Any], before:
 
 def _values_of(options: type[Options], name: str) -> list[str]:
     hint = next((field.type for field in msgspec.structs.fields(options) if field.encode_name == name), None)
-    return [str(value) for value in get_args(hint) if value is not None]
+    literal = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    return [str(value) for value in get_args(literal) if value is not None]
 
 
 def whole(value: Any) -> Any:

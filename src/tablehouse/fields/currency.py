@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
 
 from tablehouse.fields.base import OptionFault
 from tablehouse.fields.number import NumberOptions, NumberType
 
 
 class CurrencyOptions(NumberOptions, frozen=True, kw_only=True):
-    iso_code: str = "USD"
-    custom_symbol: str | None = None
-    show_as: Literal["SYMBOL", "CODE"] = "SYMBOL"
-    symbol_or_code_position: Literal["BEFORE", "AFTER"] = "BEFORE"
+    iso_code: Annotated[str, Meta(description="Currency, by ISO 4217.", extra_json_schema={"pattern": "^[A-Z]{3}$"})] = "USD"
+    custom_symbol: Annotated[str | None, Meta(description="Symbol to show instead of the currency's own.")] = None
+    show_as: Annotated[Literal["SYMBOL", "CODE"], Meta(description="€ or EUR.")] = "SYMBOL"
+    symbol_or_code_position: Annotated[Literal["BEFORE", "AFTER"], Meta(description="Where it stands, seen from the number.")] = "BEFORE"
 
 
 _ISO_CODE: Final = re.compile("[A-Z]{3}")

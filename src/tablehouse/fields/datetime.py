@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec
 from tablehouse.fields.instants import read_day, read_instant, zone_named
@@ -14,14 +16,16 @@ TODAY: Final = "PREDEFINED:TODAY"
 
 
 class DatetimeOptions(Options, frozen=True, kw_only=True):
-    precision: Literal["DATETIME", "DATE"] = "DATETIME"
-    use_relative_datetime_format: bool = False
-    timezone_type: Literal["FIXED", "LOCAL"] = "LOCAL"
-    timezone: str | None = None
+    precision: Annotated[Literal["DATETIME", "DATE"], Meta(description="Points in time, or days.")] = "DATETIME"
+    use_relative_datetime_format: Annotated[bool, Meta(description="Shows it like “two days ago”. Display only.")] = False
+    timezone_type: Annotated[
+        Literal["FIXED", "LOCAL"], Meta(description="FIXED: written without an offset it is meant in `timezone`; LOCAL: in the database's.")
+    ] = "LOCAL"
+    timezone: Annotated[str | None, Meta(description="IANA time zone; FIXED needs one.", examples=["Europe/Berlin"])] = None
 
 
 class DateOptions(DatetimeOptions, frozen=True, kw_only=True):
-    precision: Literal["DATETIME", "DATE"] = "DATE"
+    precision: Annotated[Literal["DATETIME", "DATE"], Meta(description="Points in time, or days.")] = "DATE"
 
 
 class DatetimeType(FieldType[DatetimeOptions]):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, Options, Read, Reject, Spec, describe
 from tablehouse.fields.decimal_text import finite, number_text
@@ -14,7 +16,9 @@ _CLOCK: Final = re.compile(r"(?P<sign>-?)(?P<h>\d{1,9}):(?P<m>[0-5]\d)(:(?P<s>[0
 
 
 class DurationOptions(Options, frozen=True, kw_only=True):
-    format: Literal["h:mm", "h:mm:ss", "h:mm:ss.S", "h:mm:ss.SS", "h:mm:ss.SSS"] = "h:mm:ss"
+    format: Annotated[Literal["h:mm", "h:mm:ss", "h:mm:ss.S", "h:mm:ss.SS", "h:mm:ss.SSS"], Meta(description="How it is shown.")] = (
+        "h:mm:ss"
+    )
 
 
 class Duration(FieldType[DurationOptions]):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, Read, Spec
-from tablehouse.fields.text import TextOptions, bounded, check_lengths, only_text
+from tablehouse.fields.text import LONGEST, TextOptions, bounded, check_lengths, only_text
 from tablehouse.kinds import kind
 
 _USUAL: Final = 65_536  # contract §5.1: unless maxLength says more
 
 
 class LongTextOptions(TextOptions, frozen=True, kw_only=True):
-    type: Literal["TEXT", "HTML", "MARKDOWN"] = "TEXT"
-    max_length: int = _USUAL
+    type: Annotated[Literal["TEXT", "HTML", "MARKDOWN"], Meta(description="How the text is shown.")] = "TEXT"
+    max_length: Annotated[int, Meta(description="Most characters.", extra_json_schema={"minimum": 1, "maximum": LONGEST})] = _USUAL
 
 
 class LongText(FieldType[LongTextOptions]):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec, describe
 from tablehouse.fields.decimal_text import finite, number_text, parse_loose_number, parse_number
@@ -10,14 +12,18 @@ from tablehouse.kinds import kind
 
 
 class NumberOptions(Options, frozen=True, kw_only=True):
-    precision: int | None = None
-    min: float | None = None
-    max: float | None = None
-    show_thousand_separator: bool = False
-    thousand_separator_locale: str | None = None
-    large_number_abbreviation: Literal["NONE", "K", "M", "B", "T"] = "NONE"
-    prefix: str | None = None
-    suffix: str | None = None
+    precision: Annotated[
+        int | None, Meta(description="Decimals shown; null shows them all. Display only.", extra_json_schema={"minimum": 0, "maximum": 20})
+    ] = None
+    min: Annotated[float | None, Meta(description="Least value.")] = None
+    max: Annotated[float | None, Meta(description="Greatest value.")] = None
+    show_thousand_separator: Annotated[bool, Meta(description="Whether thousands are separated. Display only.")] = False
+    thousand_separator_locale: Annotated[str | None, Meta(description="Locale whose separators are used. Display only.")] = None
+    large_number_abbreviation: Annotated[
+        Literal["NONE", "K", "M", "B", "T"], Meta(description="Shows large numbers in thousands, millions and so on. Display only.")
+    ] = "NONE"
+    prefix: Annotated[str | None, Meta(description="Text before the number. Display only.")] = None
+    suffix: Annotated[str | None, Meta(description="Text after the number. Display only.")] = None
 
 
 N_co = TypeVar("N_co", bound=Options, covariant=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from tablehouse.fields.base import Read, Spec
 from tablehouse.fields.number import NumberOptions, NumberType
 
 
 class PercentOptions(NumberOptions, frozen=True, kw_only=True):
-    progress_bar_color: str | None = None
-    show_number: bool = True
-    show_as: Literal["NUMBER", "PROGRESS_BAR", "PROGRESS_RING"] = "NUMBER"
+    progress_bar_color: Annotated[str | None, Meta(description="Colour of the bar or ring.")] = None
+    show_number: Annotated[bool, Meta(description="Whether the number stands beside the bar or ring.")] = True
+    show_as: Annotated[Literal["NUMBER", "PROGRESS_BAR", "PROGRESS_RING"], Meta(description="How the number is shown.")] = "NUMBER"
 
 
 class Percent(NumberType[PercentOptions]):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from tablehouse.fields.base import Options
 from tablehouse.fields.number import NumberType
 
 
 class ProgressOptions(Options, frozen=True, kw_only=True):
-    min: float = 0
-    max: float = 100
+    min: Annotated[float, Meta(description="Where it starts.")] = 0
+    max: Annotated[float, Meta(description="Where it is complete.")] = 100
 
 
 class Progress(NumberType[ProgressOptions]):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from tablehouse.fields.base import OptionFault, Options, Read, Reject, Spec
 from tablehouse.fields.number import NumberType, read_number, within
 
 
 class RatingOptions(Options, frozen=True, kw_only=True):
-    max: int = 5
-    shape: Literal["STAR", "HEART"] = "STAR"
+    max: Annotated[int, Meta(description="Best rating.", extra_json_schema={"minimum": 1, "maximum": 10})] = 5
+    shape: Annotated[Literal["STAR", "HEART"], Meta(description="What is counted.")] = "STAR"
 
 
 class Rating(NumberType[RatingOptions]):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, NewChoice, OptionFault, Options, Read, Reject, Spec, describe
 from tablehouse.fields.text import as_text
@@ -28,22 +29,31 @@ class Choice(msgspec.Struct, frozen=True):
 class GivenChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A choice as a request gives it."""
 
-    label: str
-    id: str | None = None
-    color: str | None = None
+    label: Annotated[
+        str,
+        Meta(
+            description="What people see; differs from the others by more than letter case.",
+            examples=["To do"],
+            extra_json_schema={"minLength": 1, "maxLength": LABEL_LONGEST},
+        ),
+    ]
+    id: Annotated[str | None, Meta(description="Any id, kept as it is; one is made when it is left out.")] = None
+    color: Annotated[str | None, Meta(description="Colour in which it is shown.", examples=["blue"])] = None
 
 
 class _SelectDisplay(Options, frozen=True, kw_only=True):
-    allow_to_add_new_choice: bool = False
-    sorting: Literal["CUSTOM", "ALPHA_ASC", "ALPHA_DESC"] = "CUSTOM"
-    enforce_order: bool = False
-    multi_color_mode: bool = False
+    allow_to_add_new_choice: Annotated[bool, Meta(description="Whether writing an unknown label adds a choice.")] = False
+    sorting: Annotated[
+        Literal["CUSTOM", "ALPHA_ASC", "ALPHA_DESC"], Meta(description="Order in which choices are offered. Display only.")
+    ] = "CUSTOM"
+    enforce_order: Annotated[bool, Meta(description="Whether several choices are shown in the list's order. Display only.")] = False
+    multi_color_mode: Annotated[bool, Meta(description="Whether choices are shown in their own colours. Display only.")] = False
 
 
 class GivenSelectOptions(_SelectDisplay, frozen=True, kw_only=True):
     """The options as a request gives them."""
 
-    choices: tuple[GivenChoice, ...] = ()
+    choices: Annotated[tuple[GivenChoice, ...], Meta(description="The list; its order is kept.")] = ()
 
 
 class SelectOptions(_SelectDisplay, frozen=True, kw_only=True, dict=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, NoOptions, OptionFault, Options
 from tablehouse.fields.datetime import DatetimeType
@@ -52,7 +54,13 @@ class UpdatedBy(FieldType[NoOptions]):
 class AutonumberOptions(Options, frozen=True, kw_only=True):
     """`counter`: the last number given; the catalog adds it when a field is shown."""
 
-    counter: int = 0
+    counter: Annotated[
+        int,
+        Meta(
+            description="Last number given; when the field is made, where to count from.",
+            extra_json_schema={"minimum": 0, "maximum": 2**53},
+        ),
+    ] = 0
 
 
 class Autonumber(FieldType[AutonumberOptions]):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
+
+from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec, describe
 from tablehouse.fields.decimal_text import number_text
@@ -20,8 +22,8 @@ _LINE_BREAK: Final = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 class TextOptions(Options, frozen=True, kw_only=True):
     """How many characters a text may have."""
 
-    min_length: int = 0
-    max_length: int = 1024
+    min_length: Annotated[int, Meta(description="Fewest characters.", extra_json_schema={"minimum": 0})] = 0
+    max_length: Annotated[int, Meta(description="Most characters.", extra_json_schema={"minimum": 1, "maximum": LONGEST})] = 1024
 
 
 class SingleLineTextOptions(TextOptions, frozen=True, kw_only=True):
