@@ -68,7 +68,8 @@ class DatabaseFile:
                 try:
                     return work(Reading(session, SQLITE, snapshot))
                 except StaleSchema:
-                    self._load(session)
+                    if self._load(session).version == snapshot.version:
+                        raise  # the plan was made for this very schema: trying again would only hide a bug
                 except ApiError:
                     if not self._is_stale(session, snapshot):
                         raise
@@ -122,7 +123,7 @@ class DatabaseFile:
 
     def _give_back(self, session: Session) -> None:
         with self._lock:
-            if len(self._readers) < _IDLE_READERS:
+            if len(self._readers) < _IDLE_READERS and not session.connection.in_transaction:
                 self._readers.append(session)
                 return
         session.close()
@@ -140,37 +141,38 @@ class DatabaseFile:
         try:
             if self._writer is None:
                 self._writer = connect(self.path, self._synchronous)
-            session = self._writer
-            session.script(("BEGIN IMMEDIATE",))
-        except BaseException as error:  # noqa: BLE001 - handed to the threads that wait, each of which raises it
-            for unit in units:
-                unit.error = error
-            return
+            self._commit_together(self._writer, units)
+        except Exception as error:  # noqa: BLE001 - handed to the threads that wait, each of which raises it
+            self._fail(units, error)
+        except BaseException:
+            # Not a unit but this thread is told to end (an interrupt at the keyboard), and the whole transaction ends with it.
+            self._fail(units, ServiceUnavailable("The server is stopping."))
+            raise
+
+    def _commit_together(self, session: Session, units: list[Unit]) -> None:
         before = session.statements
         try:
-            snapshot = self._run_units(session, units)
+            session.script(("BEGIN IMMEDIATE",))
+            snapshot, people = self._run_units(session, units)
             session.script(("COMMIT",))
-            self._snapshot = snapshot
-            self.commits += 1
-        except BaseException as error:  # noqa: BLE001 - as above
-            for unit in units:
-                unit.error = unit.error or error
-            if session.connection.in_transaction:
-                session.script(("ROLLBACK",))
         finally:
             self.statements += session.statements - before
+        self.commits += 1
+        self._snapshot = snapshot
+        self._people.update(people)
 
-    def _run_units(self, session: Session, units: list[Unit]) -> Snapshot:
+    def _run_units(self, session: Session, units: list[Unit]) -> tuple[Snapshot, dict[Person, int]]:
         snapshot = self._snapshot
         if snapshot is None or self._is_stale(session, snapshot):
             snapshot = Catalog(session, SQLITE).load(snapshot)
+        people: dict[Person, int] = {}
         for unit in units:
             now = self._clock()
             writing = Writing(session, SQLITE, snapshot, self._ids, self._people, now, iso(now))
             session.script(("SAVEPOINT unit",))
             try:
                 unit.result = unit.work(writing)
-            except BaseException as error:
+            except Exception as error:
                 unit.error = error
                 if not session.connection.in_transaction:
                     raise  # the database gave the whole transaction up: nobody's work is kept
@@ -178,7 +180,16 @@ class DatabaseFile:
             else:
                 session.script(("RELEASE unit",))
                 snapshot = writing.snapshot
-        return snapshot
+                people.update(writing.met)
+        return snapshot, people
+
+    def _fail(self, units: list[Unit], error: Exception) -> None:
+        for unit in units:
+            unit.error = unit.error or error
+        # Nobody knows what state the connection is in. Closing it takes back what was not committed, and the next units open another.
+        session, self._writer = self._writer, None
+        if session is not None:
+            session.close()
 
 
 def new_database_file(path: Path, create: Callable[[Session], Any], synchronous: str) -> None:

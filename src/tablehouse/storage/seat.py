@@ -54,7 +54,11 @@ class Seat:
             else:
                 self._taken = leads = True
         if not leads:
-            unit.done.wait()
+            try:
+                unit.done.wait()
+            except BaseException:
+                self._leave(unit)
+                raise
             if not unit.leads:
                 return unit.outcome()
         self._lead()
@@ -66,13 +70,25 @@ class Seat:
         try:
             self._run_together(units)
         finally:
-            with self._lock:
-                # The thread of the first unit waiting leads next, so that nobody works for others after his own is done.
-                following = self._waiting[0] if self._waiting else None
-                self._taken = following is not None
+            self._hand_over()
+            for unit in units:
+                unit.done.set()
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            # The thread of the first unit waiting leads next, so that nobody works for others after his own is done.
+            following = self._waiting[0] if self._waiting else None
+            self._taken = following is not None
             if following is not None:
                 following.leads = True
-                following.done.set()
-            for unit in units:
-                if unit is not following:
-                    unit.done.set()
+        if following is not None:
+            following.done.set()
+
+    def _leave(self, unit: Unit) -> None:
+        """A thread that was interrupted while it waited is gone: its unit must not be the one that everybody waits for."""
+        with self._lock:
+            if unit in self._waiting:
+                self._waiting.remove(unit)
+            led = unit.leads
+        if led:
+            self._hand_over()

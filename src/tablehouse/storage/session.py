@@ -79,7 +79,8 @@ class Session:
         try:
             yield
         finally:
-            self.script(("COMMIT",))
+            if self.connection.in_transaction:  # an error of the disk ends a transaction by itself
+                self.script(("COMMIT",))
 
     def close(self) -> None:
         self.connection.close()

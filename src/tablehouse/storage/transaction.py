@@ -68,6 +68,8 @@ class Writing(Reading):
         super().__init__(session, dialect, snapshot)
         self.ids = ids
         self._people = people
+        self.met: dict[Person, int] = {}
+        """People whose numbers this unit has looked up or given out: others may rely on them once it is committed, not before."""
         self.now = now
         self.at = at
 
@@ -87,18 +89,17 @@ class Writing(Reading):
 
     def person(self, person: Person) -> int:
         """Returns the number under which this database knows a person, as they are called now."""
-        known = self._people.get(person)
-        if known is not None:
-            return known
+        known = self._people.get(person) or self.met.get(person)
+        if known is None:
+            known = self.met[person] = self._write_person(person)
+        return known
+
+    def _write_person(self, person: Person) -> int:
         shown = msgspec.json.encode(person).decode()
         found = self.rows(self.dialect.fixed(sql.FIND_PERSON), {"id": person.id})
-        if found and found[0][1] == shown:
-            # Remembered only once it has been read back: a row that this transaction writes may still be rolled back.
-            num: int = self._people.setdefault(person, found[0][0])
-            return num
-        if found:
-            self.rows(self.dialect.fixed(sql.UPDATE_PERSON), {"which": found[0][0], "json": shown})
-            return int(found[0][0])
-        num = self.catalog.take_nums()
-        self.rows(self.dialect.fixed(sql.INSERT_PERSON), {"num": num, "id": person.id, "json": shown})
+        num = int(found[0][0]) if found else self.catalog.take_nums()
+        if not found:
+            self.rows(self.dialect.fixed(sql.INSERT_PERSON), {"num": num, "id": person.id, "json": shown})
+        elif found[0][1] != shown:
+            self.rows(self.dialect.fixed(sql.UPDATE_PERSON), {"which": num, "json": shown})
         return num

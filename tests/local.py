@@ -1,0 +1,149 @@
+"""The service in the test's own process: a store on a directory, a token that may do everything, and short calls by field name.
+
+For what HTTP cannot show: counts of statements and commits, two stores on one directory as two processes have them, a clock that
+stands still. Paths, envelopes and status codes are the matter of `tests.api`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tablehouse.clock import Clock, system_clock
+from tablehouse.config import Settings
+from tablehouse.query.requests import CreateDatabase, ListRecords
+from tablehouse.schema.model import Table
+from tablehouse.service import batch, databases, fields, records, tables
+from tablehouse.service.access import Access, App, Caller
+from tablehouse.service.answers import FieldAnswer
+from tablehouse.service.fields import FieldChange
+from tablehouse.service.payload import Payload
+from tablehouse.service.setup import set_up
+from tablehouse.storage.database import DatabaseFile
+from tablehouse.storage.store import Store
+
+ADMIN_TOKEN = "pat_" + "x" * 40
+
+
+def body(value: Any) -> Payload:
+    """A request's body."""
+    return Payload(msgspec.json.encode(value))
+
+
+class Local:
+    """One process's share of a data directory; a second one on the same directory stands for a second process."""
+
+    def __init__(self, directory: Path, clock: Clock = system_clock, token: str = ADMIN_TOKEN, **settings: Any) -> None:
+        # What these tests look at survives the death of a process, not of the machine: waiting for the disk would only cost time.
+        self.store = Store(directory, clock, synchronous="OFF")
+        set_up(self.store, token)
+        self.token = token
+        self.app = App(store=self.store, settings=Settings(data=directory, **settings), access=Access(self.store))
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls: asked anew for each request, as the server does."""
+        return self.app.access.caller(self.token)
+
+    def new_database(self, **keys: Any) -> str:
+        """The id of a new, empty database."""
+        return databases.create_database(self.app, self.caller, CreateDatabase(**{"name": "Base", **keys})).id
+
+    def new_table(self, given: list[dict[str, Any]] | None = None, database: str | None = None, **keys: Any) -> LocalTable:
+        """A new table with these fields, in a new database unless one is given."""
+        database = database or self.new_database()
+        made = tables.create_table(self.app, self.caller, database, body({"fields": given, **keys}))
+        return LocalTable(self, database, made.id)
+
+    def file(self, database: str) -> DatabaseFile:
+        """The database's file, which this store holds open from now on."""
+        with self.store.database(database) as file:
+            return file
+
+    def close(self) -> None:
+        self.store.close()
+
+
+class LocalTable:
+    """A table as one process sees it."""
+
+    def __init__(self, local: Local, database: str, table: str) -> None:
+        self.local = local
+        self.database = database
+        self.id = table
+        self._path = (database, table)
+
+    def seen_by(self, other: Local) -> LocalTable:
+        """The same table in another process."""
+        return LocalTable(other, self.database, self.id)
+
+    @property
+    def file(self) -> DatabaseFile:
+        return self.local.file(self.database)
+
+    @property
+    def schema(self) -> Table:
+        """The table as the schema has it now."""
+        return self.file.snapshot().table_by_id[self.id]
+
+    def field_id(self, name: str) -> str:
+        return next(field.id for field in self.schema.fields if field.name == name)
+
+    def create(self, **cells: Any) -> dict[str, Any]:
+        """The record made."""
+        return self._record(
+            records.create_record(self.local.app, self.local.caller, *self._path, body({"fields": cells}), field_names=True)
+        )
+
+    def update(self, record: str, **cells: Any) -> dict[str, Any]:
+        """The record changed."""
+        return self._record(
+            records.update_record(self.local.app, self.local.caller, *self._path, record, body({"fields": cells}), field_names=True)
+        )
+
+    def get(self, record: str) -> dict[str, Any]:
+        return self._record(records.get_record(self.local.app, self.local.caller, *self._path, record, field_names=True))
+
+    def delete(self, record: str) -> None:
+        records.delete_record(self.local.app, self.local.caller, *self._path, record)
+
+    def page(self, **query: Any) -> tuple[list[dict[str, Any]], records.PageMetadata]:
+        """(The records of a page, its metadata)."""
+        found = records.list_records(self.local.app, self.local.caller, *self._path, ListRecords(field_names=True, **query))
+        return json.loads(found.records), found.metadata
+
+    def cells(self, name: str) -> list[Any]:
+        """The values of one field in order of creation; at most 200."""
+        return [record["fields"][name] for record in self.page(limit=200)[0]]
+
+    def batch(self, **parts: Any) -> batch.BatchAnswer:
+        return batch.write_batch(self.local.app, self.local.caller, *self._path, body(parts), field_names=True)
+
+    def fill(self, rows: list[dict[str, Any]]) -> list[str]:
+        """The ids of records made at once."""
+        return [self._record(made)["id"] for made in self.batch(create=[{"fields": row} for row in rows]).created]
+
+    def add_field(self, **keys: Any) -> FieldAnswer:
+        return fields.create_field(self.local.app, self.local.caller, *self._path, body(keys))
+
+    def change_field(self, name: str, dry_run: bool = False, force: bool = False, **keys: Any) -> FieldChange:
+        return fields.update_field(
+            self.local.app, self.local.caller, *self._path, self.field_id(name), body(keys), dry_run=dry_run, force=force
+        )
+
+    def delete_field(self, name: str) -> None:
+        fields.delete_field(self.local.app, self.local.caller, *self._path, self.field_id(name))
+
+    def change(self, **keys: Any) -> None:
+        tables.update_table(self.local.app, self.local.caller, *self._path, body(keys))
+
+    def drop(self, force: bool = True) -> None:
+        tables.delete_table(self.local.app, self.local.caller, *self._path, force)
+
+    @staticmethod
+    def _record(text: str | bytes) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(text)
+        return record
