@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 Clock = Callable[[], int]
 """Returns the current instant in milliseconds since 1970, UTC. Stores take one, so that tests can set it."""
@@ -17,7 +18,13 @@ def system_clock() -> int:
 
 def iso(instant_ms: int) -> str:
     """Returns the wire's form of an instant given in milliseconds since 1970."""
-    return iso_datetime(datetime.fromtimestamp(instant_ms // 1000, UTC).replace(microsecond=instant_ms % 1000 * 1000))
+    seconds, milliseconds = divmod(instant_ms, 1000)
+    return f"{_to_the_second(seconds)}{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=64)  # most instants are of the current second
+def _to_the_second(seconds: int) -> str:
+    return iso_datetime(datetime.fromtimestamp(seconds, UTC))[:-4]
 
 
 def iso_datetime(instant: datetime) -> str:

@@ -33,6 +33,7 @@ from tablehouse.service.things import find_table, no_record
 from tablehouse.service.views import find_view
 from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import records as sql
+from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.session import UniqueViolated
 from tablehouse.storage.transaction import Reading, Writing
 
@@ -56,31 +57,18 @@ class Page(msgspec.Struct, frozen=True):
 def list_records(app: App, caller: Caller, database_id: str, table_id: str, query: ListRecords) -> Page:
     """Returns a page of records in order of creation. Raises NotFound, BadRequest, UnknownField."""
     workspace_of(caller, database_id)
-    limit = min(query.limit, MOST)
-    secret = caller.control.secret
+    pages, key = app.store.pages, (database_id, table_id, query)
 
     def work(reading: Reading) -> Page:
         table = find_table(reading.snapshot, table_id)
-        if query.view_id is not None:
-            find_view(table, query.view_id)
-        chosen = choose_fields(table, query.fields)
-        cursor = decode_cursor(query.cursor, table.num, secret) if query.cursor is not None else None
-        offset = query.offset if cursor is None else cursor.offset
-        shape = ("list", query.fields, query.field_names)
-        statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names))
-        after = offset if cursor is None else cursor.after
-        following, total, records, last = reading.versioned(statement, {"after": after, "skip": 0, "limit": limit})[0]
-        gaps = following - 1 != total
-        if gaps and offset and cursor is None:
-            # Records were deleted: the offset is not the number to begin after.
-            with reading.moment():
-                head = reading.compiled(table, ("first",), lambda: sql.first_numbers(table))
-                block = reading.versioned(head, {"offset": offset})
-                after, skip = _start(offset, *block[0]) if block else (offset, 0)
-                _, total, records, last = reading.versioned(statement, {"after": after, "skip": skip, "limit": limit})[0]
-        more = last is not None and offset + limit < total
-        next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
-        return Page(records, PageMetadata(offset, limit, total, next_cursor))
+        kept = pages.find(key)
+        if kept is not None and kept[0] == reading.stamp():
+            pages.touch(key)
+            page: Page = kept[1]
+            return page
+        stamp, page = _read_page(reading, table, query, caller.control.secret)
+        pages.keep(key, stamp, page, len(page.records) + len(query.fields or "") + len(query.cursor or ""))
+        return page
 
     with app.store.database(database_id) as database:
         return database.read_versioned(work)
@@ -298,6 +286,32 @@ def _unchanged(writing: Writing, table: Table, record_id: str, field_names: bool
         raise no_record(table, record_id)
     record: str = found[0][1]
     return record
+
+
+def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes) -> tuple[Stamp, Page]:
+    """Returns a page as the database renders it, with the state of the database that it shows."""
+    limit = min(query.limit, MOST)
+    if query.view_id is not None:
+        find_view(table, query.view_id)
+    chosen = choose_fields(table, query.fields)
+    cursor = decode_cursor(query.cursor, table.num, secret) if query.cursor is not None else None
+    offset = query.offset if cursor is None else cursor.offset
+    shape = ("list", query.field_names, *(field.num for field in chosen))
+    statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names))
+    after = offset if cursor is None else cursor.after
+    commits, following, total, records, last = reading.versioned(statement, {"after": after, "skip": 0, "limit": limit})[0]
+    gaps = following - 1 != total
+    if gaps and offset and cursor is None:
+        # Records were deleted: the offset is not the number to begin after.
+        with reading.moment():
+            head = reading.compiled(table, ("first",), lambda: sql.first_numbers(table))
+            block = reading.versioned(head, {"offset": offset})
+            after, skip = _start(offset, *block[0]) if block else (offset, 0)
+            commits, _, total, records, last = reading.versioned(statement, {"after": after, "skip": skip, "limit": limit})[0]
+    more = last is not None and offset + limit < total
+    next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
+    stamp = (reading.snapshot.version, commits)
+    return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor))
 
 
 def _start(offset: int, block: int, before: int, count: int) -> tuple[int, int]:

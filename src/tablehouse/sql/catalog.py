@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tablehouse.sql.catalog_tables import CHOICES, COUNTERS, FIELDS, HOLES, META, PEOPLE, TABLES, VIEWS
+from tablehouse.sql.catalog_tables import CHOICES, COMMITS, COUNTERS, FIELDS, HOLES, META, PEOPLE, TABLES, VIEWS
 
 VERSION: Final = sa.select(META.c.version)
 READ_META: Final = sa.select(META)
@@ -24,6 +24,9 @@ READ_COUNTER: Final = sa.select(COUNTERS.c.next, COUNTERS.c.live).where(COUNTERS
 READ_COUNTERS: Final = sa.select(COUNTERS.c.table_num, COUNTERS.c.next)
 TOTAL_LIVE: Final = sa.select(sa.func.coalesce(sa.func.sum(COUNTERS.c.live), sa.literal_column("0")))
 
+STAMP: Final = sa.select(META.c.version, COMMITS.c.count).select_from(META.join(COMMITS, sa.true()))
+COUNT_COMMIT: Final = sa.update(COMMITS).values(count=COMMITS.c.count + sa.literal_column("1"))
+INSERT_COMMITS: Final = sa.insert(COMMITS).values(one=sa.literal_column("1"), count=sa.literal_column("0"))
 INSERT_META: Final = sa.insert(META).values({column.name: sa.bindparam(column.name) for column in META.c})
 RAISE_VERSION: Final = sa.update(META).values(version=META.c.version + sa.literal_column("1")).returning(META.c.version)
 TAKE_NUMS: Final = sa.update(META).values(next_num=META.c.next_num + sa.bindparam("count", type_=sa.Integer())).returning(META.c.next_num)

@@ -32,6 +32,13 @@ META: Final = sa.Table(
     sa.Column("updated_at", TEXT, nullable=False),
 )
 
+COMMITS: Final = sa.Table(
+    "commits",
+    CATALOG,
+    sa.Column("one", INTEGER, primary_key=True, autoincrement=False),  # a single row, one = 1
+    sa.Column("count", INTEGER, nullable=False),  # every transaction that changes anything raises it
+)
+
 TABLES: Final = sa.Table(
     "tables",
     CATALOG,

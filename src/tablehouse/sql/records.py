@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tablehouse.schema.model import Field, Table
-from tablehouse.sql.catalog_tables import COUNTERS, HOLES, META
+from tablehouse.sql.catalog_tables import COMMITS, COUNTERS, HOLES, META
 from tablehouse.sql.elements import InItems, JsonRows, Utf8
 from tablehouse.sql.render import Columns, record_json
 from tablehouse.sql.types import INTEGER, TEXT, column_type
@@ -21,6 +21,7 @@ BLOCK: Final = 1024
 """How many record numbers one row of `holes` counts."""
 
 VERSION: Final = sa.select(META.c.version).scalar_subquery()
+_COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 
 
 def record_table(table: Table) -> sa.Table:
@@ -66,7 +67,7 @@ def first_numbers(table: Table) -> sa.Select[Any]:
 
 
 def list_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
-    """One row: (schema version, next record's number, records there are, JSON array of records as bytes, number of the last one in it).
+    """One row: (schema version, commits counted, next record's number, records there are, JSON array of records as bytes, number of the last one in it).
 
     Parameters: after, skip, limit.
     """
@@ -82,7 +83,7 @@ def list_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Sel
     whole = sa.select(Utf8(JsonRows(page.c.record)).label("records"), sa.func.max(page.c.n).label("last")).subquery("whole")
     own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
     return (
-        sa.select(VERSION, COUNTERS.c.next, COUNTERS.c.live, whole.c.records, whole.c.last)
+        sa.select(VERSION, _COMMITS, COUNTERS.c.next, COUNTERS.c.live, whole.c.records, whole.c.last)
         .select_from(COUNTERS.join(whole, sa.true()))
         .where(own)
     )

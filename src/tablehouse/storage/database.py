@@ -11,6 +11,7 @@ from tablehouse.clock import Clock, iso
 from tablehouse.errors import ApiError, ServiceUnavailable
 from tablehouse.ids import RecordIds
 from tablehouse.schema.model import Snapshot
+from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.seat import Seat, Unit
@@ -154,6 +155,8 @@ class DatabaseFile:
         try:
             session.script(("BEGIN IMMEDIATE",))
             snapshot, people = self._run_units(session, units)
+            if any(unit.error is None for unit in units):
+                session.rows(SQLITE.fixed(sql.COUNT_COMMIT))
             session.script(("COMMIT",))
         finally:
             self.statements += session.statements - before

@@ -24,6 +24,7 @@ from tablehouse.storage.control import Control
 from tablehouse.storage.database import DatabaseFile, new_database_file, remove_database_file
 from tablehouse.storage.layout import Layout
 from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, bring_forward
+from tablehouse.storage.page_cache import PageCache
 from tablehouse.storage.session import Session, connect
 from tablehouse.storage.version_lock import VersionLock
 
@@ -43,6 +44,7 @@ class Store:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, DatabaseFile] = OrderedDict()
         self._users: dict[str, int] = {}
+        self.pages = PageCache()
         self.layout.make()
         self._version = VersionLock(self.layout.lock, __version__)
         self._open_control()
@@ -88,6 +90,7 @@ class Store:
                 SQLITE.fixed(catalog_sql.INSERT_META),
                 {"one": 1, "format": catalog_tables.FORMAT, "version": 1, "next_num": 1, **properties},
             )
+            session.rows(SQLITE.fixed(catalog_sql.INSERT_COMMITS))
 
         new_database_file(self.layout.database(database.id), create, self._synchronous)
 

@@ -14,6 +14,7 @@ from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.catalog import Catalog
+from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.session import Row, Session, StaleSchema
 
 
@@ -50,6 +51,13 @@ class Reading:
     def rows(self, statement: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
         """Returns a statement's rows. Raises what `Session.rows` does."""
         return self.session.rows(statement, values)
+
+    def stamp(self) -> Stamp:
+        """Returns what tells this state of the database from others. Raises StaleSchema when the schema is not the plan's."""
+        version, commits = self.session.rows(self.dialect.fixed(sql.STAMP))[0]
+        if version != self.snapshot.version:
+            raise StaleSchema
+        return version, commits
 
     def versioned(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
         """Returns the rows, without the schema version they carry in front. Raises StaleSchema when it is not the plan's."""
