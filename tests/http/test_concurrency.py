@@ -228,3 +228,48 @@ def test_writers_to_what_is_being_deleted_are_told_so(whole_database: bool, api:
     for answers in written:
         answers[-1].refused("RESOURCE_NOT_FOUND")
     assert api.delete(f"/databases/{database}", force="true").status in {204, 404}
+
+
+def test_a_read_never_shows_less_than_what_was_answered_before_it(pair: tuple[Api, Api], connect: Connect) -> None:
+    one, _ = pair
+    table = one.new_table(one.new_database(), [NAME, {"name": "Size", "type": "NUMBER"}])
+    rows = table.create_many([{"Size": 0}] * 120)
+    first, last = rows[0]["id"], rows[-1]["id"]
+    answered = 0
+    done = threading.Event()
+
+    def write(mine: Api) -> None:
+        nonlocal answered
+        for step in range(1, 101):
+            for record in (first, last):
+                assert mine.patch(table.record_path(record), {"fields": {"Size": step}}).status == 200
+            mine.post(table.records_path, {"fields": {}}).data["id"]
+            answered = step
+        done.set()
+
+    def read(mine: Api) -> None:
+        while not done.is_set():
+            before = answered
+            assert mine.get(table.record_path(first), fieldNames="true").data["fields"]["Size"] >= before
+            before = answered
+            page = mine.get(table.records_path, fieldNames="true")
+            assert page.data[0]["fields"]["Size"] >= before
+            assert page.metadata["total"] >= 120 + before
+            before = answered
+            deep = mine.get(table.records_path, fieldNames="true", offset=119, limit=1)
+            assert deep.data[0]["fields"]["Size"] >= before
+            before = answered
+            assert mine.get(table.path).data["recordsCount"] >= 120 + before
+
+    def work(number: int) -> None:
+        mine = connect(pair[number % 2].address, one.token)
+        try:
+            if number == 0:
+                write(mine)
+            else:
+                read(mine)
+        finally:
+            done.set()
+
+    at_once(5, work)
+    assert answered == 100
