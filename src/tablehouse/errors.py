@@ -23,32 +23,81 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 
 class ErrorCode(msgspec.Struct, frozen=True):
-    """One code of the wire: its HTTP status and when it is answered."""
+    """One code of the wire: its HTTP status, when it is answered, and a message as it may read."""
 
     name: str
     status: int
     when: str
+    example: str
 
 
 CODES: tuple[ErrorCode, ...] = (
-    ErrorCode("BAD_REQUEST", 400, "not JSON, wrong shape, bad query parameter, delete of a non-empty thing without force"),
-    ErrorCode("VALIDATION_ERROR", 400, "a value or option breaks its field type's rules; all offending fields in details.errors"),
-    ErrorCode("UNKNOWN_FIELD", 400, "a field id or name that the table lacks"),
-    ErrorCode("UNAUTHORIZED", 401, "token missing, unknown, revoked or expired"),
-    ErrorCode("QUOTA_EXCEEDED", 402, "a configured quota is full"),
-    ErrorCode("FORBIDDEN", 403, "the token sees the thing but may not do this"),
-    ErrorCode("RESOURCE_NOT_FOUND", 404, "no such thing, or it lies in a workspace outside the token's reach"),
-    ErrorCode("CONSTRAINT_VIOLATION", 409, "duplicate value in a unique field, duplicate field or table name, circular computed fields"),
-    ErrorCode("PAYLOAD_TOO_LARGE", 413, "body over the size limit"),
-    ErrorCode("TOO_MANY_REQUESTS", 429, "rate limit reached; Retry-After says how long to wait"),
-    ErrorCode("SERVICE_UNAVAILABLE", 503, "shutting down, storage not reachable, or a statement ran past its time limit"),
-    ErrorCode("INTERNAL_ERROR", 500, "a bug on our side; the trace id finds it in the log"),
+    ErrorCode(
+        "BAD_REQUEST",
+        400,
+        "not JSON, wrong shape, bad query parameter, delete of a non-empty thing without force",
+        "The body is not JSON: line 1, column 12: trailing comma in object.",
+    ),
+    ErrorCode(
+        "VALIDATION_ERROR",
+        400,
+        "a value or option breaks its field type's rules; all offending fields in details.errors",
+        'Budget: "many" is not a finite number; write it like 1234.5.',
+    ),
+    ErrorCode(
+        "UNKNOWN_FIELD", 400, "a field id or name that the table lacks", 'The table "Tasks" has no field "Titel". Did you mean "Title"?'
+    ),
+    ErrorCode(
+        "UNAUTHORIZED",
+        401,
+        "token missing, unknown, revoked or expired",
+        "This needs a token: send it in the header Softr-Api-Key, or as Authorization: Bearer.",
+    ),
+    ErrorCode("QUOTA_EXCEEDED", 402, "a configured quota is full", "The database may hold 1,000 records; this would make 1,001."),
+    ErrorCode(
+        "FORBIDDEN",
+        403,
+        "the token sees the thing but may not do this",
+        'This needs the level "write"; the token "Nightly report" does not reach it here.',
+    ),
+    ErrorCode(
+        "RESOURCE_NOT_FOUND",
+        404,
+        "no such thing, or it lies in a workspace outside the token's reach",
+        "There is no table HamBuoPnm0UMGw in this database.",
+    ),
+    ErrorCode(
+        "CONSTRAINT_VIOLATION",
+        409,
+        "duplicate value in a unique field, duplicate field or table name, circular computed fields",
+        'There is already a table called "Tasks" in this database.',
+    ),
+    ErrorCode("PAYLOAD_TOO_LARGE", 413, "body over the size limit", "The body is larger than 64 MB."),
+    ErrorCode(
+        "TOO_MANY_REQUESTS",
+        429,
+        "rate limit reached; Retry-After says how long to wait",
+        "The token has used up its writes of this second. Try again in 1 s.",
+    ),
+    ErrorCode(
+        "SERVICE_UNAVAILABLE",
+        503,
+        "shutting down, storage not reachable, or a statement ran past its time limit",
+        "The server is shutting down; send the request again.",
+    ),
+    ErrorCode(
+        "INTERNAL_ERROR",
+        500,
+        "a bug on our side; the trace id finds it in the log",
+        "Something went wrong on our side. The trace id finds it in the server's log.",
+    ),
 )
 BY_NAME: dict[str, ErrorCode] = {code.name: code for code in CODES}
 
@@ -56,9 +105,28 @@ BY_NAME: dict[str, ErrorCode] = {code.name: code for code in CODES}
 class Fault(msgspec.Struct, frozen=True):
     """One offending value of a request: the field it was meant for, where it stood, and what is wrong with it."""
 
-    message: str
-    path: str
-    field_id: str | None = msgspec.field(default=None, name="fieldId")
+    message: Annotated[str, Meta(examples=['Budget: "many" is not a finite number; write it like 1234.5.'])]
+    path: Annotated[str, Meta(examples=["fields.Budget"])]
+    field_id: Annotated[str | None, Meta(examples=["k9QzB"])] = msgspec.field(default=None, name="fieldId")
+
+
+class ErrorDetails(msgspec.Struct, frozen=True, rename="camel"):
+    """What helps a program. Some errors tell more, such as `limit`, or `line` and `column` of what is not JSON."""
+
+    trace_id: Annotated[
+        str, Meta(description="The same as in X-Trace-Id; finds the request in the log.", examples=["0f8c3f9e-5b1d-4a27-9c60-d24e7b81a3f5"])
+    ]
+    field_id: Annotated[str | UnsetType, Meta(description="The first offending field, or what was sent for one.")] = UNSET
+    path: Annotated[str | UnsetType, Meta(description="Where in the request the first fault stands.")] = UNSET
+    errors: Annotated[list[Fault] | UnsetType, Meta(description="All offending values, in the request's order.")] = UNSET
+
+
+class ErrorBody(msgspec.Struct, frozen=True, rename="camel"):
+    """The body of every refusal."""
+
+    message: Annotated[str, Meta(description="A sentence for people: what is wrong, and what would be right.")]
+    error_code: Annotated[str, Meta(description="For programs.", extra_json_schema={"enum": tuple(BY_NAME)})]
+    details: ErrorDetails
 
 
 class ApiError(Exception):

@@ -110,7 +110,9 @@ class CreateToken(Body, frozen=True, kw_only=True):
 
 class CreateDatabase(Body, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(examples=["Projects"])]
-    workspace_id: Annotated[WorkspaceId | None, Meta(description="May be left out when the token reaches one workspace.")] = None
+    workspace_id: Annotated[WorkspaceId | None, Meta(description="May be left out when the token reaches one workspace.", examples=[])] = (
+        None
+    )
     description: Annotated[Description, Meta(examples=["What we are working on"])] = None
     timezone: Timezone | None = None
     week_start: WeekStart | None = None
@@ -160,7 +162,7 @@ class CreateTable(Body, frozen=True, kw_only=True):
 class PutTable(Body, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(examples=["To do"])] | UnsetType = UNSET
     description: Description | UnsetType = UNSET
-    primary_field_id: Annotated[FieldId, Meta(description="Field that names a record.")] | UnsetType = UNSET
+    primary_field_id: Annotated[FieldId, Meta(description="Field that names a record.", examples=[])] | UnsetType = UNSET
 
 
 class WriteRecord(Body, frozen=True, kw_only=True):

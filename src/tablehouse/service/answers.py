@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
+from tablehouse.fields.number import Number, NumberOptions
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.query.wire import (
     DatabaseId,
@@ -26,6 +27,8 @@ from tablehouse.query.wire import (
     WorkspaceId,
 )
 from tablehouse.schema.model import Field, Snapshot, Table, View
+
+_NUMBER: Final = Number()
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -89,7 +92,12 @@ class FieldAnswer(Answer, frozen=True, kw_only=True):
     name: Annotated[str, Meta(examples=["Budget"])]
     description: Annotated[str | None, Meta(examples=[None])]
     type: FieldTypeName
-    options: Annotated[dict[str, Any], Meta(description="Every option of the type, with its default where none was given.")]
+    options: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Every option of the type, with its default where none was given.", examples=[_NUMBER.wire_options(NumberOptions())]
+        ),
+    ]
     allow_multiple_entries: Annotated[bool, Meta(description="Whether a cell holds several values.", examples=[False])]
     readonly: Annotated[bool, Meta(description="Whether the server fills the cells.", examples=[False])]
     required: Annotated[bool, Meta(description="Whether writes that leave the cell empty are refused.", examples=[False])]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from tablehouse.errors import BadRequest, ConstraintViolation
 from tablehouse.fields.instants import zone_named
@@ -30,12 +31,12 @@ T = TypeVar("T")
 
 
 class ChangeMetadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a change of a field did to cells. `empty`: those that a field made required leaves empty. `examples`: a dry run's."""
+    """What a change of a field did to cells; only what the change was about is there."""
 
-    converted: int | None = None
-    cleared: int | None = None
-    empty: int | None = None
-    examples: list[Example] | None = None
+    converted: Annotated[int | None, Meta(description="Cells kept in the new type.", examples=[3])] = None
+    cleared: Annotated[int | None, Meta(description="Cells that became empty.", examples=[0])] = None
+    empty: Annotated[int | None, Meta(description="Cells that a field made required leaves empty.", examples=[])] = None
+    examples: Annotated[list[Example] | None, Meta(description="Up to ten cells, before and after; of a dry run only.", examples=[])] = None
 
 
 class FieldChange(msgspec.Struct, frozen=True):

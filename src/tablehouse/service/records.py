@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from tablehouse.clock import iso
 from tablehouse.errors import ApiError, ConstraintViolation, Fault, NotFound, ServiceUnavailable, ValidationError
@@ -39,12 +40,12 @@ from tablehouse.storage.transaction import Reading, Writing
 
 
 class PageMetadata(msgspec.Struct, frozen=True, rename="camel"):
-    """Where a page lies; `next_cursor` is null on the last one."""
+    """Where a page lies, and where the next one begins."""
 
-    offset: int
-    limit: int
-    total: int
-    next_cursor: str | None
+    offset: Annotated[int, Meta(description="Records before this page.", examples=[0])]
+    limit: Annotated[int, Meta(description="Most records on this page.", examples=[20])]
+    total: Annotated[int, Meta(description="Records there are in all.", examples=[3])]
+    next_cursor: Annotated[str | None, Meta(description="`cursor` of the next page; null on the last one.", examples=[None])]
 
 
 class Page(msgspec.Struct, frozen=True):
