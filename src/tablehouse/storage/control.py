@@ -16,7 +16,8 @@ import msgspec
 
 from tablehouse.sql import control as sql
 from tablehouse.sql.dialect import SQLITE
-from tablehouse.storage.session import Row, Session, connect
+from tablehouse.storage.pool import Pool
+from tablehouse.storage.session import Row, Session
 
 T = TypeVar("T")
 
@@ -67,63 +68,55 @@ class ControlSnapshot(msgspec.Struct, frozen=True):
 
 
 class Control:
-    """The control file. Reading is one tiny statement on a connection of the thread's own; writers take turns."""
+    """The control file. Reading is one tiny statement as long as nothing has changed; writers take turns."""
 
     def __init__(self, path: Path, synchronous: str = "FULL") -> None:
-        self._path = path
-        self._synchronous = synchronous
-        self._own = threading.local()
+        self._pool = Pool(path, synchronous)
         self._lock = threading.Lock()
-        self._sessions: list[Session] = []
         self._held: ControlSnapshot | None = None
 
     def current(self) -> ControlSnapshot:
         """Returns the control tables as they are now."""
-        session = self._session()
-        generation = session.rows(SQLITE.fixed(sql.GENERATION))[0][0]
-        held = self._held
-        if held is None or held.generation != generation:
-            session.script(("BEGIN",))
-            try:
-                held = self._held = load(session)
-            finally:
-                session.script(("COMMIT",))
-        return held
+        session = self._pool.take()
+        try:
+            generation = session.rows(SQLITE.fixed(sql.GENERATION))[0][0]
+            held = self._held
+            if held is None or held.generation != generation:
+                with session.moment():
+                    held = self._held = load(session)
+            return held
+        finally:
+            self._pool.give_back(session)
 
     def change(self, work: Callable[[ControlWriting], T]) -> T:
         """Returns what `work` returned, once it is on disk. Raises what it raises; nothing is stored then."""
-        session = self._session()
-        with self._lock:  # threads queue here rather than in SQLite's busy wait
-            session.script(("BEGIN IMMEDIATE",))
-            try:
-                writing = ControlWriting(session, load(session))
-                result = work(writing)
+        session = self._pool.take()
+        try:
+            with self._lock:  # threads queue here rather than in SQLite's busy wait
+                session.script(("BEGIN IMMEDIATE",))
+                result = work(ControlWriting(session, load(session)))
                 session.rows(SQLITE.fixed(sql.RAISE_GENERATION))
-            except BaseException:
-                session.script(("ROLLBACK",))
-                raise
-            session.script(("COMMIT",))
+                session.script(("COMMIT",))
+        finally:
+            self._pool.give_back(session)  # what is not committed here, the pool takes back
         return result
 
     def touch_token(self, token_id: str, at: str) -> None:
         """Notes when a token was last used; not a change that others must notice."""
-        self._session().rows(SQLITE.fixed(sql.TOUCH_TOKEN), {"which": token_id, "last_used_at": at})
+        session = self._pool.take()
+        try:
+            session.rows(SQLITE.fixed(sql.TOUCH_TOKEN), {"which": token_id, "last_used_at": at})
+        finally:
+            self._pool.give_back(session)
+
+    def as_used(self, token: Token) -> Token:
+        """Returns a token with the time of its last use as it is stored now."""
+        rows = self._session().rows(SQLITE.fixed(sql.LAST_USE), {"which": token.id})
+        return msgspec.structs.replace(token, last_used_at=rows[0][0]) if rows else token
 
     def close(self) -> None:
-        """Closes all threads' connections; nobody may be using them."""
-        with self._lock:
-            for session in self._sessions:
-                session.close()
-            self._sessions = []
-        self._own = threading.local()
-
-    def _session(self) -> Session:
-        session: Session | None = getattr(self._own, "session", None)
-        if session is None:
-            session = self._own.session = connect(self._path, self._synchronous)
-            with self._lock:
-                self._sessions.append(session)
-        return session
+        """Closes the connections."""
+        self._pool.close()
 
 
 class ControlWriting:

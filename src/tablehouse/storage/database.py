@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,6 +13,7 @@ from tablehouse.schema.model import Snapshot
 from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.catalog import Catalog
+from tablehouse.storage.pool import Pool
 from tablehouse.storage.seat import Seat, Unit
 from tablehouse.storage.session import Session, StaleSchema, connect
 from tablehouse.storage.transaction import Person, Reading, Writing
@@ -23,8 +23,6 @@ T = TypeVar("T")
 
 _MOST_TRIES: Final = 20
 """How often a request starts again because the schema changed under it; more than a few in a row is a bug or a storm."""
-
-_IDLE_READERS: Final = 8  # connections kept open for the next readers
 
 
 class DatabaseFile:
@@ -36,8 +34,7 @@ class DatabaseFile:
         self._synchronous = synchronous
         self._ids = RecordIds()
         self._people: dict[Person, int] = {}
-        self._lock = threading.Lock()
-        self._readers: list[Session] = []
+        self._readers = Pool(path, synchronous)
         self._writer: Session | None = None
         self._snapshot: Snapshot | None = None
         self._seat = Seat(self._run_together, share_commits)
@@ -61,7 +58,7 @@ class DatabaseFile:
         Each statement is a transaction of its own unless `work` says otherwise (`Reading.moment`). Raises what `work` raises, once
         the schema is known to be current.
         """
-        session = self._reader()
+        session = self._readers.take()
         before = session.statements
         try:
             for _ in range(_MOST_TRIES):
@@ -78,7 +75,7 @@ class DatabaseFile:
             raise ServiceUnavailable("The schema keeps changing. Try again.", headers=[("Retry-After", "1")])
         finally:
             self.statements += session.statements - before
-            self._give_back(session)
+            self._readers.give_back(session)
 
     def snapshot(self) -> Snapshot:
         """Returns the schema as it is now."""
@@ -109,25 +106,11 @@ class DatabaseFile:
         return result
 
     def close(self) -> None:
-        """Closes the connections; nobody may be using them."""
-        with self._lock:
-            sessions = [*self._readers, *([self._writer] if self._writer else [])]
-            self._readers, self._writer = [], None
-        for session in sessions:
+        """Closes the connections; no writer may be using them."""
+        self._readers.close()
+        session, self._writer = self._writer, None
+        if session is not None:
             session.close()
-
-    def _reader(self) -> Session:
-        with self._lock:
-            if self._readers:
-                return self._readers.pop()
-        return connect(self.path, self._synchronous)
-
-    def _give_back(self, session: Session) -> None:
-        with self._lock:
-            if len(self._readers) < _IDLE_READERS and not session.connection.in_transaction:
-                self._readers.append(session)
-                return
-        session.close()
 
     def _load(self, session: Session) -> Snapshot:
         with session.moment():
