@@ -118,6 +118,9 @@ def decode_options(field_type: FieldType[Any], given: Mapping[str, Any], before:
         if key not in known:
             allowed = f"It has {', '.join(known)}." if known else "It has no options."
             raise OptionFault(key, f'{field_type.name} has no option "{key}".{nearest(key, known)} {allowed}')
+    for key, value in given.items():
+        if _holds_nul(value):
+            raise OptionFault(key, f'Option "{key}" of {field_type.name} cannot hold the character U+0000 (NUL).')
     merged = {} if before is None else field_type.wire_options(before)
     merged.update(given)
     present = {key: value for key, value in merged.items() if value is not None}
@@ -136,6 +139,14 @@ def _values_of(options: type[Options], name: str) -> list[str]:
     hint = next((field.type for field in msgspec.structs.fields(options) if field.encode_name == name), None)
     literal = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     return [str(value) for value in get_args(literal) if value is not None]
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, list | tuple):
+        return any(_holds_nul(item) for item in value)
+    return isinstance(value, Mapping) and any(_holds_nul(item) for item in value.values())
 
 
 def whole(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -63,12 +63,22 @@ class SelectOptions(_SelectDisplay, frozen=True, kw_only=True, dict=True):
 
     def find(self, text: str) -> Choice | None:
         """Returns the choice with this id, or else with this label in any letter case."""
-        by_text: dict[str, Choice] | None = self.__dict__.get("by_text")
-        if by_text is None:
-            by_text = {fold(choice.label): choice for choice in reversed(self.choices)}
-            by_text.update({choice.id: choice for choice in self.choices})
-            self.__dict__["by_text"] = by_text  # made once per options; a race only makes it twice
-        return by_text.get(text) or by_text.get(fold(text))
+        return self.find_id(text) or self.find_label(text)
+
+    def find_id(self, choice_id: str) -> Choice | None:
+        """Returns the choice with this id."""
+        return self._known("by_id", lambda choice: choice.id).get(choice_id)
+
+    def find_label(self, label: str) -> Choice | None:
+        """Returns the choice with this label in any letter case, blanks around it left aside."""
+        return self._known("by_label", lambda choice: fold(choice.label)).get(fold(label.strip()))
+
+    def _known(self, name: str, key: Callable[[Choice], str]) -> dict[str, Choice]:
+        known: dict[str, Choice] | None = self.__dict__.get(name)
+        if known is None:
+            # Made once per options; a race only makes it twice.
+            known = self.__dict__[name] = {key(choice): choice for choice in self.choices}
+        return known
 
     def by_num(self, num: int) -> Choice | None:
         """Returns the choice that cells hold as `num`."""
@@ -136,13 +146,17 @@ class Select(FieldType[SelectOptions]):
         return ", ".join(choice.label for choice in found if choice is not None)
 
     def _one(self, value: object, options: SelectOptions) -> int | NewChoice:
-        by_id = isinstance(value, Mapping) and value.get("id") not in (None, "")
-        text = as_text(_identifier(value) if isinstance(value, Mapping) else value)
-        choice = options.find(text) or options.find(text.strip())
+        find = options.find
+        if isinstance(value, Mapping):
+            key = _identifier(value)
+            find = options.find_id if key == "id" else options.find_label
+            value = value[key]
+        text = as_text(value)
+        choice = find(text)
         if choice is not None:
             return choice.num
         label = text.strip()
-        if by_id or not options.allow_to_add_new_choice:
+        if find == options.find_id or not options.allow_to_add_new_choice:
             labels = ", ".join(describe(choice.label) for choice in options.choices[:20])
             more = f" and {len(options.choices) - 20} more" if len(options.choices) > 20 else ""
             raise Reject(f"There is no choice {describe(text)}. The field has {labels + more if labels else 'no choices yet'}.")
@@ -153,10 +167,10 @@ class Select(FieldType[SelectOptions]):
         return NewChoice(label)
 
 
-def _identifier(value: Mapping[Any, Any]) -> object:
+def _identifier(value: Mapping[Any, Any]) -> str:
     for key in ("id", "label"):
         if value.get(key) not in (None, ""):
-            return value[key]
+            return key
     raise Reject(f'A choice is written as its id, its label, {{"id": …}} or {{"label": …}}, not {describe(value)}.')
 
 

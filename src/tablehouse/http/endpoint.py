@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import falcon
@@ -19,6 +20,8 @@ from tablehouse.service.access import App, Caller
 from tablehouse.service.payload import Payload
 from tablehouse.service.permission import check_permission
 
+# Read from text, msgspec takes 1e2 and 5.0 for integers.
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _NO_PAYLOAD: Final = Payload(b"")
 
 Throttle = Callable[[Caller, bool, falcon.Response], None]
@@ -60,6 +63,10 @@ def read_query(given: Mapping[str, Any], kind: type[Any]) -> Any:
     """Returns query parameters as that struct; unknown ones are ignored. Raises BadRequest."""
     if kind is NoQuery or not given:
         return kind()
+    for name in _integers(kind):
+        value = given.get(name)
+        if isinstance(value, str) and not _INTEGER.fullmatch(value):
+            raise BadRequest(f"{name}: expected a whole number; got {value!r}.", path=name)
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -68,6 +75,13 @@ def read_query(given: Mapping[str, Any], kind: type[Any]) -> Any:
         if isinstance(given.get(name), list):
             sentence = "given more than once"
         raise BadRequest(f"{name}: {_plain(sentence)}; got {given.get(name)!r}.", path=name) from None
+
+
+@cache
+def _integers(kind: type[Any]) -> tuple[str, ...]:
+    fields = msgspec.inspect.type_info(kind)
+    assert isinstance(fields, msgspec.inspect.StructType)
+    return tuple(field.encode_name for field in fields.fields if isinstance(field.type, msgspec.inspect.IntType))
 
 
 def answer(reply: Reply, request: falcon.Request, response: falcon.Response) -> None:

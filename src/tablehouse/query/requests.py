@@ -101,7 +101,7 @@ class PutMember(Body, frozen=True, kw_only=True):
 
 class CreateToken(Body, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(examples=["Nightly report"])]
-    level: Level = "full"
+    level: Level
     expires_at: Annotated[
         str | None,
         Meta(description="ISO date or date-time after which the token is refused; never when left out.", examples=["2030-01-01"]),

@@ -8,9 +8,10 @@ import msgspec
 from msgspec import UNSET
 
 from tablehouse.clock import iso
-from tablehouse.errors import BadRequest, Fault, NotFound, ValidationError
+from tablehouse.errors import BadRequest, NotFound
 from tablehouse.fields.instants import zone_named
 from tablehouse.ids import new_uuid
+from tablehouse.query.definitions import clean_name, clean_text
 from tablehouse.query.requests import CreateDatabase, PutDatabase
 from tablehouse.schema.model import Database, Snapshot
 from tablehouse.service.access import FULL, App, Caller, workspace_of
@@ -52,8 +53,8 @@ def create_database(app: App, caller: Caller, body: CreateDatabase) -> DatabaseA
     now = iso(app.store.clock())
     database = Database(
         id=new_uuid(),
-        name=body.name,
-        description=body.description,
+        name=clean_name(body.name, "name"),
+        description=clean_text(body.description, "description"),
         timezone=_timezone(body.timezone or "UTC"),
         week_start=_week_start(body.week_start or "MONDAY"),
         created_at=now,
@@ -83,6 +84,10 @@ def update_database(app: App, caller: Caller, database_id: str, body: PutDatabas
 
     def prepare(snapshot: Snapshot) -> Database:
         given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+        if "name" in given:
+            given["name"] = clean_name(given["name"], "name")
+        if "description" in given:
+            given["description"] = clean_text(given["description"], "description")
         if "timezone" in given:
             _timezone(given["timezone"])
         if "week_start" in given:
@@ -122,11 +127,11 @@ def _timezone(name: str) -> str:
     try:
         zone_named(name)
     except KeyError:
-        raise ValidationError([Fault(f'"{name}" is not an IANA time zone; write one like "Europe/Berlin".', "timezone")]) from None
+        raise BadRequest(f'timezone: "{name}" is not an IANA time zone; write one like "Europe/Berlin".', path="timezone") from None
     return name
 
 
 def _week_start(day: str) -> str:
     if day not in WEEK_STARTS:
-        raise ValidationError([Fault(f'"{day}" is not a day of the week; write {", ".join(WEEK_STARTS)}.', "weekStart")])
+        raise BadRequest(f'weekStart: "{day}" is not a day of the week; days are {", ".join(WEEK_STARTS)}.', path="weekStart")
     return day

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET
 
-from tablehouse.errors import BadRequest, ConstraintViolation
+from tablehouse.errors import BadRequest, ConstraintViolation, Fault, ValidationError
 from tablehouse.fields.instants import zone_named
 from tablehouse.ids import new_field_id, new_table_id
 from tablehouse.kinds.kind import fold
@@ -146,7 +148,7 @@ def plan_table(snapshot: Snapshot, body: CreateTable) -> TablePlan:
     bodies = list(given)
     if not given and (body.fields is None or body.primary_field_name is None):
         bodies = list(_STARTER)
-    drafts = [draft_field(field, zone, f"fields[{place}]." if given else "") for place, field in enumerate(bodies)]
+    drafts = _draft_all(bodies, zone)
     primary = 0
     if body.primary_field_name is not None:
         wanted = clean_name(body.primary_field_name, "primaryFieldName")
@@ -164,6 +166,20 @@ def plan_table(snapshot: Snapshot, body: CreateTable) -> TablePlan:
         "primaryFieldName" if body.primary_field_name else "fields[0]",
     )
     return TablePlan(name, clean_text(body.description, "description"), drafts, primary)
+
+
+def _draft_all(bodies: Sequence[CreateField], zone: ZoneInfo) -> list[Draft]:
+    """Returns the drafts of all fields. Raises BadRequest, or ValidationError with what is wrong in any of them."""
+    drafts: list[Draft] = []
+    faults: list[Fault] = []
+    for place, field in enumerate(bodies):
+        try:
+            drafts.append(draft_field(field, zone, f"fields[{place}]."))
+        except ValidationError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise ValidationError(faults)
+    return drafts
 
 
 def check_table_name(snapshot: Snapshot, name: str, except_for: Table | None = None) -> None:

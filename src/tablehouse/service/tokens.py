@@ -9,6 +9,7 @@ from tablehouse.errors import BadRequest, NotFound
 from tablehouse.fields.base import Reject
 from tablehouse.fields.instants import read_instant, zone_named
 from tablehouse.ids import new_token, new_uuid, token_hash
+from tablehouse.query.definitions import clean_name
 from tablehouse.query.requests import CreateToken
 from tablehouse.service.access import LEVELS, App, Caller
 from tablehouse.service.answers import TokenAnswer
@@ -22,13 +23,14 @@ def list_tokens(app: App, caller: Caller, workspace_id: str) -> list[TokenAnswer
     """Returns the tokens that reach a workspace, the oldest first. Raises NotFound."""
     control = app.store.control.current()
     find_workspace(control, caller, workspace_id)
-    return [token_answer(token) for token in control.tokens.values() if workspace_id in control.reach[token.id]]
+    reaching = (token for token in control.tokens.values() if workspace_id in control.reach[token.id])
+    return [token_answer(app.store.control.as_used(token)) for token in reaching]
 
 
 def create_token(app: App, caller: Caller, workspace_id: str, body: CreateToken) -> TokenAnswer:
     """Returns a new token of the caller's user for one workspace, with the token itself. Raises BadRequest, NotFound."""
     find_workspace(app.store.control.current(), caller, workspace_id)
-    token, secret = make_token(app.store, caller.user.id, body.name, body.level, body.expires_at, [workspace_id])
+    token, secret = make_token(app.store, caller.user.id, clean_name(body.name, "name"), body.level, body.expires_at, [workspace_id])
     return token_answer(token, secret)
 
 

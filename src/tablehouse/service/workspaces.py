@@ -7,6 +7,7 @@ from msgspec import UNSET
 from tablehouse.clock import iso
 from tablehouse.errors import BadRequest, NotFound
 from tablehouse.ids import new_uuid
+from tablehouse.query.definitions import clean_name
 from tablehouse.query.requests import CreateWorkspace, PutWorkspace
 from tablehouse.service.access import App, Caller
 from tablehouse.service.answers import MeAnswer, TokenAnswer, UserAnswer, WorkspaceAnswer
@@ -17,7 +18,7 @@ from tablehouse.storage.control import ControlSnapshot, ControlWriting, Token, W
 def me(app: App, caller: Caller) -> MeAnswer:
     """Returns who the caller is, by which token, and which workspaces it reaches."""
     user = UserAnswer(id=caller.user.id, name=caller.user.name, email=caller.user.email, avatar_url=caller.user.avatar_url)
-    return MeAnswer(user=user, token=token_answer(caller.token), workspaces=list_workspaces(app, caller))
+    return MeAnswer(user=user, token=token_answer(app.store.control.as_used(caller.token)), workspaces=list_workspaces(app, caller))
 
 
 def list_workspaces(app: App, caller: Caller) -> list[WorkspaceAnswer]:
@@ -35,7 +36,7 @@ def get_workspace(app: App, caller: Caller, workspace_id: str) -> WorkspaceAnswe
 def create_workspace(app: App, caller: Caller, body: CreateWorkspace) -> WorkspaceAnswer:
     """Returns a new workspace; the caller's user owns it and the caller's token reaches it."""
     now = iso(app.store.clock())
-    workspace = Workspace(id=new_uuid(), name=body.name, created_at=now, updated_at=now)
+    workspace = Workspace(id=new_uuid(), name=clean_name(body.name, "name"), created_at=now, updated_at=now)
 
     def work(writing: ControlWriting) -> None:
         insert_workspace(writing, workspace, caller.user.id)
@@ -50,7 +51,7 @@ def update_workspace(app: App, caller: Caller, workspace_id: str, body: PutWorks
 
     def work(writing: ControlWriting) -> None:
         workspace = find_workspace(writing.before, caller, workspace_id)
-        name = workspace.name if body.name is UNSET else body.name
+        name = workspace.name if body.name is UNSET else clean_name(body.name, "name")
         writing.run(sql.UPDATE_WORKSPACE, which=workspace_id, name=name, updated_at=iso(app.store.clock()))
 
     app.store.control.change(work)
