@@ -103,20 +103,23 @@ class Control:
 
     def touch_token(self, token_id: str, at: str) -> None:
         """Notes when a token was last used; not a change that others must notice."""
-        session = self._pool.take()
-        try:
-            session.rows(SQLITE.fixed(sql.TOUCH_TOKEN), {"which": token_id, "last_used_at": at})
-        finally:
-            self._pool.give_back(session)
+        self._rows(sql.TOUCH_TOKEN, which=token_id, last_used_at=at)
 
     def as_used(self, token: Token) -> Token:
         """Returns a token with the time of its last use as it is stored now."""
-        rows = self._session().rows(SQLITE.fixed(sql.LAST_USE), {"which": token.id})
+        rows = self._rows(sql.LAST_USE, which=token.id)
         return msgspec.structs.replace(token, last_used_at=rows[0][0]) if rows else token
 
     def close(self) -> None:
         """Closes the connections."""
         self._pool.close()
+
+    def _rows(self, statement: Any, **values: Any) -> list[Row]:
+        session = self._pool.take()
+        try:
+            return session.rows(SQLITE.fixed(statement), values)
+        finally:
+            self._pool.give_back(session)
 
 
 class ControlWriting:
