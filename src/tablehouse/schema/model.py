@@ -17,6 +17,7 @@ from tablehouse.fields.datetime import predefined
 from tablehouse.fields.instants import zone_named
 from tablehouse.fields.registry import BY_NAME
 from tablehouse.kinds.kind import Kind, fold
+from tablehouse.schema.plans import Plans
 
 
 class Database(msgspec.Struct, frozen=True):
@@ -129,8 +130,13 @@ class Table(msgspec.Struct, frozen=True, dict=True, eq=False):
     views: tuple[View, ...]
 
     @cached_property
-    def plans(self) -> dict[Any, Any]:
+    def plans(self) -> Plans:
         """What has been compiled for this very version of the table, by shape of request."""
+        return Plans()
+
+    @cached_property
+    def derived(self) -> dict[Any, Any]:
+        """What a layer above makes once of this very version of the table, whatever the requests."""
         return {}
 
     @cached_property

@@ -83,8 +83,9 @@ def get_record(
 
     def work(reading: Reading) -> str:
         table = find_table(reading.snapshot, table_id)
-        shape = ("get", fields, field_names)
-        statement = reading.compiled(table, shape, lambda: sql.get_record(table, choose_fields(table, fields), field_names))
+        chosen = choose_fields(table, fields)
+        shape = ("get", field_names, *_chosen_nums(table, chosen))
+        statement = reading.compiled(table, shape, lambda: sql.get_record(table, chosen, field_names))
         found = reading.versioned(statement, {"id": record_id})
         if not found:
             raise no_record(table, record_id)
@@ -281,7 +282,7 @@ def _holder(writing: Writing, table: Table, field: Field, value: Any) -> str | N
 
 
 def _unchanged(writing: Writing, table: Table, record_id: str, field_names: bool) -> str:
-    statement = writing.compiled(table, ("get", None, field_names), lambda: sql.get_record(table, table.fields, field_names))
+    statement = writing.compiled(table, ("get", field_names), lambda: sql.get_record(table, table.fields, field_names))
     found = writing.rows(statement, {"id": record_id})
     if not found:
         raise no_record(table, record_id)
@@ -297,7 +298,7 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
     chosen = choose_fields(table, query.fields)
     cursor = decode_cursor(query.cursor, table.num, secret) if query.cursor is not None else None
     offset = query.offset if cursor is None else cursor.offset
-    shape = ("list", query.field_names, *(field.num for field in chosen))
+    shape = ("list", query.field_names, *_chosen_nums(table, chosen))
     statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names))
     after = offset if cursor is None else cursor.after
     commits, following, total, records, last = reading.versioned(statement, {"after": after, "skip": 0, "limit": limit})[0]
@@ -313,6 +314,11 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
     next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
     stamp = (reading.snapshot.version, commits)
     return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor))
+
+
+def _chosen_nums(table: Table, chosen: tuple[Field, ...]) -> tuple[int | None, ...]:
+    """Returns what tells one choice of fields from others in a plan's shape; nothing for all fields, which is the usual one."""
+    return () if chosen is table.fields else (None, *(field.num for field in chosen))
 
 
 def _start(offset: int, block: int, before: int, count: int) -> tuple[int, int]:

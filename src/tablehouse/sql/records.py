@@ -26,7 +26,7 @@ _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 
 def record_table(table: Table) -> sa.Table:
     """Returns the SQL table that holds a table's records; made once per version of the table."""
-    known = table.plans.get(record_table)
+    known = table.derived.get(record_table)
     if known is None:
         columns: list[sa.Column[Any]] = [
             sa.Column("n", INTEGER, primary_key=True, autoincrement=False),  # counts up from 1 in order of creation
@@ -41,7 +41,7 @@ def record_table(table: Table) -> sa.Table:
                 columns.append(sa.Column(field.column, column_type(field)))
             if field.folded_column:
                 columns.append(sa.Column(field.folded_column, TEXT))
-        known = table.plans[record_table] = sa.Table(f"t{table.num}", sa.MetaData(), *columns)
+        known = table.derived[record_table] = sa.Table(f"t{table.num}", sa.MetaData(), *columns)
     assert isinstance(known, sa.Table)
     return known
 

@@ -38,9 +38,10 @@ class Reading:
 
     def compiled(self, table: Table, shape: tuple[Any, ...], compose: Callable[[], Any]) -> Statement:
         """Returns the statement for a shape of request on a table; composed and compiled once per version of the table."""
-        known = table.plans.get(shape)
+        known = table.plans.find(shape)
         if known is None:
-            known = table.plans[shape] = self.dialect.compile(compose())
+            known = self.dialect.compile(compose())
+            table.plans.keep(shape, known)
         assert isinstance(known, Statement)
         return known
 
