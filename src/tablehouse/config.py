@@ -49,8 +49,9 @@ _Text = Annotated[str, Meta(min_length=1)]
 _Port = Annotated[int, Meta(ge=0, le=65535)]
 _Processes = Annotated[int, Meta(ge=1, le=256)]
 _Positive = Annotated[int, Meta(ge=1)]
-# SQLite holds 2,000 columns in a table: a field takes one, the rest is for system columns and fields that change their type.
-_Fields = Annotated[int, Meta(ge=1, le=1500)]
+# SQLite holds 2,000 columns in a table. A text field takes two (its own and its folded text), a record itself six, and a field that
+# changes its type has its old and new ones side by side: 2 × 990 + 6 + 2.
+_Fields = Annotated[int, Meta(ge=1, le=990)]
 _Token = Annotated[str, Meta(pattern=r"^pat_[A-Za-z0-9]{40}$")]
 
 
@@ -115,7 +116,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_body: Annotated[_Positive, _Says("Largest request body.", "a number of bytes, or like 64MB")] = DEFAULT_MAX_BODY
     max_databases: Annotated[_Positive, _Says("Most databases in one workspace.", "a whole number from 1 on")] = 1_000
     max_tables: Annotated[_Positive, _Says("Most tables in one database.", "a whole number from 1 on")] = 512
-    max_fields: Annotated[_Fields, _Says("Most fields in one table.", "a whole number from 1 to 1500")] = 512
+    max_fields: Annotated[_Fields, _Says("Most fields in one table.", "a whole number from 1 to 990")] = 512
     max_choices: Annotated[_Positive, _Says("Most choices in one select field.", "a whole number from 1 on")] = 512
     admin_token: Annotated[
         _Token | None,
