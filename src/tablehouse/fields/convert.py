@@ -19,7 +19,7 @@ def conversion(old: FieldType[Any], old_spec: Spec[Any], new: FieldType[Any], ne
     better = _BETTER.get((old_kind.name, new_kind.name))
     if old_kind is kind.CHOICE and new_kind is kind.CHOICE:
         better = _choices
-    elif old_kind is new_kind and old_kind is not kind.TEXT:
+    elif old_kind is new_kind and old_kind not in (kind.TEXT, kind.DATE):  # of days, a system field keeps instants and shows their text
         better = _same_kind
 
     def convert(stored: Any) -> Read:

@@ -8,8 +8,8 @@ from typing import Final
 
 _STRICT: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _EXACT: Final = 2**53
-_CURRENCY: Final = "$€£¥₹₽₩₺₴₫฿₦₱₪₡₲₵₸₭₮%'\u00a0\u202f\u2009 "
-_GROUPED: Final = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
+_SYMBOLS: Final = "$€£¥₹₽₩₺₴₫฿₦₱₪₡₲₵₸₭₮%\u00a0\u202f\u2009 "
+_GROUPED: Final = re.compile(r"\d{1,3}([,'’\u00a0\u202f\u2009 ])\d{3}(\1\d{3})*(\.\d*)?")
 _LEADING_CODE: Final = re.compile(r"^([A-Z]{3})\s*|\s*([A-Z]{3})$")
 
 
@@ -27,11 +27,12 @@ def parse_loose_number(text: str) -> int | float | None:
     negative = stripped.startswith("(") and stripped.endswith(")")
     if negative:
         stripped = stripped[1:-1]
-    stripped = "".join(char for char in stripped if char not in _CURRENCY).replace("\u2212", "-")
+    stripped = stripped.strip(_SYMBOLS).replace("\u2212", "-")
     sign = stripped[:1] if stripped[:1] in ("+", "-") else ""
-    digits = stripped[len(sign) :]
-    if _GROUPED.fullmatch(digits):
-        digits = digits.replace(",", "")
+    digits = stripped[len(sign) :].lstrip(_SYMBOLS)
+    grouped = _GROUPED.fullmatch(digits)
+    if grouped:
+        digits = digits.replace(grouped[1], "")
     number = parse_number(sign + digits)
     return -number if negative and number is not None else number
 

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, Options, Read, Reject, Spec, describe
-from tablehouse.fields.decimal_text import finite, number_text
+from tablehouse.fields.decimal_text import finite
 from tablehouse.fields.number import read_number
 from tablehouse.kinds import kind
 
-_CLOCK: Final = re.compile(r"(?P<sign>-?)(?P<h>\d{1,9}):(?P<m>[0-5]\d)(:(?P<s>[0-5]\d(\.\d{1,6})?))?", re.ASCII)
+_CLOCK: Final = re.compile(r"(?P<sign>-?)(?P<h>\d{1,12}):(?P<m>[0-5]\d)(:(?P<s>[0-5]\d(\.\d{1,6})?))?", re.ASCII)
+_DECIMALS: Final = 6  # of a second, as many as the text form may have
 
 
 class DurationOptions(Options, frozen=True, kw_only=True):
@@ -36,7 +37,7 @@ class Duration(FieldType[DurationOptions]):
             clock = _CLOCK.fullmatch(value.strip())
             if clock is None:
                 raise Reject(f"{describe(value)} is not a duration; write seconds, h:mm or h:mm:ss.")
-            seconds = int(clock["h"]) * 3600 + int(clock["m"]) * 60 + float(clock["s"] or 0)
+            seconds = round(int(clock["h"]) * 3600 + int(clock["m"]) * 60 + float(clock["s"] or 0), _DECIMALS)
             return finite(-seconds if clock["sign"] else seconds)
         try:
             return read_number(value)
@@ -44,7 +45,8 @@ class Duration(FieldType[DurationOptions]):
             raise Reject(f"{describe(value)} is not a duration; write seconds, h:mm or h:mm:ss.") from None
 
     def text(self, stored: Any, spec: Spec[DurationOptions]) -> str:
-        minutes, seconds = divmod(abs(stored), 60)
-        hours, minutes = divmod(int(minutes), 60)
-        whole, _, rest = number_text(round(seconds, 6)).partition(".")
-        return f"{'-' if stored < 0 else ''}{hours}:{minutes:02d}:{whole:0>2}{'.' + rest if rest and rest != '0' else ''}"
+        whole, _, rest = f"{abs(stored):.{_DECIMALS}f}".partition(".")
+        minutes, seconds = divmod(int(whole), 60)
+        hours, minutes = divmod(minutes, 60)
+        fraction = rest.rstrip("0")
+        return f"{'-' if stored < 0 else ''}{hours}:{minutes:02d}:{seconds:02d}{'.' + fraction if fraction else ''}"

@@ -12,7 +12,8 @@ from tablehouse.clock import iso_datetime
 from tablehouse.fields.base import Reject, describe
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_EPOCH: Final = re.compile(r"-?\d{9,}", re.ASCII)  # shorter digits are more likely a compact ISO date
+# Shorter digits are more likely a compact ISO date; longer ones lie outside the years 1 to 9999.
+_EPOCH: Final = re.compile(r"-?\d{9,15}", re.ASCII)
 _EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 HINT: Final = "write an ISO date like 2025-06-01 or date-time like 2025-06-01T12:30:00Z, or milliseconds since 1970"
@@ -38,13 +39,13 @@ def read_day(value: object, zone: ZoneInfo) -> str:
 
 
 def day_of(instant: str, zone: ZoneInfo) -> str:
-    """Returns the day in `zone` on which a stored instant falls."""
-    return _from_stored(instant).astimezone(zone).date().isoformat()
+    """Returns the day in `zone` on which a stored instant falls. Raises Reject for one outside the years 1 to 9999."""
+    return _in_zone(instant, zone).date().isoformat()
 
 
 def time_of(instant: str, zone: ZoneInfo) -> str:
-    """Returns the time of day, HH:MM:SS, in `zone` of a stored instant."""
-    return _from_stored(instant).astimezone(zone).strftime("%H:%M:%S")
+    """Returns the time of day, HH:MM:SS, in `zone` of a stored instant. Raises as `day_of`."""
+    return _in_zone(instant, zone).strftime("%H:%M:%S")
 
 
 @lru_cache(maxsize=1024)
@@ -56,8 +57,11 @@ def zone_named(name: str) -> ZoneInfo:
         raise KeyError(name) from error
 
 
-def _from_stored(instant: str) -> datetime:
-    return datetime.fromisoformat(instant)
+def _in_zone(instant: str, zone: ZoneInfo) -> datetime:
+    try:
+        return datetime.fromisoformat(instant).astimezone(zone)
+    except OverflowError:
+        raise Reject(f"{instant} lies outside the years 1 to 9999 in the time zone {zone}.") from None
 
 
 def _stored(moment: datetime, value: object) -> str:

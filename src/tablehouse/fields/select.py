@@ -146,7 +146,7 @@ class Select(FieldType[SelectOptions]):
         return ", ".join(choice.label for choice in found if choice is not None)
 
     def _one(self, value: object, options: SelectOptions) -> int | NewChoice:
-        find = options.find
+        find: Callable[[str], Choice | None] = options.find
         if isinstance(value, Mapping):
             key = _identifier(value)
             find = options.find_id if key == "id" else options.find_label

@@ -6,28 +6,34 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from tablehouse.fields.base import FieldType, NoOptions, OptionFault, Options
-from tablehouse.fields.datetime import DatetimeType
+from tablehouse.fields.base import FieldType, NoOptions, OptionFault, Options, Spec
+from tablehouse.fields.datetime import DatetimeOptions, DatetimeType
 from tablehouse.fields.decimal_text import number_text
+from tablehouse.fields.instants import day_of
 from tablehouse.kinds import kind
 
 
-class CreatedAt(DatetimeType):
-    name = "CREATED_AT"
-    summary = "When the record was made."
+class RecordTime(DatetimeType):
+    """What CREATED_AT and UPDATED_AT share: the record keeps the instant, and shows its day under precision DATE."""
+
     reads = "as DATETIME"
     writes = "–"
     readonly = True
+
+    def text(self, stored: Any, spec: Spec[DatetimeOptions]) -> str:
+        return day_of(stored, spec.zone) if spec.options.precision == "DATE" else str(stored)
+
+
+class CreatedAt(RecordTime):
+    name = "CREATED_AT"
+    summary = "When the record was made."
     primary = True
     source = "created_at"
 
 
-class UpdatedAt(DatetimeType):
+class UpdatedAt(RecordTime):
     name = "UPDATED_AT"
     summary = "When the record was last changed."
-    reads = "as DATETIME"
-    writes = "–"
-    readonly = True
     source = "updated_at"
 
 

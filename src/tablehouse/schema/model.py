@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tablehouse.fields.base import FieldType, Reject, Spec
-from tablehouse.fields.datetime import predefined
+from tablehouse.fields.datetime import NOW, TODAY, predefined
 from tablehouse.fields.instants import zone_named
 from tablehouse.fields.registry import BY_NAME
-from tablehouse.kinds.kind import Kind, fold
+from tablehouse.kinds.kind import DATE, DATETIME, Kind, fold
 from tablehouse.schema.plans import Plans
 
 
@@ -85,15 +85,13 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     def default_at(self, now: str) -> Any:
         """Returns the stored value that a new record gets when nothing is written, at an instant in the wire's form."""
-        if self.default is None:
-            return None
-        if self._constant_default is not None:
-            return self._constant_default
-        return self.type.read(predefined(self.default, now), self.spec)
+        if self.default in (NOW, TODAY) and self.kind in (DATE, DATETIME):
+            return self.type.read(predefined(self.default, now), self.spec)
+        return self._constant_default
 
     @cached_property
     def _constant_default(self) -> Any:
-        if isinstance(self.default, str) and self.default.startswith("PREDEFINED:"):
+        if self.default is None:
             return None
         try:
             return self.type.read(self.default, self.spec)
