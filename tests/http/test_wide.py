@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.api import Api, Table
+from tests.case_files import stored_types
+from tests.conftest import MakeTable
 
 WIDEST = 512
 TYPES = ("SINGLE_LINE_TEXT", "NUMBER", "CHECKBOX", "DATETIME")
@@ -55,3 +57,25 @@ def test_a_field_of_a_full_table_can_still_change_its_type(wide: Table, api: Api
     for target in ("LONG_TEXT", "NUMBER", "SINGLE_LINE_TEXT"):
         assert api.put(wide.field_path("Field 8"), {"type": target}).data["type"] == target
     assert len(wide.create({"Field 8": "x"})["fields"]) == WIDEST
+
+
+@pytest.mark.parametrize("type", stored_types())
+def test_512_fields_of_any_one_type(type: str, make_table: MakeTable, api: Api) -> None:
+    case = stored_types()[type]
+    unique = type in {"SINGLE_LINE_TEXT", "NUMBER"}
+    keys = case.get("field", {}) | {"type": type, "unique": unique}
+    table = make_table([{"name": "Key", "type": "AUTONUMBER"}, *(keys | {"name": f"Field {number}"} for number in range(WIDEST - 1))])
+    row = {f"Field {number}": case["example"]["write"] for number in range(WIDEST - 1)}
+    record = table.create(row)
+    expected = [1, *[case["example"]["reads"]] * (WIDEST - 1)]
+    assert list(record["fields"].values()) == expected
+    assert list(api.get(table.records_path, fieldNames="true").data[0]["fields"].values()) == expected
+    assert list(table.update(record["id"], row)["fields"].values()) == expected
+    cleared = table.update(record["id"], dict.fromkeys(row))
+    assert list(cleared["fields"].values()) == [1, *[case["empty"]] * (WIDEST - 1)]
+    if not unique:
+        assert len(table.create_many([row] * 50)) == 50
+    # A field can still become another type while the table is full.
+    api.put(table.field_path("Field 7"), {"type": "LONG_TEXT", "unique": False}).data["id"]
+    api.delete(table.field_path("Field 8")).nothing()
+    table.add_field("One more", "SINGLE_LINE_TEXT")
