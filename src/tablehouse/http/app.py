@@ -10,21 +10,29 @@ import falcon
 from tablehouse.config import Settings
 from tablehouse.errors import ApiError
 from tablehouse.http import refusals
+from tablehouse.http.compression import Compression
+from tablehouse.http.cors import cors
 from tablehouse.http.endpoint import Endpoint
+from tablehouse.http.metrics import CONTENT_TYPE, Metrics
 from tablehouse.http.operation import BASE, Operation
 from tablehouse.http.operations import OPERATIONS
+from tablehouse.http.throttle import Throttle
 from tablehouse.http.tracing import Tracing
 from tablehouse.http.worker import on_exit
 from tablehouse.service.access import Access, App
+from tablehouse.storage.buckets import Buckets
 from tablehouse.storage.store import Store
 
 
 def make_app(settings: Settings) -> WSGIApplication:
     """Returns the application of one process, with its own store."""
-    store = Store(settings.data)
+    metrics = Metrics()
+    store = Store(settings.data, on_commit=metrics.commit)
     on_exit(store.close)
+    throttle = Throttle(Buckets(store.layout.limits), settings)
     app = App(store=store, settings=settings, access=Access(store))
-    falcon_app = falcon.App(middleware=[Tracing(settings, lambda *_: None)])
+    # Answers pass these from the last to the first: they are compressed before their size is logged.
+    falcon_app = falcon.App(middleware=[Tracing(settings, metrics), *cors(settings), Compression()])
     falcon_app.req_options.strip_url_path_trailing_slash = True
     falcon_app.add_error_handler(Exception, refusals.on_bug)
     falcon_app.add_error_handler(falcon.HTTPError, refusals.on_http_error)
@@ -33,8 +41,9 @@ def make_app(settings: Settings) -> WSGIApplication:
     for operation in OPERATIONS:
         by_path[operation.path].append(operation)
     for path, operations in by_path.items():
-        falcon_app.add_route(BASE + path, Endpoint(app, operations, lambda *_: None))
+        falcon_app.add_route(BASE + path, Endpoint(app, operations, throttle.count))
     falcon_app.add_route("/healthz", Health(app))
+    falcon_app.add_route("/metrics", MetricsPage(metrics))
     return falcon_app
 
 
@@ -49,3 +58,15 @@ class Health:
         self._app.store.control.current()
         response.data = b'{"status":"ok"}'
         response.content_type = "application/json"
+
+
+class MetricsPage:
+    """`/metrics`: what Prometheus reads. It names routes and counts, never things or tokens."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def on_get(self, _request: falcon.Request, response: falcon.Response) -> None:
+        """Answers with the numbers of all processes."""
+        response.data = self._metrics.render()
+        response.content_type = CONTENT_TYPE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final
 
 import falcon
@@ -77,7 +77,7 @@ def read_query(given: Mapping[str, Any], kind: type[Any]) -> Any:
         raise BadRequest(f"{name}: {_plain(sentence)}; got {given.get(name)!r}.", path=name) from None
 
 
-@cache
+@lru_cache(maxsize=None)
 def _integers(kind: type[Any]) -> tuple[str, ...]:
     fields = msgspec.inspect.type_info(kind)
     assert isinstance(fields, msgspec.inspect.StructType)

@@ -5,29 +5,27 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 import falcon
 
 from tablehouse.config import Settings
 from tablehouse.http.log import access_logger, bind_request
-
-Observe = Callable[[str, str, int, float], None]
-"""Counts a request: method, route, status, seconds."""
+from tablehouse.http.metrics import Metrics
 
 
 class Tracing:
     """Falcon middleware: gives the trace id, writes the access line, counts."""
 
-    def __init__(self, settings: Settings, observe: Observe) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._write = access_logger(settings)
         # Made in the process that serves: forked processes would otherwise give the same ids.
         self._random = random.Random(os.urandom(16))  # noqa: S311 - trace ids are no secrets
-        self._observe = observe
+        self._metrics = metrics
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
         context = request.context
+        self._metrics.started()
         context.started = time.perf_counter()
         context.trace_id = f"{self._random.getrandbits(128):032x}"
         response.set_header("X-Trace-Id", context.trace_id)
@@ -54,4 +52,4 @@ class Tracing:
         if error_code is not None:
             line["error"] = error_code
         self._write(line)
-        self._observe(request.method, route, status, seconds)
+        self._metrics.answered(request.method, route, status, seconds)

@@ -28,7 +28,9 @@ _MOST_TRIES: Final = 20
 class DatabaseFile:
     """A database on SQLite, shared by all threads of a process; other processes work on the same file."""
 
-    def __init__(self, path: Path, clock: Clock, synchronous: str, share_commits: bool) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, synchronous: str, share_commits: bool, on_commit: Callable[[int], None] = lambda _: None
+    ) -> None:
         self.path = path
         self._clock = clock
         self._synchronous = synchronous
@@ -38,6 +40,7 @@ class DatabaseFile:
         self._writer: Session | None = None
         self._snapshot: Snapshot | None = None
         self._seat = Seat(self._run_together, share_commits)
+        self._on_commit = on_commit
         self.commits = 0
         self.statements = 0
 
@@ -144,6 +147,7 @@ class DatabaseFile:
         finally:
             self.statements += session.statements - before
         self.commits += 1
+        self._on_commit(sum(unit.error is None for unit in units))
         self._snapshot = snapshot
         self._people.update(people)
 

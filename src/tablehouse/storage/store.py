@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -33,10 +33,18 @@ _MOST_OPEN: Final = 200
 
 
 class Store:
-    """The storage of one server process or command."""
+    """The storage of one server process or command. `on_commit` is told how many requests' writes each commit holds."""
 
-    def __init__(self, root: Path, clock: Clock = system_clock, synchronous: str | None = None, share_commits: bool | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        clock: Clock = system_clock,
+        synchronous: str | None = None,
+        share_commits: bool | None = None,
+        on_commit: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.layout = Layout(root)
+        self._on_commit = on_commit
         self.clock = clock
         # For benchmarks alone: what durability and the sharing of commits cost is measured by turning them off.
         self._synchronous = synchronous or os.environ.get("TABLEHOUSE_BENCH_SYNCHRONOUS", "FULL")
@@ -112,7 +120,7 @@ class Store:
             bring_forward(session, path, "meta", catalog_tables.FORMAT, DATABASE_STEPS, self.layout.backups)
         finally:
             session.close()
-        return DatabaseFile(path, self.clock, self._synchronous, self._share)
+        return DatabaseFile(path, self.clock, self._synchronous, self._share, self._on_commit)
 
     def _idle_beyond_most(self) -> list[DatabaseFile]:
         excess = len(self._open) - _MOST_OPEN
