@@ -1,0 +1,172 @@
+"""The log and the metrics: form, levels, cost, and several processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from tablehouse.config import load
+from tablehouse.http import log
+from tests.http.small_server import SmallServer
+
+ACCESS: dict[str, Any] = {
+    "trace_id": "a9145563-8a84-4745-ad65-a090745aaeaa",
+    "method": "GET",
+    "route": "/api/v1/databases/{database}/tables/{table}/records",
+    "path": "/api/v1/databases/1eb6781b-dbbf-4757-863c-6ac9be52f3d3/tables/HamBuoPnm0UMGw/records",
+    "status": 200,
+    "ms": 0.312,
+    "token": "1eb6781b-dbbf-4757-863c-6ac9be52f3d3",
+    "bytes": 4021,
+}
+MICROSECONDS = 15
+"""What one line of the access log may cost."""
+
+
+@pytest.fixture
+def configured() -> Iterator[Callable[..., Callable[[dict[str, Any]], None]]]:
+    """Configures the log of this very process, and puts back what pytest had."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def configure(**settings: str) -> Callable[[dict[str, Any]], None]:
+        made = load(settings, {})
+        log.configure(made)
+        return log.access_logger(made)
+
+    yield configure
+    log.bind_request({})
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_an_access_line_is_one_json_object(configured: Callable[..., Any], capfd: pytest.CaptureFixture[str]) -> None:
+    configured()(ACCESS)
+    line = json.loads(capfd.readouterr().err)
+    assert list(line)[:3] == ["time", "level", "event"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
+    assert line | ACCESS == line
+    assert (line["level"], line["event"]) == ("info", "request")
+
+
+def test_other_lines_have_the_same_form_and_carry_the_request(configured: Callable[..., Any], capfd: pytest.CaptureFixture[str]) -> None:
+    configured(log_level="debug")
+    log.bind_request({"trace_id": "t1"})
+    structlog.get_logger().debug("looked", number=1, path=Path("somewhere"))
+    logging.getLogger("some.library").warning("careful with %s", "this")
+    log.bind_request({})
+    structlog.get_logger().info("later")
+    looked, careful, later = (json.loads(line) for line in capfd.readouterr().err.splitlines())
+    assert list(looked)[:3] == ["time", "level", "event"]
+    assert (looked["level"], looked["event"], looked["number"], looked["path"], looked["trace_id"]) == (
+        "debug",
+        "looked",
+        1,
+        "somewhere",
+        "t1",
+    )
+    assert (careful["level"], careful["event"], careful["logger"], careful["trace_id"]) == (
+        "warning",
+        "careful with this",
+        "some.library",
+        "t1",
+    )
+    assert "trace_id" not in later
+
+
+def test_an_exception_is_one_line(configured: Callable[..., Any], capfd: pytest.CaptureFixture[str]) -> None:
+    configured()
+    for log_it in (structlog.get_logger().exception, logging.getLogger("some.library").exception):
+        try:
+            raise LookupError("the\nreason")
+        except LookupError:
+            log_it("failed")
+    structlog.get_logger().error("failed", exc_info=LookupError("the\nreason"))
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert len(lines) == 3
+    for line in lines:
+        assert (line["level"], line["event"]) == ("error", "failed")
+        assert "LookupError: the\nreason" in line["exception"]
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 4), ("info", 3), ("warning", 1), ("error", 0)])
+def test_levels(configured: Callable[..., Any], capfd: pytest.CaptureFixture[str], level: str, lines: int) -> None:
+    access = configured(log_level=level)
+    access(ACCESS)
+    structlog.get_logger().debug("one")
+    structlog.get_logger().info("two")
+    logging.getLogger("some.library").warning("three")
+    assert len(capfd.readouterr().err.splitlines()) == lines
+
+
+def test_the_form_for_people(configured: Callable[..., Any], capfd: pytest.CaptureFixture[str]) -> None:
+    access = configured(log_format="console")
+    access(ACCESS)
+    structlog.get_logger().warning("careful", number=1)
+    first, second = capfd.readouterr().err.splitlines()
+    assert "request" in first
+    assert "status=200" in first
+    assert "careful" in second
+    assert not first.startswith("{")
+
+
+def test_an_access_line_is_cheap(configured: Callable[..., Any], capfd: pytest.CaptureFixture[str]) -> None:
+    access = configured()
+    best = float("inf")
+    for _ in range(20):  # the best of them: what else the machine does is not the line's cost
+        begun = time.perf_counter()
+        for _ in range(500):
+            access(ACCESS)
+        best = min(best, (time.perf_counter() - begun) / 500)
+    capfd.readouterr()
+    assert best * 1e6 < MICROSECONDS
+
+
+def test_lines_of_one_request_carry_its_fields(tmp_path: Path) -> None:
+    with SmallServer.running(tmp_path) as server:
+        server.get("/log", {"X-Test-Trace": "t42"})
+        assert server.wait_for_line("looked")["trace_id"] == "t42"
+
+
+def test_metrics_add_up_over_processes_also_dead_ones(tmp_path: Path) -> None:
+    with SmallServer.running(tmp_path, workers=2) as server:
+        for _ in range(30):
+            server.get("/hi")
+        server.get("/nowhere")
+        os.kill(min(server.workers()), signal.SIGKILL)
+        server.wait_for_line("a server process died and is replaced")
+        for _ in range(10):
+            server.get("/hi")
+        text = server.get("/metrics")[1].decode()
+        assert 'tablehouse_requests_total{method="GET",route="/hi",status="200"} 40.0' in text
+        assert 'tablehouse_requests_total{method="GET",route="",status="404"} 1.0' in text
+        assert 'tablehouse_request_seconds_count{method="GET",route="/hi"} 40.0' in text
+        assert "tablehouse_requests_in_flight 1.0" in text  # the one that asks
+
+
+def test_methods_that_clients_make_up_are_one_series(tmp_path: Path) -> None:
+    with SmallServer.running(tmp_path) as server:
+        for method in ("BREW", "STEEP"):
+            server.ask(method, "/hi")
+        text = server.get("/metrics")[1].decode()
+        assert "BREW" not in text
+        assert 'method="other"' in text
+
+
+def test_the_files_of_the_metrics_are_removed(tmp_path: Path) -> None:
+    with SmallServer.running(tmp_path, TMPDIR=tmp_path) as server:
+        server.get("/hi")
+        assert list(tmp_path.glob("tablehouse-*/*.db"))
+        assert server.stop()[0] == 0
+    assert not list(tmp_path.glob("tablehouse-*"))
