@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 from wsgiref.types import WSGIApplication
 
 import falcon
@@ -32,7 +33,8 @@ def make_app(settings: Settings) -> WSGIApplication:
     throttle = Throttle(Buckets(store.layout.limits), settings)
     app = App(store=store, settings=settings, access=Access(store))
     # Answers pass these from the last to the first: they are compressed before their size is logged.
-    falcon_app = falcon.App(middleware=[Tracing(settings, metrics), *cors(settings), Compression()])
+    middleware: list[Any] = [Tracing(settings, metrics), *cors(settings), Compression()]
+    falcon_app = falcon.App(middleware=middleware)
     falcon_app.req_options.strip_url_path_trailing_slash = True
     falcon_app.add_error_handler(Exception, refusals.on_bug)
     falcon_app.add_error_handler(falcon.HTTPError, refusals.on_http_error)

@@ -77,11 +77,17 @@ def read_query(given: Mapping[str, Any], kind: type[Any]) -> Any:
         raise BadRequest(f"{name}: {_plain(sentence)}; got {given.get(name)!r}.", path=name) from None
 
 
-@lru_cache(maxsize=None)
+_INTEGERS: Final[dict[type[Any], tuple[str, ...]]] = {}
+
+
 def _integers(kind: type[Any]) -> tuple[str, ...]:
-    fields = msgspec.inspect.type_info(kind)
-    assert isinstance(fields, msgspec.inspect.StructType)
-    return tuple(field.encode_name for field in fields.fields if isinstance(field.type, msgspec.inspect.IntType))
+    known = _INTEGERS.get(kind)
+    if known is None:
+        shape = msgspec.inspect.type_info(kind)
+        assert isinstance(shape, msgspec.inspect.StructType)
+        known = tuple(field.encode_name for field in shape.fields if isinstance(field.type, msgspec.inspect.IntType))
+        _INTEGERS[kind] = known
+    return known
 
 
 def answer(reply: Reply, request: falcon.Request, response: falcon.Response) -> None:
