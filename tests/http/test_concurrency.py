@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -273,3 +274,21 @@ def test_a_read_never_shows_less_than_what_was_answered_before_it(pair: tuple[Ap
 
     at_once(5, work)
     assert answered == 50
+
+
+def test_pages_of_two_servers_are_exact_while_records_come_and_go(pair: tuple[Api, Api]) -> None:
+    table = pair[0].new_table(pair[0].new_database(), [NAME])
+    there = [row["id"] for row in table.create_many([{}] * 500)]
+    choose = random.Random(2025)
+    for step in range(150):
+        writer, reader = pair[step % 2], pair[choose.randrange(2)]
+        gone = there.pop(choose.randrange(len(there)))
+        if step % 3:
+            writer.delete(table.record_path(gone)).nothing()
+        else:
+            answer = writer.post(f"{table.records_path}/batch", {"delete": [gone], "create": [{"fields": {}}]})
+            there.append(answer.data["created"][0]["id"])
+        offset = choose.randrange(len(there))
+        page = reader.get(table.records_path, offset=offset, limit=20)
+        assert [row["id"] for row in page.data] == there[offset : offset + 20]
+        assert page.metadata["total"] == len(there)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from typing import Any
 
@@ -240,3 +241,39 @@ def test_the_smallest_write_of_each_kind_is_seen_by_the_next_read(table: Table, 
         table.update(record["id"], {"Size": number})
         assert table.read(record["id"])["Size"] == number
         assert table.column("Size") == [number]
+
+
+def test_a_cursor_goes_on_where_it_was_whatever_was_deleted_meanwhile(table: Table, make_table: MakeTable, api: Api) -> None:
+    rows = table.create_many([{"Size": number} for number in range(60)])
+    page = api.get(table.records_path, limit=20, fieldNames="true")
+    cursor = page.metadata["nextCursor"]
+    for gone in (0, 19, 20, 21):  # before, at and after the place it stands for
+        api.delete(table.record_path(rows[gone]["id"])).nothing()
+    table.create({"Size": 60})
+    rest = api.get(table.records_path, limit=200, cursor=cursor, fieldNames="true")
+    assert [row["fields"]["Size"] for row in rest.data] == list(range(22, 61))
+    assert rest.metadata["total"] == 57
+    other = make_table(FIELDS)
+    assert api.get(other.records_path, cursor=cursor).status in {200, 400}
+
+
+def test_pages_are_exact_while_records_come_and_go(table: Table, api: Api) -> None:
+    there = [row["id"] for row in table.create_many([{"Size": number} for number in range(600)])]
+    choose = random.Random(2025)
+    for _ in range(120):
+        match choose.randrange(4):
+            case 0:
+                gone = there.pop(choose.randrange(len(there)))
+                api.delete(table.record_path(gone)).nothing()
+            case 1:
+                there.append(table.create()["id"])
+            case 2:
+                gone_many = [there.pop(choose.randrange(len(there))) for _ in range(5)]
+                api.post(f"{table.records_path}/batch", {"delete": gone_many, "update": [{"id": there[0], "fields": {"Size": -1}}]}).data[
+                    "deleted"
+                ]
+            case _:
+                offset, limit = choose.randrange(len(there) + 20), choose.choice([1, 7, 20, 200])
+                answer = api.get(table.records_path, offset=offset, limit=limit)
+                assert [row["id"] for row in answer.data] == there[offset : offset + limit]
+                assert answer.metadata["total"] == len(there)

@@ -14,7 +14,8 @@ import pytest
 
 from tests.api import Api
 from tests.case_files import CASES
-from tests.conftest import Connect
+from tests.conftest import Connect, StartServer
+from tests.server import SqliteStorage
 
 LEVELS = ("read", "write", "full")
 OPERATIONS = json.loads((CASES / "tokens.json").read_text())
@@ -200,3 +201,16 @@ def test_a_token_that_is_none_is_refused(token: str, api: Api, connect: Connect)
         stranger = connect(api.address, None)
         stranger.send("GET", "/databases", headers=headers).refused("UNAUTHORIZED")  # type: ignore[arg-type]
         stranger.close()
+
+
+def test_a_token_is_kept_nowhere_but_as_a_hash(start_server: StartServer, connect: Connect) -> None:
+    server = start_server()
+    api = connect(server.address, server.token)
+    made = api.post(f"/workspaces/{api.workspace_id()}/tokens", {"name": "secret", "level": "full"}).data["token"]
+    connect(server.address, made).post("/databases", {"name": made[:8]}).data["id"]
+    connect(server.address, None).send("GET", "/databases", headers={"Softr-Api-Key": made[:-1] + "0"}).refused("UNAUTHORIZED")
+    server.stop()
+    for token in (server.token, made):
+        assert token not in server.log.read_text()
+        assert isinstance(server.storage, SqliteStorage)
+        assert not [path for path in server.storage.directory.rglob("*") if path.is_file() and token.encode() in path.read_bytes()]

@@ -26,6 +26,7 @@ def test_every_field_is_filled_and_read(wide: Table, api: Api) -> None:
     row = {f"Field {number}": value(number) for number in range(WIDEST)}
     record = wide.create(row)
     assert record["fields"] == row
+    assert len({field["id"].casefold() for field in wide.data["fields"]}) == WIDEST, "ids differ by more than letter case"
     assert list(record["fields"]) == list(row)
     wide.create_many([row] * 19)
     listed = api.get(wide.records_path, fieldNames="true").data
