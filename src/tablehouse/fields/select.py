@@ -82,7 +82,10 @@ class SelectOptions(_SelectDisplay, frozen=True, kw_only=True, dict=True):
 
     def by_num(self, num: int) -> Choice | None:
         """Returns the choice that cells hold as `num`."""
-        return next((choice for choice in self.choices if choice.num == num), None)
+        known: dict[int, Choice] | None = self.__dict__.get("known_nums")
+        if known is None:
+            known = self.__dict__["known_nums"] = {choice.num: choice for choice in self.choices}
+        return known.get(num)
 
 
 class Select(FieldType[SelectOptions]):

@@ -150,7 +150,7 @@ def with_choices(cells: Sequence[Cells], table: Table) -> list[Cells]:
 
 
 def _settle(field: Field, value: Any) -> Any:
-    return field.options.find(value.label).num if isinstance(value, NewChoice) else value
+    return field.options.find_label(value.label).num if isinstance(value, NewChoice) else value
 
 
 def _has_new_choice(value: Read) -> bool:

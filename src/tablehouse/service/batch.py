@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
@@ -138,6 +139,7 @@ def _upsert(app: App, caller: Caller, writing: Writing, plan: _Plan, field_names
     holders: dict[tuple[Any, ...], list[str]] = {}
     for record_id, *key in writing.rows(statement, {"values": msgspec.json.encode(firsts).decode()}):
         holders.setdefault(tuple(key), []).append(record_id)
+    _check_new_rows(plan.upsert, holders)
     made: list[str] = []
     changed: list[str] = []
     for row in plan.upsert:
@@ -148,8 +150,18 @@ def _upsert(app: App, caller: Caller, writing: Writing, plan: _Plan, field_names
         if matches:
             changed += update_records(app, caller, writing, table, [(matches[0], row.given)], field_names)
             continue
-        raise_faults(row.unmatched)
         record = insert_records(app, caller, writing, table, [row.whole], field_names)[0]
         holders[row.key] = [msgspec.json.decode(record, type=_Identified).id]
         made.append(record)
     return made, changed
+
+
+def _check_new_rows(rows: list[_Upserted], there: Collection[tuple[Any, ...]]) -> None:
+    """Raises ValidationError with what all the rows lack that match no record and no row before them."""
+    keys = set(there)
+    faults: list[Fault] = []
+    for row in rows:
+        if row.key not in keys:
+            keys.add(row.key)
+            faults += row.unmatched
+    raise_faults(faults)

@@ -129,8 +129,6 @@ def update_record(
 
     def apply(writing: Writing, plan: tuple[Table, Cells]) -> str:
         table, cells = plan
-        if not cells.values:
-            return _unchanged(writing, table, record_id, field_names)
         return update_records(app, caller, writing, table, [(record_id, cells)], field_names)[0]
 
     with app.store.database(database_id) as database:
@@ -181,7 +179,8 @@ def write_new_records(caller: Caller, writing: Writing, table: Table, rows: Sequ
     try:
         return writing.rows(statement, values[0]) if count == 1 else writing.run_many(statement, values)
     except UniqueViolated:
-        raise duplicate(writing, table, rows) from None
+        # What was inserted before the one that failed is still there to be found, and will be gone in a moment.
+        raise duplicate(writing, table, rows, {bound["id"] for bound in values}) from None
 
 
 def update_records(
@@ -192,6 +191,9 @@ def update_records(
     by = writing.person(caller.person)
     changed = []
     for (record_id, _), cells in zip(changes, rows, strict=True):
+        if not cells.values:
+            changed.append(_unchanged(writing, table, record_id, field_names))
+            continue
         shape = ("update", field_names, *sorted(field.num for field in cells.values))
         compose = partial(sql.update_record, table, list(cells.values), table.fields, field_names)
         statement = writing.compiled(table, shape, compose)
@@ -199,7 +201,7 @@ def update_records(
         try:
             found = writing.rows(statement, values)
         except UniqueViolated:
-            raise duplicate(writing, table, [cells]) from None
+            raise duplicate(writing, table, [cells], {record_id}) from None
         if not found:
             raise no_record(table, record_id)
         changed.append(found[0][0])
@@ -232,7 +234,7 @@ def with_new_choices(app: App, writing: Writing, table: Table, rows: Sequence[Ce
         field: fresh
         for named, wanted in new_labels(rows).items()
         for field in (current.field_by_num[named.num],)
-        if (fresh := [label for label in wanted if field.options.find(label) is None])
+        if (fresh := [label for label in wanted if field.options.find_label(label) is None])
     }
 
     def change(version: int) -> None:
@@ -249,8 +251,11 @@ def with_new_choices(app: App, writing: Writing, table: Table, rows: Sequence[Ce
     return current, with_choices(rows, current)
 
 
-def duplicate(writing: Writing, table: Table, rows: Sequence[Cells]) -> ConstraintViolation:
-    """Returns the refusal of rows of which one repeats a unique value: of a record there is, or of one among them."""
+def duplicate(writing: Writing, table: Table, rows: Sequence[Cells], own: Collection[str]) -> ConstraintViolation:
+    """Returns the refusal of rows of which one repeats a unique value: of a record there is, or of one among them.
+
+    `own`: the ids of the rows themselves.
+    """
     for field in (field for field in table.fields if field.unique):
         seen: set[Any] = set()
         for cells in rows:
@@ -258,7 +263,7 @@ def duplicate(writing: Writing, table: Table, rows: Sequence[Cells]) -> Constrai
             value = compared_value(field, current.get(field.num))
             if value is None:
                 continue
-            holder = _holder(writing, table, field, value)
+            holder = _holder(writing, table, field, value, own)
             if holder is not None or value in seen:
                 where = f"the record {holder} has it already" if holder else "it is given twice"
                 shown = field.type.text(current[field.num], field.spec)
@@ -275,10 +280,10 @@ def raise_faults(faults: list[Fault]) -> None:
         raise ValidationError(faults)
 
 
-def _holder(writing: Writing, table: Table, field: Field, value: Any) -> str | None:
+def _holder(writing: Writing, table: Table, field: Field, value: Any, own: Collection[str]) -> str | None:
     statement = writing.compiled(table, ("matching", field.num), lambda: sql.matching_records(table, [field]))
     found = writing.rows(statement, {"values": msgspec.json.encode([value]).decode()})
-    return found[0][0] if found else None
+    return next((record_id for record_id, _ in found if record_id not in own), None)
 
 
 def _unchanged(writing: Writing, table: Table, record_id: str, field_names: bool) -> str:
