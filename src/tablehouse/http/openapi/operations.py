@@ -1,0 +1,95 @@
+"""The `paths` of the document: each declared operation with its parameters, body, answers and errors."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tablehouse.http.openapi.errors import ALWAYS, error_responses, header_refs
+from tablehouse.http.openapi.examples import NONE, example_of
+from tablehouse.http.openapi.schemas import PREFIX, answer_schema, name_of, query_schemas, ref, schema_of
+from tablehouse.http.operation import PATH_PARAMETERS, Operation
+from tablehouse.http.operations import OPERATIONS
+from tablehouse.query.requests import NoQuery
+from tablehouse.service.access import LEVELS
+
+Schemas = dict[str, dict[str, Any]]
+
+
+def paths(schemas: Schemas) -> dict[str, Any]:
+    """Returns the path items of all operations."""
+    items: dict[str, Any] = {}
+    for operation in OPERATIONS:
+        items.setdefault(operation.path, {})[operation.method.lower()] = operation_object(operation, schemas)
+    return items
+
+
+def operation_object(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    """Returns one operation as OpenAPI has it."""
+    level = next(name for name, value in LEVELS.items() if value == operation.level)
+    addition = " The original Softr Database API does not have it." if operation.addition else ""
+    described: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": f"Needs a token of level `{level}`.{addition}",
+        "parameters": _parameters(operation),
+        "responses": _answers(operation, schemas) | error_responses(operation),
+    }
+    if not described["parameters"]:
+        del described["parameters"]
+    if operation.body is not None:
+        described["requestBody"] = _body(operation, schemas)
+    return described
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    found = [_parameter(name, "path", schema_of(PATH_PARAMETERS[name]), required=True) for name in re.findall(r"\{(\w+)\}", operation.path)]
+    if operation.query is not NoQuery:
+        found += [_parameter(name, "query", schema, required=False) for name, schema in query_schemas(operation.query).items()]
+    if operation.tagged and operation.method == "GET":
+        schema = {"type": "string", "description": "ETag of an earlier answer: 304 when it is still right."}
+        found.append(_parameter("If-None-Match", "header", schema, required=False))
+    return found
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    bare = {key: value for key, value in schema.items() if key not in {"description", "examples"}}
+    parameter = {"name": name, "in": place, "required": required, "description": schema["description"], "schema": bare}
+    if schema.get("examples"):
+        parameter["example"] = schema["examples"][0]
+    return parameter
+
+
+def _body(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    assert operation.body is not None
+    schema = ref(name_of(operation.body.__name__))
+    media: dict[str, Any] = {"schema": schema}
+    example = example_of(schema, schemas)
+    if example is not NONE:
+        media["example"] = example
+    needed = schemas[name_of(operation.body.__name__)].get("required")
+    return {"required": bool(needed), "content": {"application/json": media}}
+
+
+def _answers(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    if operation.answer is None:
+        return {"204": {"description": "Done; there is nothing more to say.", "headers": header_refs(*ALWAYS)}}
+    schema = answer_schema(operation)
+    tag = ("ETag",) if operation.tagged else ()
+    answers: dict[str, Any] = {
+        "200": {
+            "description": _says(schema["properties"]["data"]),
+            "headers": header_refs(*ALWAYS, *tag),
+            "content": {"application/json": {"schema": schema, "example": example_of(schema, schemas)}},
+        }
+    }
+    if operation.tagged and operation.method == "GET":
+        answers["304"] = {"description": "The record is as it was.", "headers": header_refs(*ALWAYS, *tag)}
+    return answers
+
+
+def _says(data: dict[str, Any]) -> str:
+    many = data.get("type") == "array"
+    name = (data["items"] if many else data)["$ref"].removeprefix(PREFIX)
+    return f"`data` is a list of {name}." if many else f"`data` is a {name}."
