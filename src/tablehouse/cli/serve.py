@@ -28,6 +28,8 @@ def serve(**given: Any) -> None:
 def prepare(settings: Settings) -> None:
     """Makes the store ready before any process serves it; an empty one gets a workspace, an owner and a token, shown once."""
     with opened(settings.data, settings.database_url) as store:
+        for stray in store.strays:
+            say(f"Warning: {stray} holds tables, but control.db lists no such database. It is left as it is.")
         token = set_up(store, settings.admin_token)
         if token is not None:
             say("A new store. This token of level full is shown once, so keep it:")

@@ -33,8 +33,11 @@ def list_databases(app: App, caller: Caller, workspace_id: str | None) -> list[D
     answers = []
     for database_id, workspace in control.databases.items():
         if workspace in caller.levels and workspace_id in (None, workspace):
-            with app.store.database(database_id) as database:
-                answers.append(database_answer(database.snapshot(), workspace))
+            try:
+                with app.store.database(database_id) as database:
+                    answers.append(database_answer(database.snapshot(), workspace))
+            except NotFound:
+                continue  # deleted since the control tables were read
     return answers
 
 
@@ -60,20 +63,16 @@ def create_database(app: App, caller: Caller, body: CreateDatabase) -> DatabaseA
         created_at=now,
         updated_at=now,
     )
-    app.store.create_database(database)
 
     def work(writing: ControlWriting) -> None:
         find_workspace(writing.before, caller, workspace_id)
         there = list(writing.before.databases.values()).count(workspace_id)
         check_limit("databases per workspace", there + 1, app.settings.max_databases)
         position = writing.run(sql.NEXT_POSITION)[0][0]
+        app.store.create_database(database)  # what a failure leaves of it, the next start removes
         writing.run(sql.INSERT_DATABASE, id=database.id, workspace_id=workspace_id, position=position)
 
-    try:
-        app.store.control.change(work)
-    except BaseException:
-        app.store.remove_database(database.id)
-        raise
+    app.store.control.change(work)
     with app.store.database(database.id) as file:
         return database_answer(file.snapshot(), workspace_id)
 
@@ -105,11 +104,15 @@ def update_database(app: App, caller: Caller, database_id: str, body: PutDatabas
 def delete_database(app: App, caller: Caller, database_id: str, force: bool) -> None:
     """Removes a database with everything in it. Raises NotFound, and BadRequest when it has tables and no force."""
     workspace_of(caller, database_id)
+
+    def apply(_: Writing, tables: int) -> None:
+        # Inside the database's own transaction, so that no table is made between the look and the deletion.
+        if tables and not force:
+            raise BadRequest(f"The database has {tables} tables. Delete them first, or add ?force=true to delete all of it.")
+        app.store.control.change(lambda writing: writing.run(sql.DELETE_DATABASE, which=database_id))
+
     with app.store.database(database_id) as file:
-        tables = len(file.snapshot().tables)
-    if tables and not force:
-        raise BadRequest(f"The database has {tables} tables. Delete them first, or add ?force=true to delete all of it.")
-    app.store.control.change(lambda writing: writing.run(sql.DELETE_DATABASE, which=database_id))
+        file.write(lambda snapshot: len(snapshot.tables), apply)
     app.store.remove_database(database_id)
 
 

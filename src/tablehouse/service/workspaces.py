@@ -24,7 +24,8 @@ def me(app: App, caller: Caller) -> MeAnswer:
 def list_workspaces(app: App, caller: Caller) -> list[WorkspaceAnswer]:
     """Returns the workspaces that the token reaches, the oldest first."""
     control = app.store.control.current()
-    return [workspace_answer(control, caller, workspace) for workspace in control.workspaces.values() if workspace.id in caller.levels]
+    within = [workspace for workspace in control.workspaces.values() if caller.user.id in control.roles.get(workspace.id, {})]
+    return [workspace_answer(control, caller, workspace) for workspace in within if workspace.id in caller.levels]
 
 
 def get_workspace(app: App, caller: Caller, workspace_id: str) -> WorkspaceAnswer:
@@ -94,7 +95,9 @@ def insert_workspace(writing: ControlWriting, workspace: Workspace, owner_id: st
 
 def workspace_answer(control: ControlSnapshot, caller: Caller, workspace: Workspace) -> WorkspaceAnswer:
     """Returns a workspace as the API shows it, with the caller's role there."""
-    role = control.roles[workspace.id][caller.user.id]
+    role = control.roles.get(workspace.id, {}).get(caller.user.id)
+    if role is None:
+        raise NotFound(f"There is no workspace {workspace.id}.")  # taken out of it a moment ago
     return WorkspaceAnswer(
         id=workspace.id, name=workspace.name, role=role, created_at=workspace.created_at, updated_at=workspace.updated_at
     )

@@ -68,10 +68,14 @@ class ControlSnapshot(msgspec.Struct, frozen=True):
 
 
 class Control:
-    """The control file. Reading is one tiny statement as long as nothing has changed; writers take turns."""
+    """The control file. Reading is one tiny statement as long as nothing has changed; writers take turns.
 
-    def __init__(self, path: Path, synchronous: str = "FULL") -> None:
+    `on_change` is told what the tables hold whenever that has changed, by whatever process.
+    """
+
+    def __init__(self, path: Path, synchronous: str, on_change: Callable[[ControlSnapshot], None]) -> None:
         self._pool = Pool(path, synchronous)
+        self._on_change = on_change
         self._lock = threading.Lock()
         self._held: ControlSnapshot | None = None
 
@@ -84,6 +88,7 @@ class Control:
             if held is None or held.generation != generation:
                 with session.moment():
                     held = self._held = load(session)
+                self._on_change(held)
             return held
         finally:
             self._pool.give_back(session)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import apsw
+
 from tablehouse.clock import Clock, iso
 from tablehouse.errors import ApiError, ServiceUnavailable
 from tablehouse.ids import RecordIds
@@ -194,6 +196,22 @@ def new_database_file(path: Path, create: Callable[[Session], Any], synchronous:
         remove_database_file(path)
         raise
     session.close()
+
+
+def holds_nothing(path: Path) -> bool:
+    """Returns whether a file is a database without a single table, as one is that a crash left half made."""
+    try:
+        session = connect(path)
+    except (ServiceUnavailable, apsw.Error):
+        return False
+    try:
+        there = "SELECT 1 FROM sqlite_master WHERE name = 'tables'"
+        run = session.connection.execute
+        return not run(there).fetchall() or not run("SELECT 1 FROM tables").fetchall()
+    except apsw.Error:
+        return False  # whatever it is, it is not ours to remove
+    finally:
+        session.close()
 
 
 def remove_database_file(path: Path) -> None:

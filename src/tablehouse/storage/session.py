@@ -89,11 +89,14 @@ class Session:
 def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Session:
     """Returns a session on a database file in WAL mode. Raises ServiceUnavailable when it cannot be opened."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    if create:
+        path.touch(mode=0o600)  # as private as its directory, wherever it is copied to
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS_KEPT)
         connection.set_busy_timeout(BUSY_MS)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS answers a plain fsync before anything is on the disk
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA trusted_schema = OFF")
     except apsw.Error as error:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
 
 from tablehouse import __version__
 from tablehouse.clock import Clock, iso, system_clock
-from tablehouse.errors import NotFound
+from tablehouse.errors import NotFound, ServiceUnavailable
 from tablehouse.schema.model import Database
 from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import catalog_tables, control_tables
@@ -21,19 +18,20 @@ from tablehouse.sql import control as control_sql
 from tablehouse.sql.ddl import create_metadata
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.control import Control
-from tablehouse.storage.database import DatabaseFile, new_database_file, remove_database_file
+from tablehouse.storage.database import DatabaseFile, holds_nothing, new_database_file, remove_database_file
 from tablehouse.storage.layout import Layout
 from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, bring_forward
+from tablehouse.storage.open_files import OpenFiles, most_open
 from tablehouse.storage.page_cache import PageCache
 from tablehouse.storage.session import Session, connect
 from tablehouse.storage.version_lock import VersionLock
 
-_MOST_OPEN: Final = 200
-"""Databases whose connections a process keeps open; the longest unused are closed beyond that (each takes a few files)."""
-
 
 class Store:
-    """The storage of one server process or command. `on_commit` is told how many requests' writes each commit holds."""
+    """The storage of one server process or command.
+
+    `on_commit` is told how many requests' writes each commit holds. `most`: databases held open, as many as the process can when None.
+    """
 
     def __init__(
         self,
@@ -42,6 +40,7 @@ class Store:
         synchronous: str | None = None,
         share_commits: bool | None = None,
         on_commit: Callable[[int], None] = lambda _: None,
+        most: int | None = None,
     ) -> None:
         self.layout = Layout(root)
         self._on_commit = on_commit
@@ -49,47 +48,32 @@ class Store:
         # For benchmarks alone: what durability and the sharing of commits cost is measured by turning them off.
         self._synchronous = synchronous or os.environ.get("TABLEHOUSE_BENCH_SYNCHRONOUS", "FULL")
         self._share = os.environ.get("TABLEHOUSE_BENCH_COMMIT_SHARING", "on") == "on" if share_commits is None else share_commits
-        self._lock = threading.Lock()
-        self._open: OrderedDict[str, DatabaseFile] = OrderedDict()
-        self._users: dict[str, int] = {}
+        self._files = OpenFiles(self._open_file, most_open() if most is None else most)
+        self.strays: tuple[Path, ...] = ()
+        """Files with data in them that no database of the control file claims: left alone, for the operator to look at."""
         self.pages = PageCache()
         self.layout.make()
         self._version = VersionLock(self.layout.lock, __version__)
         self._open_control()
-        self.control = Control(self.layout.control, self._synchronous)
+        self.control = Control(self.layout.control, self._synchronous, lambda control: self._files.keep_only(control.databases))
 
     def close(self) -> None:
         """Closes all connections and gives up the share of the directory."""
-        with self._lock:
-            files = list(self._open.values())
-            self._open.clear()
-        for file in files:
-            file.close()
+        self._files.close()
         self.control.close()
         self._version.release()
 
-    @contextmanager
-    def database(self, database_id: str) -> Iterator[DatabaseFile]:
-        """Gives the database with an id from the control file, open for as long as the block lasts. Raises NotFound."""
-        with self._lock:
-            file = self._open.get(database_id)
-            if file is None:
-                file = self._open[database_id] = self._open_file(database_id)
-            self._open.move_to_end(database_id)
-            self._users[database_id] = self._users.get(database_id, 0) + 1
-            idle = self._idle_beyond_most()
-        for closing in idle:
-            closing.close()
-        try:
-            yield file
-        finally:
-            with self._lock:
-                self._users[database_id] -= 1
-                if not self._users[database_id]:
-                    del self._users[database_id]
+    def database(self, database_id: str) -> AbstractContextManager[DatabaseFile]:
+        """Gives the database with an id from the control file, open for as long as the block lasts.
+
+        Raises NotFound when it has been deleted meanwhile, ServiceUnavailable when its file is missing or cannot be opened.
+        """
+        return self._files.using(database_id)
 
     def create_database(self, database: Database) -> None:
-        """Makes a database's file. It belongs to the store once the control file lists it."""
+        """Makes a database's file. To be called inside the change of the control file that lists it: a file that is not listed while
+        nobody changes the control file was left by a crash, and the next start may remove it.
+        """
 
         def create(session: Session) -> None:
             session.script(create_metadata(SQLITE, catalog_tables.CATALOG))
@@ -104,16 +88,14 @@ class Store:
 
     def remove_database(self, database_id: str) -> None:
         """Removes the file of a database that the control file lists no longer."""
-        with self._lock:
-            file = self._open.pop(database_id, None)
-            in_use = database_id in self._users
-        if file is not None and not in_use:
-            file.close()
+        self._files.drop(database_id)
         remove_database_file(self.layout.database(database_id))
 
     def _open_file(self, database_id: str) -> DatabaseFile:
         path = self.layout.database(database_id)
         if not path.exists():
+            if database_id in self.control.current().databases:
+                raise ServiceUnavailable(f"The file of the database {database_id} is missing from the data directory.")
             raise NotFound(f"There is no database {database_id}.")
         session = connect(path, self._synchronous)
         try:
@@ -121,11 +103,6 @@ class Store:
         finally:
             session.close()
         return DatabaseFile(path, self.clock, self._synchronous, self._share, self._on_commit)
-
-    def _idle_beyond_most(self) -> list[DatabaseFile]:
-        excess = len(self._open) - _MOST_OPEN
-        idle = [name for name in self._open if name not in self._users][: max(excess, 0)]
-        return [self._open.pop(name) for name in idle]
 
     def _open_control(self) -> None:
         path = self.layout.control
@@ -143,5 +120,20 @@ class Store:
                 raise
             session.script(("COMMIT",))
             bring_forward(session, path, "store", control_tables.FORMAT, CONTROL_STEPS, self.layout.backups)
+            session.script(("BEGIN IMMEDIATE",))  # nobody makes or removes databases meanwhile
+            try:
+                self._sweep({row[0] for row in session.rows(SQLITE.fixed(control_sql.READ_DATABASES))})
+            finally:
+                session.script(("ROLLBACK",))
         finally:
             session.close()
+
+    def _sweep(self, listed: Container[str]) -> None:
+        """Removes what a crash left of databases that were never listed. A file that holds tables is never removed: should the control
+        file be lost, or be an older copy, these files are all there is.
+        """
+        strays = [path for path in sorted(self.layout.databases.glob("*.db")) if path.stem not in listed]
+        for path in strays:
+            if holds_nothing(path):
+                remove_database_file(path)
+        self.strays = tuple(path for path in strays if path.exists())

@@ -1,0 +1,109 @@
+"""Which databases a process holds open: opened when first asked for, closed when long unused or gone, never while in use."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from tablehouse.storage.database import DatabaseFile
+
+_MOST: Final = 200
+_FILES_EACH: Final = 20
+"""Files that a busy database takes: two for each of nine connections, and one that they share."""
+
+
+def most_open() -> int:
+    """Returns how many databases to hold open: 200, or fewer where that would need more than half of the files a process may open."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST if files == resource.RLIM_INFINITY else max(8, min(_MOST, files // 2 // _FILES_EACH))
+
+
+class _Place:
+    """A database that is open or being opened. `gone`: it is closed when its last user leaves."""
+
+    __slots__ = ("file", "gone", "lock", "users")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.file: DatabaseFile | None = None
+        self.users = 0
+        self.gone = False
+
+
+class OpenFiles:
+    """The open databases, the one used last at the end."""
+
+    def __init__(self, open_file: Callable[[str], DatabaseFile], most: int) -> None:
+        self._open_file = open_file
+        self._most = most
+        self._lock = threading.Lock()
+        self._places: OrderedDict[str, _Place] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @contextmanager
+    def using(self, database_id: str) -> Iterator[DatabaseFile]:
+        """Gives a database, open for as long as the block lasts. Raises what opening it raises."""
+        with self._lock:
+            place = self._places.get(database_id)
+            if place is None:
+                place = self._places[database_id] = _Place()
+            self._places.move_to_end(database_id)
+            place.users += 1
+        try:
+            yield place.file or self._opened(place, database_id)
+        finally:
+            with self._lock:
+                place.users -= 1
+                idle = self._idle(place, database_id)
+            for file in idle:
+                file.close()
+
+    def drop(self, database_id: str) -> None:
+        """Closes a database as soon as nobody uses it; whoever asks for it from now on opens it anew."""
+        with self._lock:
+            place = self._places.pop(database_id, None)
+            if place is None:
+                return
+            place.gone = True
+            idle = not place.users
+        if idle and place.file is not None:
+            place.file.close()
+
+    def keep_only(self, listed: Container[str]) -> None:
+        """Drops the databases that are not listed: another process has removed them, and open files keep their space on the disk."""
+        with self._lock:
+            unlisted = [database_id for database_id in self._places if database_id not in listed]
+        for database_id in unlisted:
+            self.drop(database_id)
+
+    def close(self) -> None:
+        """Closes all databases; nobody may be using them."""
+        with self._lock:
+            places = list(self._places.values())
+            self._places.clear()
+        for place in places:
+            if place.file is not None:
+                place.file.close()
+
+    def _opened(self, place: _Place, database_id: str) -> DatabaseFile:
+        with place.lock:  # the place's own: bringing one large file forward must not hold up the others
+            if place.file is None:
+                place.file = self._open_file(database_id)
+            return place.file
+
+    def _idle(self, place: _Place, database_id: str) -> list[DatabaseFile]:
+        """Returns the files to close: this one when its last user has left, and those unused for longest beyond the most."""
+        closing = [place] if place.gone and not place.users else []
+        if place.file is None and not place.users and self._places.get(database_id) is place:
+            del self._places[database_id]  # it could not be opened
+        excess = len(self._places) - self._most
+        if excess > 0:
+            unused = [name for name, other in self._places.items() if not other.users]
+            closing += [self._places.pop(name) for name in unused[:excess]]
+        return [each.file for each in closing if each.file is not None]
