@@ -114,7 +114,7 @@ class ErrorDetails(msgspec.Struct, frozen=True, rename="camel"):
     """What helps a program. Some errors tell more, such as `limit`, or `line` and `column` of what is not JSON."""
 
     trace_id: Annotated[
-        str, Meta(description="The same as in X-Trace-Id; finds the request in the log.", examples=["0f8c3f9e-5b1d-4a27-9c60-d24e7b81a3f5"])
+        str, Meta(description="The same as in X-Trace-Id; finds the request in the log.", examples=["0f8c3f9e5b1d4a279c60d24e7b81a3f5"])
     ]
     field_id: Annotated[str | UnsetType, Meta(description="The first offending field, or what was sent for one.")] = UNSET
     path: Annotated[str | UnsetType, Meta(description="Where in the request the first fault stands.")] = UNSET

@@ -16,12 +16,12 @@ from tablehouse.service.access import READ
 BASE: Final = "/api/v1"
 
 TAGS: Final = {
-    "Workspaces": "Who works together: members with roles, and the tokens that reach a workspace.",
     "Databases": "Tables that belong together.",
     "Tables": "Records of one shape.",
     "Fields": "The columns of a table.",
     "Views": "Saved ways of looking at a table.",
     "Records": "The rows: read, written one by one or in batches.",
+    "Workspaces": "Who works together: members with roles, and the tokens that reach a workspace.",
 }
 """The groups that operations are shown in, in this order."""
 

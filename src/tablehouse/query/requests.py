@@ -36,7 +36,9 @@ _Unique = Annotated[
 _Default = Annotated[
     Any, Meta(description="What a new record gets when nothing is written; for dates also PREDEFINED:NOW and PREDEFINED:TODAY.")
 ]
-_Options = Annotated[dict[str, Any], Meta(description="Options of the type.", examples=[{"precision": 2}])]
+_Options = Annotated[
+    dict[str, Any], Meta(description="Options of the type; those left out have their defaults.", examples=[{"precision": 2}])
+]
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -141,7 +143,9 @@ class PutField(Body, frozen=True, kw_only=True):
 
     name: Annotated[Name, Meta(examples=["Budget in euros"])] | UnsetType = UNSET
     type: Annotated[FieldTypeName, Meta(examples=["CURRENCY"])] | UnsetType = UNSET
-    options: Annotated[_Options, Meta(examples=[{"isoCode": "EUR"}])] | UnsetType | None = UNSET
+    options: (
+        Annotated[_Options, Meta(description="Options of the type; those left out stay.", examples=[{"isoCode": "EUR"}])] | UnsetType | None
+    ) = UNSET
     description: Description | UnsetType = UNSET
     allow_multiple_entries: _Several | UnsetType | None = UNSET
     required: _Required | UnsetType | None = UNSET

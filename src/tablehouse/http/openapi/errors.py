@@ -10,7 +10,7 @@ from tablehouse.http.openapi.schemas import ref
 from tablehouse.http.operation import Operation
 
 HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "X-Trace-Id": ("Finds the request in the server's log.", {"type": "string", "format": "uuid"}),
+    "X-Trace-Id": ("Finds the request in the server's log.", {"type": "string"}),
     "ETag": ("Changes whenever the record does.", {"type": "string"}),
     "Retry-After": ("Seconds to wait before the next request.", {"type": "integer", "minimum": 0}),
     "RateLimit-Limit": ("Requests per second of this kind (reads or writes) that the token may make.", {"type": "integer", "minimum": 0}),

@@ -32,7 +32,7 @@ function draw() {
   ];
   document.getElementById("version").textContent = api.info.version;
   document.getElementById("content").append(
-    h("h1", {}, `${api.info.title} API`), prose(api.info.description), access(), ...sections.map((section) => section.body));
+    h("h1", {}, `${api.info.title} API`), ...prose(api.info.description), access(), ...sections.map((section) => section.body));
   contents(sections);
   // The page was empty when the browser looked for the place that the address names.
   if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
@@ -55,7 +55,7 @@ function article(operation) {
     h("h3", {}, h("span", { class: `method ${operation.method}` }, operation.method.toUpperCase()), " ", h("span", { class: "mono" }, operation.path)),
     h("p", {}, `${operation.summary}.`), prose(operation.description, "quiet"),
     operation.parameters && [h("h4", {}, "Parameters"), table(["Name", "In", "Type", "Meaning"], operation.parameters.map((parameter) => [
-      h("code", {}, parameter.name), parameter.in, typeText(parameter.schema), parameter.description]))],
+      h("code", {}, parameter.name), parameter.in, typeText(parameter.schema), prose(parameter.description)]))],
     schema && [h("h4", {}, operation.requestBody.required ? "Body" : "Body (may be left out)"), shape(resolve(schema))],
     h("h4", {}, "Answers"), answers(operation),
     tryIt(operation, example, new URL(api.servers[0].url).pathname));
@@ -66,9 +66,10 @@ function answers(operation) {
   const examples = [];
   for (const [status, given] of Object.entries(operation.responses)) {
     const response = resolve(given);
-    const media = response.content?.["application/json"];
-    rows.push([h("code", {}, status), prose(response.description)]);
-    if (media?.example) examples.push(h("details", {}, h("summary", {}, `Example of ${status}`), h("pre", {}, pretty(media.example))));
+    const { schema, example } = response.content?.["application/json"] ?? {};
+    const { data, metadata } = schema?.properties ?? {};
+    rows.push([h("code", {}, status), data ? ["data: ", typeText(data), "; metadata: ", typeText(metadata)] : prose(response.description)]);
+    if (example) examples.push(h("details", {}, h("summary", {}, `Example of ${status}`), h("pre", {}, pretty(example))));
   }
   return [table(["Status", "Meaning"], rows), ...examples];
 }
@@ -76,8 +77,8 @@ function answers(operation) {
 function shape(schema) {
   const required = new Set(schema.required);
   const rows = Object.entries(schema.properties ?? {}).map(([name, property]) => [
-    h("code", {}, name), typeText(property), [required.has(name) && "Required. ", prose(property.description ?? "")]]);
-  const notes = schema.description ? [prose(schema.description, "quiet")] : [];
+    h("code", {}, name), [typeText(property), required.has(name) && ", required"], prose(property.description ?? "")]);
+  const notes = prose(schema.description ?? "", "quiet");
   return rows.length ? [...notes, table(["Key", "Type", "Meaning"], rows)] : [...notes, h("p", {}, typeText(schema))];
 }
 

@@ -30,19 +30,19 @@ export function table(names, rows) {
 export function typeText(schema) {
   if (schema.$ref) {
     const name = schema.$ref.split("/").pop();
-    return link(`shape-${name}`, name);
+    return name === "FieldType" ? link("field-types", "field type") : link(`shape-${name}`, name);
   }
-  if (schema.enum) return schema.enum.map((value) => String(value)).join(", ");
   const alternatives = schema.anyOf ?? schema.oneOf;
   if (alternatives && !schema.properties) return alternatives.flatMap((part, place) => [place ? " or " : "", part.title && !part.$ref ? part.title : typeText(part)]);
-  if (schema.items) return ["list of ", typeText(schema.items), [schema.type].flat().includes("null") ? " or null" : ""];
-  const type = schema.type ? [schema.type].flat().join(" or ") : "any value";
-  return [type, bounds(schema), schema.default === undefined || schema.default === null ? "" : `, default ${JSON.stringify(schema.default)}`];
+  const types = [schema.type ?? "any value"].flat();
+  const none = schema.default === undefined || schema.default === null;
+  return [
+    schema.items ? ["list of ", typeText(schema.items), types.includes("null") && " or null"] : (schema.enum ?? types).join(" or "),
+    bounds(schema), none || schema.items ? "" : `, default ${schema.default}`];
 }
 
-function bounds(schema) {
-  const { minimum, maximum } = schema;
-  if (minimum !== undefined && maximum !== undefined) return `, ${minimum} to ${maximum}`;
+function bounds({ minimum, maximum, maxLength }) {
+  if (maximum !== undefined) return `, ${minimum.toLocaleString("en")} to ${maximum.toLocaleString("en")}`;
   if (minimum !== undefined) return `, from ${minimum}`;
-  return schema.maxLength ? `, at most ${schema.maxLength} characters` : "";
+  return maxLength ? `, at most ${maxLength.toLocaleString("en")} characters` : "";
 }
