@@ -38,6 +38,17 @@ _LONGEST_KNOWN: Final = 200
 """Longer texts hardly come twice, and would make that many megabytes more."""
 
 
+def _as_it_is(text: str) -> str:
+    return text
+
+
+class Filling(msgspec.Struct, frozen=True):
+    """What a column of texts is for: the field's name, and what makes of a text the one that the field reads ("" for an empty cell)."""
+
+    field: str
+    form: Callable[[str], str] = _as_it_is
+
+
 class Refused(msgspec.Struct, frozen=True):
     """A row that was not inserted: its place among those given, from 0, and why."""
 
@@ -58,13 +69,13 @@ def load_records(
     caller: Caller,
     database_id: str,
     into: CreateTable | str,
-    names: Sequence[str],
+    fillings: Sequence[Filling],
     chunks: Iterable[Columns],
     refused: Callable[[list[Refused]], None],
 ) -> Loaded:
     """Returns what was inserted into a new table, or into the one with this id; all of it in one transaction.
 
-    `names`: the fields that the columns of every chunk are for. `refused` is told after each chunk which of its rows were left out;
+    `fillings`: what the columns of every chunk are for. `refused` is told after each chunk which of its rows were left out;
     it is not called for a chunk without any. Chunks are taken one after the other while the transaction runs, so memory holds one of them.
 
     Raises what `plan_table` raises, NotFound, ValidationError when a required field would stay empty in every row, BadRequest past the limit
@@ -76,8 +87,12 @@ def load_records(
         return find_table(snapshot, into) if isinstance(into, str) else plan_within_limits(app, snapshot, into)
 
     def apply(writing: Writing, plan: TablePlan | Table) -> Loaded:
-        table = plan if isinstance(plan, Table) else find_table(writing.snapshot, make_table(writing, plan).id)
-        load = _Load(app, caller, writing, table, names)
+        if isinstance(plan, Table):
+            table = plan
+        else:
+            made = make_table(writing, plan)
+            table = find_table(writing.snapshot, made.id)
+        load = _Load(app, caller, writing, table, fillings)
         for columns in chunks:
             left_out = load.insert(columns)
             if left_out:
@@ -95,9 +110,10 @@ class _Texts(dict[str, Any]):
     which are not there yet. Texts with a fault and fresh ones stand for None.
     """
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, form: Callable[[str], str]) -> None:
         super().__init__()
         self.field = field
+        self._form = form
         self.folded: dict[str | None, str | None] = {None: None}
         self.faults: dict[str, str] = {}
         self.fresh: dict[str, Any] = {}
@@ -108,7 +124,7 @@ class _Texts(dict[str, Any]):
         field = self.field
         stored = None
         try:
-            value = read_value(field, text or None)
+            value = read_value(field, self._form(text) or None)
         except Reject as reject:
             self.faults[text] = f"{field.name}: {reject}"
         else:
@@ -137,10 +153,10 @@ class _Texts(dict[str, Any]):
 class _Load:
     """One load within a unit of work."""
 
-    def __init__(self, app: App, caller: Caller, writing: Writing, table: Table, names: Sequence[str]) -> None:
+    def __init__(self, app: App, caller: Caller, writing: Writing, table: Table, fillings: Sequence[Filling]) -> None:
         self._app = app
         self._writing = writing
-        self._names = names
+        self._fillings = fillings
         self._by = writing.person(caller.person)
         self._inserted = 0
         self._refused = 0
@@ -169,7 +185,7 @@ class _Load:
 
     def _use(self, table: Table) -> None:
         self._table = table
-        self._texts = [_Texts(table.field_by_folded_name[fold(name)]) for name in self._names]
+        self._texts = [_Texts(table.field_by_folded_name[fold(each.field)], each.form) for each in self._fillings]
         given = {texts.field for texts in self._texts}
         self._defaults = _defaults(table, given, self._writing.at)
         self._counters = [field for field in table.fields if isinstance(field.options, AutonumberOptions)]
