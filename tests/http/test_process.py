@@ -154,6 +154,34 @@ def test_a_running_request_is_finished_and_later_ones_are_refused(server: SmallS
     assert server.lines()[-2]["event"] == "closed the store"
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_busy_clients_see_answers_to_the_last(tmp_path: Path, workers: int) -> None:
+    """Sixteen clients that never pause get 200 until they get 503 with the end of the connection, and no broken one."""
+    ends: list[object] = []
+
+    def ask_until_refused(connection: HTTPConnection, method: str) -> None:
+        try:
+            while True:
+                connection.request(method, "/body" if method == "POST" else "/hi", b"body" if method == "POST" else None)
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != 200:
+                    ends.append((answer.status, answer.getheader("Connection")))
+                    return
+        except (OSError, HTTPException) as error:
+            ends.append(error)
+
+    with SmallServer.running(tmp_path, workers=workers) as server:
+        clients = [threading.Thread(target=ask_until_refused, args=(server.connect(), "GET" if odd % 2 else "POST")) for odd in range(16)]
+        for client in clients:
+            client.start()
+        time.sleep(0.5)
+        assert server.stop()[0] == 0
+        for client in clients:
+            client.join(10)
+    assert ends == [(503, "close")] * 16
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_idle_connections_do_not_delay_the_end(server: SmallServer, number: signal.Signals) -> None:
     idle = [server.connect() for _ in range(5)]

@@ -15,6 +15,7 @@ Must not know Falcon, resources or settings. Sources: PEP 3333; `granian/wsgi.py
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
 import threading
 import time
@@ -28,7 +29,6 @@ import msgspec
 
 from tablehouse.errors import ApiError, InternalError, ServiceUnavailable
 from tablehouse.http.body import CHUNK, ClientBody, Input, content_length
-from tablehouse.ids import new_uuid
 
 POOL_THREADS: Final = 1000
 """The most threads Granian's pool may grow to; a sleeping one costs some 30 kB."""
@@ -243,7 +243,7 @@ def _refuse(reply: Reply, error: ApiError) -> None:
 
 def _error(error: ApiError) -> tuple[int, Headers, bytes]:
     """Returns status, headers and body of an error that never reached the application; like those it answers itself."""
-    trace_id = new_uuid()
+    trace_id = secrets.token_hex(16)
     body = {"message": error.message, "errorCode": error.code, "details": {"traceId": trace_id, **error.details}}
     return error.status, [("Content-Type", "application/json"), ("X-Trace-Id", trace_id), *error.headers], msgspec.json.encode(body)
 

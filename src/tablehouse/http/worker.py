@@ -35,7 +35,7 @@ REQUEST_SECONDS: Final = 7.0
 """How long running requests get to finish once the process is told to end; with what follows it stays below ten seconds."""
 CONNECTION_SECONDS: Final = 1.0
 """How long answers get to reach their clients after that."""
-REFUSING_SECONDS: Final = 0.1
+REFUSING_SECONDS: Final = 0.25
 """How long an idle process goes on answering 503: a client that is just sending gets an answer and not a broken connection."""
 CONNECTIONS: Final = 4096
 """Open connections of one process, idle ones included; further ones wait in the listen queue. Some 20 kB each."""
