@@ -10,14 +10,15 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis import GenerationMode
 from schemathesis.checks import CheckFunction, not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
-from tests.api import BASE_PATH, Api
+from tests.api import BASE_PATH
 from tests.case_files import field_types
-from tests.conftest import NewStorage
+from tests.conftest import Connect, NewStorage
 from tests.server import Server
 
 CHECKS: list[CheckFunction] = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -101,37 +102,46 @@ def test_it_names_both_ways_to_send_a_token(document: dict[str, Any]) -> None:
     assert {scheme.get("name", scheme.get("scheme", "")).lower() for scheme in schemes} >= {"softr-api-key", "bearer"}
 
 
-schema = schemathesis.pytest.from_fixture("api_schema")
-
-
-@schema.include(path_regex="/(me|databases|workspaces)").parametrize()
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-def test_the_server_answers_as_the_document_says(case: Any, playground: Server, real: dict[str, str]) -> None:
-    # Made-up ids are all unknown; the real ones get past the 404 in most of the cases.
-    if len(json.dumps(str(case.body))) % 4:
-        case.path_parameters = {name: real.get(name, value) for name, value in (case.path_parameters or {}).items()}
-    case.call_and_validate(headers={"Softr-Api-Key": playground.token}, checks=CHECKS)
-
-
-@pytest.fixture(scope="module")
-def real(playground: Server, document: dict[str, Any]) -> dict[str, str]:
-    """Ids of things that are there, by the names that path parameters have in the document."""
-    api = Api(playground.address, playground.token)
-    database = api.new_database()
+@pytest.fixture
+def real(playground: Server, document: dict[str, Any], connect: Connect) -> dict[str, str]:
+    """Ids of things that are there, made for one test, by the names that path parameters have in the document."""
+    api = connect(playground.address, playground.token)
+    workspace = api.post("/workspaces", {"name": "Real"}).data["id"]
+    database = api.post("/databases", {"name": "Real", "workspaceId": workspace}).data["id"]
     table = api.new_table(
-        database, [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, *({"name": name, "type": name} for name in field_types())]
+        database, [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, *({"name": name, "type": name} for name in field_types())], name="Real"
     )
     things = {
-        "workspaces": api.workspace_id(),
+        "workspaces": workspace,
+        "tokens": api.post(f"/workspaces/{workspace}/tokens", {"name": "Real", "level": "read"}).data["id"],
         "databases": database,
         "tables": table.id,
         "fields": table.field_id("NUMBER"),
         "records": table.create()["id"],
     }
-    named: dict[str, str] = {}
-    for path in document["paths"]:
-        for collection, parameter in re.findall(r"/(\w+)/\{(\w+)\}", path):
-            if collection in things:
-                named[parameter] = things[collection]
-    api.close()
-    return named
+    return {
+        parameter: things[collection]
+        for collection, parameter in re.findall(r"/(\w+)/\{(\w+)\}", " ".join(document["paths"]))
+        if collection in things
+    }
+
+
+OPERATIONS = [pytest.param(path, method, id=f"{method.upper()} {path}") for path, methods in PATHS.items() for method in sorted(methods)]
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_the_server_answers_as_the_document_says(path: str, method: str, api_schema: Any, real: dict[str, str], playground: Server) -> None:
+    described = next(each for each in api_schema if re.sub(r"\{[^}]*\}", "{}", each).removeprefix(BASE_PATH) == path)
+    operation = api_schema[described][method.upper()]
+    # Made-up ids are all unknown; with those of things that are there, requests get past the 404.
+    ids = {name: real[name] for name in re.findall(r"\{(\w+)\}", described) if name in real}
+    valid, broken = (
+        operation.as_strategy(mode, path_parameters=ids or None) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    )
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(case=valid | broken | operation.as_strategy())
+    def conforms(case: Any) -> None:
+        case.call_and_validate(headers={"Softr-Api-Key": playground.token}, checks=CHECKS)
+
+    conforms()
