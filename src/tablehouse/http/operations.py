@@ -11,7 +11,7 @@ from tablehouse.service import answers as a
 from tablehouse.service import databases, fields, members, records, tables, tokens, views, workspaces
 from tablehouse.service.access import FULL, READ, WRITE
 from tablehouse.service.batch import write_batch
-from tablehouse.service.records import PageMetadata
+from tablehouse.service.pages import PageMetadata, list_records
 
 
 def _me(call: Call) -> Reply:
@@ -152,7 +152,7 @@ def _delete_field(call: Call) -> Reply:
 
 
 def _list_records(call: Call) -> Reply:
-    found = records.list_records(call.app, call.caller, call.path["database"], call.path["table"], call.query)
+    found = list_records(call.app, call.caller, call.path["database"], call.path["table"], call.query)
     return page(found.records, found.metadata)
 
 

@@ -14,7 +14,7 @@ from tablehouse.query.requests import Batch, Upsert
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.payload import Payload
-from tablehouse.service.records import insert_records, raise_faults, remove_records, update_records
+from tablehouse.service.row_writes import insert_records, raise_faults, remove_records, update_records
 from tablehouse.service.things import find_table
 from tablehouse.sql import records as sql
 from tablehouse.storage.transaction import Writing

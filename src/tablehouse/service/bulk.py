@@ -23,7 +23,7 @@ from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
 from tablehouse.service.limits import check_record_quota
-from tablehouse.service.records import with_new_choices
+from tablehouse.service.row_writes import with_new_choices
 from tablehouse.service.tables import TablePlan, make_table, plan_within_limits
 from tablehouse.service.things import find_table
 from tablehouse.sql import records as sql

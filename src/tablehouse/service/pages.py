@@ -1,0 +1,96 @@
+"""Pages of records in order of creation. What the database renders goes out as it is (design 3)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from tablehouse.query.cells import (
+    choose_fields,
+)
+from tablehouse.query.paging import MOST, Cursor, decode_cursor, encode_cursor
+from tablehouse.query.requests import ListRecords
+from tablehouse.schema.model import Field, Table
+from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.things import find_table
+from tablehouse.service.views import find_view
+from tablehouse.sql import records as sql
+from tablehouse.storage.page_cache import Stamp
+from tablehouse.storage.transaction import Reading
+
+
+class PageMetadata(msgspec.Struct, frozen=True, rename="camel"):
+    """Where a page lies, and where the next one begins."""
+
+    offset: Annotated[int, Meta(description="Records before this page.", examples=[0])]
+    limit: Annotated[int, Meta(description="Most records on this page.", examples=[20])]
+    total: Annotated[int, Meta(description="Records there are in all.", examples=[3])]
+    next_cursor: Annotated[str | None, Meta(description="`cursor` of the next page; null on the last one.", examples=[None])]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of records: a JSON array as UTF-8, and where it lies."""
+
+    records: bytes
+    metadata: PageMetadata
+
+
+def list_records(app: App, caller: Caller, database_id: str, table_id: str, query: ListRecords) -> Page:
+    """Returns a page of records in order of creation. Raises NotFound, BadRequest, UnknownField."""
+    workspace_of(caller, database_id)
+    pages, key = app.store.pages, (database_id, table_id, query)
+
+    def work(reading: Reading) -> Page:
+        table = find_table(reading.snapshot, table_id)
+        kept = pages.find(key)
+        if kept is not None and kept[0] == reading.stamp():
+            pages.touch(key)
+            page: Page = kept[1]
+            return page
+        stamp, page = _read_page(reading, table, query, caller.control.secret)
+        pages.keep(key, stamp, page, len(page.records) + len(query.fields or "") + len(query.cursor or ""))
+        return page
+
+    with app.store.database(database_id) as database:
+        return database.read_versioned(work)
+
+
+def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes) -> tuple[Stamp, Page]:
+    """Returns a page as the database renders it, with the state of the database that it shows."""
+    limit = min(query.limit, MOST)
+    if query.view_id is not None:
+        find_view(table, query.view_id)
+    chosen = choose_fields(table, query.fields)
+    cursor = decode_cursor(query.cursor, table.num, secret) if query.cursor is not None else None
+    offset = query.offset if cursor is None else cursor.offset
+    shape = ("list", query.field_names, *_chosen_nums(table, chosen))
+    statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names))
+    after = offset if cursor is None else cursor.after
+    commits, following, total, records, last = reading.versioned(statement, {"after": after, "skip": 0, "limit": limit})[0]
+    gaps = following - 1 != total
+    if gaps and offset and cursor is None:
+        # Records were deleted: the offset is not the number to begin after.
+        with reading.moment():
+            head = reading.compiled(table, ("first",), lambda: sql.first_numbers(table))
+            block = reading.versioned(head, {"offset": offset})
+            after, skip = _start(offset, *block[0]) if block else (offset, 0)
+            commits, _, total, records, last = reading.versioned(statement, {"after": after, "skip": skip, "limit": limit})[0]
+    more = last is not None and offset + limit < total
+    next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
+    stamp = (reading.snapshot.version, commits)
+    return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor))
+
+
+def _chosen_nums(table: Table, chosen: tuple[Field, ...]) -> tuple[int | None, ...]:
+    """Returns what tells one choice of fields from others in a plan's shape; nothing for all fields, which is the usual one."""
+    return () if chosen is table.fields else (None, *(field.num for field in chosen))
+
+
+def _start(offset: int, block: int, before: int, count: int) -> tuple[int, int]:
+    """Returns (the number after which to read, how many to skip from there) for an offset; see `sql.first_numbers`."""
+    start = block * sql.BLOCK - before
+    if offset >= start + sql.BLOCK - count:
+        return offset + before + count, 0
+    return block * sql.BLOCK, offset - start
