@@ -85,9 +85,13 @@ def _integers(kind: type[Any]) -> tuple[str, ...]:
     if known is None:
         shape = msgspec.inspect.type_info(kind)
         assert isinstance(shape, msgspec.inspect.StructType)
-        known = tuple(field.encode_name for field in shape.fields if isinstance(field.type, msgspec.inspect.IntType))
+        known = tuple(field.encode_name for field in shape.fields if isinstance(_bare(field.type), msgspec.inspect.IntType))
         _INTEGERS[kind] = known
     return known
+
+
+def _bare(described: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    return _bare(described.type) if isinstance(described, msgspec.inspect.Metadata) else described
 
 
 def answer(reply: Reply, request: falcon.Request, response: falcon.Response) -> None:
