@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -196,6 +197,16 @@ def new_database_file(path: Path, create: Callable[[Session], Any], synchronous:
         remove_database_file(path)
         raise
     session.close()
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Puts the names in a directory on disk: without it a power loss may take a new file away, however well its contents are kept."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def holds_nothing(path: Path) -> bool:

@@ -18,7 +18,7 @@ from tablehouse.sql import control as control_sql
 from tablehouse.sql.ddl import create_metadata
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.control import Control
-from tablehouse.storage.database import DatabaseFile, holds_nothing, new_database_file, remove_database_file
+from tablehouse.storage.database import DatabaseFile, holds_nothing, new_database_file, remove_database_file, sync_directory
 from tablehouse.storage.layout import Layout
 from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, bring_forward
 from tablehouse.storage.open_files import OpenFiles, most_open
@@ -127,6 +127,7 @@ class Store:
                 session.script(("ROLLBACK",))
         finally:
             session.close()
+        sync_directory(self.layout.root)
 
     def _sweep(self, listed: Container[str]) -> None:
         """Removes what a crash left of databases that were never listed. A file that holds tables is never removed: should the control
