@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from tests.api import Api
-from tests.case_files import same, stored_types
+from tests.case_files import field_types, same, stored_types
 from tests.conftest import MakeTable
 
 STORED = stored_types()
+SYSTEM = sorted(set(field_types()) - set(STORED))
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 
 CONVERSIONS = [
@@ -70,6 +71,20 @@ def test_any_stored_type_converts_to_any_other(source: str, make_table: MakeTabl
         assert table.update(record["id"], {"Value": found})["fields"]["Value"] == found, (source, target)
         assert empty(table.column("Value")[1])
         assert api.delete(table.path, force="true").status == 204
+
+
+@pytest.mark.parametrize("source", SYSTEM)
+def test_what_the_server_filled_can_become_what_people_write(source: str, make_table: MakeTable, api: Api) -> None:
+    for target in STORED:
+        table = make_table([NAME, {"name": "Value", "type": source}])
+        record = table.create()
+        before = record["fields"]["Value"]
+        answer = api.put(table.field_path("Value"), {"type": target})
+        assert answer.metadata["converted"] + answer.metadata["cleared"] == 1, (target, answer)
+        found = table.read(record["id"])["Value"]
+        if target in {"SINGLE_LINE_TEXT", "LONG_TEXT"}:
+            assert found == (before["name"] if isinstance(before, dict) else str(before)), (source, target)
+        assert table.update(record["id"], {"Value": found})["fields"]["Value"] == found, (source, target)
 
 
 def test_a_dry_run_says_what_would_happen_with_ten_examples_and_changes_nothing(make_table: MakeTable, api: Api) -> None:
