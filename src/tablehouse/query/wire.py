@@ -40,7 +40,12 @@ FieldId = Annotated[str, Meta(description="Id of a field.", examples=["Fo3SS"], 
 Instant = Annotated[
     str, Meta(description="UTC, with milliseconds.", examples=["2025-06-01T12:30:00.000Z"], extra_json_schema={"format": "date-time"})
 ]
-Name = Annotated[str, Meta(min_length=1, max_length=255, description="1 to 255 characters.")]
+_PRINTABLE: Final = {"pattern": r"^(?!\s*$)[^\x00-\x1f\x7f]+$"}
+"""Checked by `query.definitions.clean_name`, whose sentence helps more than a pattern."""
+Name = Annotated[
+    str,
+    Meta(min_length=1, max_length=255, description="1 to 255 characters, no control characters.", extra_json_schema=_PRINTABLE),
+]
 Description = Annotated[str, Meta(max_length=20_000)] | None
 
 LEVELS: Final = ("read", "write", "full")
@@ -63,7 +68,10 @@ Role = Annotated[
         extra_json_schema={"enum": ROLES},
     ),
 ]
-Email = Annotated[str, Meta(min_length=3, max_length=320, description="E-mail address.", examples=["ada@example.com"])]
+Email = Annotated[
+    str,
+    Meta(min_length=3, max_length=320, description="E-mail address.", examples=["ada@example.com"], extra_json_schema={"format": "email"}),
+]
 Timezone = Annotated[
     str, Meta(description="IANA time zone in which dates and times without an offset are meant.", examples=["Europe/Berlin"])
 ]

@@ -54,10 +54,13 @@ def _with_options(name_of: Callable[[str], str]) -> Schema:
 
 def _type_with_options(field_type: FieldType[Any], name_of: Callable[[str], str]) -> Schema:
     options = {"$ref": f"#/components/schemas/{name_of(field_type.Options.__name__)}"}
+    possible = {"allowMultipleEntries": field_type.several, "unique": field_type.unique, "required": not field_type.readonly}
+    never = {key: {"enum": [False, None]} for key, may_be in possible.items() if not may_be}
     return {
         "title": field_type.name,
+        "type": "object",
         "description": f"{field_type.summary} Reads: {field_type.reads}. Writes: {field_type.writes}.",
-        "properties": {"type": {"const": field_type.name}, "options": {"anyOf": [options, {"type": "null"}]}},
+        "properties": {"type": {"const": field_type.name}, "options": {"anyOf": [options, {"type": "null"}]}, **never},
         "required": ["type"],
         "x-reads": field_type.reads,
         "x-writes": field_type.writes,

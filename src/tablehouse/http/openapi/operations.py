@@ -84,9 +84,25 @@ def _answers(operation: Operation, schemas: Schemas) -> dict[str, Any]:
             "content": {"application/json": {"schema": schema, "example": example_of(schema, schemas)}},
         }
     }
+    if links := _links(operation, schemas):
+        answers["200"]["links"] = links
     if operation.tagged and operation.method == "GET":
         answers["304"] = {"description": "The record is as it was.", "headers": header_refs(*ALWAYS, *tag)}
     return answers
+
+
+def _links(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    """Returns what can be done next with the thing that a POST made, by the operations below its path."""
+    made = schemas.get(name_of(getattr(operation.answer, "__name__", "")), {})
+    if operation.method != "POST" or "id" not in made.get("properties", {}):
+        return {}
+    below = re.compile(re.escape(operation.path) + r"/\{(\w+)\}(/\w+)?")
+    links = {}
+    for other in OPERATIONS:
+        if place := below.fullmatch(other.path):
+            known = {name: f"$request.path.{name}" for name in re.findall(r"\{(\w+)\}", operation.path)}
+            links[other.id] = {"operationId": other.id, "parameters": {**known, place[1]: "$response.body#/data/id"}}
+    return links
 
 
 def _says(data: dict[str, Any]) -> str:
