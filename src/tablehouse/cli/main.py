@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tablehouse import __version__
+from tablehouse.cli.docs import docs
 from tablehouse.cli.output import say
 from tablehouse.cli.serve import serve
 from tablehouse.cli.token import tokens
@@ -17,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("serve")(serve)
+app.command("docs")(docs)
 app.add_typer(tokens, name="token")
 
 
