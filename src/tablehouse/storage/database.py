@@ -150,9 +150,9 @@ class DatabaseFile:
         finally:
             self.statements += session.statements - before
         self.commits += 1
-        self._on_commit(sum(unit.error is None for unit in units))
         self._snapshot = snapshot
         self._people.update(people)
+        self._on_commit(sum(unit.error is None for unit in units))
 
     def _run_units(self, session: Session, units: list[Unit]) -> tuple[Snapshot, dict[Person, int]]:
         snapshot = self._snapshot

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import repeat
@@ -17,8 +18,14 @@ from tablehouse.sql.statement import Statement
 
 Row = tuple[Any, ...]
 
-BUSY_MS: Final = 10_000
+BUSY_SECONDS: Final = 10.0
 """How long to wait for another process's transaction before the request is answered 503."""
+_SOON: Final = 0.0003
+_LATER: Final = 0.002
+_SOON_TRIES: Final = 100
+"""How to wait: seconds between looks, at first and after so many of them. SQLite's own waiting sleeps up to 100 ms at a time, while the
+other process gives the file free for a fraction of a millisecond between two commits: with two busy processes one got 2 % of the
+commits and its clients waited for up to two seconds. Like this they share evenly, and the longest wait measured was 30 to 100 ms."""
 
 _STATEMENTS_KEPT: Final = 500  # prepared statements kept for each connection; apsw's own default of 100 suits few shapes
 _CACHE_KIB: Final = 16_384
@@ -93,7 +100,7 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sess
         path.touch(mode=0o600)  # as private as its directory, wherever it is copied to
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS_KEPT)
-        connection.set_busy_timeout(BUSY_MS)
+        connection.set_busy_handler(_patience())
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS answers a plain fsync before anything is on the disk
@@ -103,6 +110,23 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sess
         raise translate(error) from error
     connection.create_scalar_function("local_day", _local_day, 2, deterministic=True)
     return Session(connection)
+
+
+def _patience() -> Callable[[int], bool]:
+    """Returns what a connection calls while another process holds the file, with the count of calls before; False ends the waiting."""
+    since = 0.0
+
+    def wait(tries: int) -> bool:
+        nonlocal since
+        now = time.monotonic()
+        if not tries:
+            since = now
+        if now - since > BUSY_SECONDS:
+            return False
+        time.sleep(_SOON if tries < _SOON_TRIES else _LATER)
+        return True
+
+    return wait
 
 
 def translate(error: apsw.Error) -> Exception:
