@@ -6,6 +6,7 @@ import typer
 
 from tablehouse import __version__
 from tablehouse.cli.docs import docs
+from tablehouse.cli.import_csv import imports
 from tablehouse.cli.output import say
 from tablehouse.cli.serve import serve
 from tablehouse.cli.token import tokens
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve)
 app.command("docs")(docs)
+app.add_typer(imports, name="import")
 app.add_typer(tokens, name="token")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
@@ -46,7 +47,7 @@ class Feed:
         """Takes note of rows of the chunk at hand that stay behind."""
         self._left += [BadRow(self._lines[each.place], each.reason, self._rows[each.place]) for each in refused]
 
-    def report(self) -> None:
-        """Writes down what stays behind of the chunk at hand."""
-        self._rejected.add(sorted(self._left, key=lambda row: row.line))
-        self._left.clear()
+    def report(self, until: float = math.inf) -> None:
+        """Writes down what stays behind of the chunk at hand, up to a line."""
+        self._rejected.add(sorted((row for row in self._left if row.line <= until), key=lambda row: row.line))
+        self._left = [row for row in self._left if row.line > until]

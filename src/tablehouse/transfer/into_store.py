@@ -1,0 +1,63 @@
+"""Imports straight into a store: one transaction for each file, so a file is in the table as a whole or not at all.
+
+Why not in pieces: half a file in a table is what nobody wants to clean up, and with one transaction nothing has to be remembered to go on.
+What it costs: the new rows wait in SQLite's write-ahead log until the end (disk, not memory); readers see the table as it was; and
+others who write to the same database, a running server for one, wait meanwhile. Loading takes about ten seconds for half a million rows;
+a server answers 503 and Retry-After to writers who wait that long. Where that matters, import through the server.
+"""
+
+from __future__ import annotations
+
+from tablehouse.query.requests import CreateDatabase, CreateTable
+from tablehouse.service.access import App
+from tablehouse.service.answers import DatabaseAnswer, TableAnswer
+from tablehouse.service.bulk import Filling, Loaded, load_records
+from tablehouse.service.databases import create_database, delete_database, list_databases
+from tablehouse.service.operator import operator
+from tablehouse.service.tables import list_tables
+from tablehouse.transfer.feed import Feed
+from tablehouse.transfer.journal import Fingerprint, Journal
+from tablehouse.transfer.rows import Layout
+from tablehouse.transfer.target import Job
+
+
+class StoreTarget:
+    """The store of a data directory, used as its owner. `workspace_id`: the workspace whose owner that is; None for the first."""
+
+    def __init__(self, app: App, workspace_id: str | None) -> None:
+        self._app = app
+        self._workspace_id = workspace_id
+
+    def list_databases(self, workspace_id: str | None) -> list[DatabaseAnswer]:
+        return list_databases(self._app, operator(self._app.store, self._workspace_id), workspace_id)
+
+    def create_database(self, name: str, workspace_id: str | None) -> DatabaseAnswer:
+        return create_database(
+            self._app, operator(self._app.store, self._workspace_id), CreateDatabase(name=name, workspace_id=workspace_id)
+        )
+
+    def delete_database(self, database_id: str) -> None:
+        delete_database(self._app, operator(self._app.store, self._workspace_id), database_id, force=False)
+
+    def list_tables(self, database_id: str) -> list[TableAnswer]:
+        return list_tables(self._app, operator(self._app.store, self._workspace_id), database_id)
+
+    def interrupted(self, of: Fingerprint, layout: Layout) -> Journal | None:
+        return None
+
+    def load(self, job: Job, journal: Journal | None) -> Loaded:
+        feed = Feed(job.layout, job.plan.columns, job.rejected, job.told)
+        into = job.plan.into
+        try:
+            return load_records(
+                self._app,
+                operator(self._app.store, self._workspace_id),
+                job.database_id,
+                into if isinstance(into, CreateTable) else into.id,
+                [Filling(column.field, column.guess.form) for column in job.plan.columns],
+                (incoming.columns for incoming in feed.chunks()),
+                feed.refuse,
+            )
+        except BaseException:
+            job.rejected.discard()
+            raise
