@@ -44,7 +44,7 @@ def figure(name: str, value: float, unit: str = "", target: Target | None = None
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Requests of one kind; times in microseconds. The floor's figures are 0 where there is no floor to compare with."""
+    """Requests of one kind; times in microseconds, `cpu_us` the server's processor time for one request. The floor's figures are 0 where there is no floor to compare with."""
 
     name: str
     clients: int
@@ -53,10 +53,12 @@ class Row(msgspec.Struct, frozen=True):
     p95_us: float
     p99_us: float
     max_us: float
+    cpu_us: float
     body_bytes: int
     floor_rps: float = 0.0
     floor_p50_us: float = 0.0
     floor_p95_us: float = 0.0
+    floor_cpu_us: float = 0.0
     share: float = 0.0
     target: Target | None = None
     met: bool | None = None
@@ -73,10 +75,12 @@ def row(name: str, clients: int, real: Outcome, floor: Outcome | None = None, ta
         p95_us=real.p95_us,
         p99_us=real.p99_us,
         max_us=real.max_us,
-        body_bytes=real.rounds[-1].body_max,
+        cpu_us=real.cpu_us,
+        body_bytes=real.rounds[-1].load.body_max,
         floor_rps=0.0 if floor is None else floor.rps,
         floor_p50_us=0.0 if floor is None else floor.p50_us,
         floor_p95_us=0.0 if floor is None else floor.p95_us,
+        floor_cpu_us=0.0 if floor is None else floor.cpu_us,
         share=share,
         target=target,
         met=None if target is None else target.met_by(share),

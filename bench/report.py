@@ -55,14 +55,28 @@ def show(run: Run, console: Console) -> None:
 
 
 def _requests(rows: list[Row]) -> Grid:
-    grid = Grid(title="Requests (medians of the rounds; latencies in ms)")
+    grid = Grid(title="Requests (medians of the rounds; latencies in ms; cpu: the server's processor time for a request)")
     grid.add_column("")
-    for heading in ("clients", "req/s", "p50", "p95", "p99", "bytes", "floor req/s", "floor p50", "floor p95", "of floor", "wanted"):
+    for heading in (
+        "clients",
+        "req/s",
+        "p50",
+        "p95",
+        "p99",
+        "cpu µs",
+        "bytes",
+        "floor req/s",
+        "p50",
+        "p95",
+        "cpu µs",
+        "of floor",
+        "wanted",
+    ):
         grid.add_column(heading, justify="right")
     grid.add_column("")
     for row in rows:
-        has_floor = row.floor_rps > 0
-        floor = [f"{row.floor_rps:,.0f}", _ms(row.floor_p50_us), _ms(row.floor_p95_us), f"{row.share:.0%}"] if has_floor else [""] * 4
+        times = [_ms(row.floor_p50_us), _ms(row.floor_p95_us), f"{row.floor_cpu_us:,.0f}"]
+        floor = [f"{row.floor_rps:,.0f}", *times, f"{row.share:.0%}"] if row.floor_rps else [""] * 5
         grid.add_row(
             row.name,
             str(row.clients),
@@ -70,6 +84,7 @@ def _requests(rows: list[Row]) -> Grid:
             _ms(row.p50_us),
             _ms(row.p95_us),
             _ms(row.p99_us),
+            f"{row.cpu_us:,.0f}",
             f"{row.body_bytes:,}",
             *floor,
             "" if row.target is None else f"{row.target.value:.0%}",

@@ -48,7 +48,7 @@ def made_up_rows(seed: int) -> Iterator[tuple[Any, ...]]:
             f"{dice.choice(WORDS)}.{number}@example.com",
             dice.randrange(100_000),
             round(dice.uniform(0, 1_000_000), 2),
-            dice.randrange(6),
+            dice.randrange(1, 6),
             dice.random() < 0.5,
             dice.choice(STAGES),
             founded.date().isoformat(),

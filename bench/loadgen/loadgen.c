@@ -59,7 +59,7 @@ static struct options options = {.connections = 1, .timeout = 30, .seed = 1};
 static struct run run;
 static struct connection *connections;
 static struct pollfd *polled;
-static uint64_t sent, measure_from, stop_at, last_answer;
+static uint64_t measure_from, stop_at, last_answer;
 static unsigned total_weight, busy;
 
 static uint64_t now(void) {
@@ -137,14 +137,14 @@ static void start_request(size_t place) {
     uint64_t time = now();
     polled[place].events = 0;
     if (run.failures.count >= ENOUGH_FAILURES) return;
-    if (options.count ? sent >= options.count : time >= stop_at) return;
+    if (options.count ? run.sent >= options.count : time >= stop_at) return;
     struct connection *connection = &connections[place];
     connection->set = draw_set();
     connection->request = next_request(connection->set);
     connection->written = 0;
     connection->started = time;
     reset_response(&connection->response);
-    sent++;
+    run.sent++;
     busy++;
     write_request(place);
 }

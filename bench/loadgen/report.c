@@ -80,8 +80,8 @@ void print_report(const struct run *run) {
         bytes += run->sets[set].body_bytes;
     }
     uint64_t *all = grow(NULL, sizeof *all * (total + 1));
-    printf("{\"connections\":%u,\"seconds\":%.6f,\"cpu_seconds\":%.3f,\"reconnects\":%llu,\"failures\":%llu,\"failure\":%s,",
-           run->connections, run->seconds, cpu, (unsigned long long)run->reconnects,
+    printf("{\"connections\":%u,\"seconds\":%.6f,\"sent\":%llu,\"cpu_seconds\":%.3f,\"reconnects\":%llu,\"failures\":%llu,\"failure\":%s,",
+           run->connections, run->seconds, (unsigned long long)run->sent, cpu, (unsigned long long)run->reconnects,
            (unsigned long long)run->failures.count, run->failures.example ? run->failures.example : "null");
     printf("\"sets\":{");
     for (size_t set = 0; set < run->set_count; set++) {

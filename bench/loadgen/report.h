@@ -14,6 +14,7 @@ struct run {
     size_t set_count;
     unsigned connections;
     double seconds; /* measured time, warm-up left out */
+    uint64_t sent;  /* all requests, those of the warm-up too */
     uint64_t reconnects;
     struct failure failures;
 };

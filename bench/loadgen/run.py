@@ -55,10 +55,11 @@ class SetLatencies(Latencies, frozen=True):
 
 
 class LoadReport(msgspec.Struct, frozen=True):
-    """What one run measured; `cpu_seconds` is what the generator itself used."""
+    """What one run measured; `sent` counts the warm-up too, `cpu_seconds` is what the generator itself used."""
 
     connections: int
     seconds: float
+    sent: int
     cpu_seconds: float
     reconnects: int
     failures: int

@@ -1,8 +1,8 @@
 """Durable creates: how much writers gain by sharing a commit.
 
-Three ways to write the same records, in alternating rounds: the server as it is, asked by 16 clients; one commit for each
-record, by SQLite alone with the same pragmas and no HTTP around it (a server that commits for each request can only be
-slower); and the same server on a disk that nobody waits for (nosync.c), which is what synchronous=OFF would give.
+The same records written in alternating rounds by 16 clients of the server as it is; of the server told to commit for each
+request; of the server on a disk that nobody waits for (nosync.c), which is what synchronous=OFF would give. And, to see what
+the disk itself can do, by SQLite alone with the same pragmas, one commit for each record and no HTTP around it.
 """
 
 import sys
@@ -17,7 +17,7 @@ import msgspec
 from bench.findings import Findings, at_least, figure, row
 from bench.loadgen.build import compile_c
 from bench.loadgen.run import Request, RequestSet, SetLatencies, write_requests
-from bench.measure import Asked, Contender, alternate, ratio
+from bench.measure import Asked, Contender, Round, alternate, ratio
 from bench.rows import FIELDS, made_up_rows
 from bench.server import Server, record_body, start_server
 from bench.settings import Settings
@@ -25,6 +25,7 @@ from bench.workplace import Workplace, make_bench_table
 
 CLIENTS = 16
 PREPARED = 20_000  # requests; after that the same rows come again, which no field forbids
+SHARING = "TABLEHOUSE_BENCH_COMMIT_SHARING"
 NOSYNC = Path(__file__).parents[1] / "nosync.c"
 
 
@@ -33,8 +34,8 @@ class OneCommitEach(msgspec.Struct):
 
     connection: apsw.Connection
 
-    def measure(self, before: SetLatencies | None, settings: Settings) -> SetLatencies:
-        rows = made_up_rows(seed=before.next if before else 0)
+    def measure(self, before: Round | None, settings: Settings) -> Round:
+        rows = made_up_rows(seed=before.load.next if before else 0)
         places = ", ".join("?" * len(FIELDS))
         now = "2025-01-01T00:00:00.000Z"
         taken: list[float] = []
@@ -44,7 +45,7 @@ class OneCommitEach(msgspec.Struct):
             self.connection.execute(f"INSERT INTO bench VALUES (NULL, ?, ?, ?, {places})", ("Ab3De6Gh9Jk2Mn", now, now, *next(rows)))
             self.connection.execute("COMMIT")
             taken.append(time.perf_counter() - start)
-        return _latencies(taken, time.perf_counter() - began, next_=(before.next if before else 0) + 1)
+        return _latencies(taken, time.perf_counter() - began, next_=(before.load.next if before else 0) + 1)
 
 
 def commits(workplace: Workplace) -> Findings:
@@ -52,10 +53,12 @@ def commits(workplace: Workplace) -> Findings:
     found = Findings()
     with ExitStack() as stack:
         server = stack.enter_context(start_server(workplace.directory / "shared"))
+        single = stack.enter_context(start_server(workplace.directory / "single", environment={SHARING: "off"}))
         contenders: dict[str, Contender] = {
-            "one commit each, SQLite alone": OneCommitEach(_open(workplace.directory / "alone.db")),
             "16 clients": _creates(workplace, server, CLIENTS),
             "1 client": _creates(workplace, server, 1),
+            "16 clients, a commit each": _creates(workplace, single, CLIENTS),
+            "SQLite alone, a commit each": OneCommitEach(_open(workplace.directory / "alone.db")),
         }
         if sys.platform == "linux":
             library = compile_c("nosync.so", [NOSYNC], flags=["-shared", "-fPIC"])
@@ -65,8 +68,8 @@ def commits(workplace: Workplace) -> Findings:
     for name, outcome in outcomes.items():
         found.rows.append(row(f"create, {name}", CLIENTS if name.startswith("16") else 1, outcome))
     shared = outcomes["16 clients"]
-    gain = ratio(shared, outcomes["one commit each, SQLite alone"])
-    found.figures.append(figure("creates by 16 clients / one commit each", gain, "x"))
+    gain = ratio(shared, outcomes["16 clients, a commit each"])
+    found.figures.append(figure("creates by 16 clients / a commit each", gain, "x"))
     wanted = gain / 4
     if unwaited := outcomes.get("16 clients, no waiting for the disk"):
         share = ratio(shared, unwaited)
@@ -81,7 +84,7 @@ def _creates(workplace: Workplace, server: Server, clients: int) -> Asked:
     rows = made_up_rows(seed=5)
     requests = (Request("POST", table.records, record_body(table, next(rows))) for _ in range(PREPARED))
     file = write_requests(workplace.directory / f"creates.{server.running.port}.{clients}.requests", requests)
-    return Asked(server.running.port, RequestSet("create", file), clients, server.headers)
+    return Asked(server.running, RequestSet("create", file), clients, server.headers)
 
 
 def _open(file: Path) -> apsw.Connection:
@@ -92,10 +95,10 @@ def _open(file: Path) -> apsw.Connection:
     return connection
 
 
-def _latencies(taken: list[float], seconds: float, next_: int) -> SetLatencies:
+def _latencies(taken: list[float], seconds: float, next_: int) -> Round:
     taken.sort()
     micros = [1e6 * taken[min(len(taken) - 1, int(len(taken) * share))] for share in (0.5, 0.95, 0.99, 1.0)]
-    return SetLatencies(
+    load = SetLatencies(
         requests=len(taken),
         rps=len(taken) / seconds,
         mean_us=1e6 * sum(taken) / len(taken),
@@ -108,3 +111,4 @@ def _latencies(taken: list[float], seconds: float, next_: int) -> SetLatencies:
         body_max=0,
         next=next_,
     )
+    return Round(load)

@@ -39,7 +39,7 @@ def wide(workplace: Workplace) -> Findings:
         }
         for kind, requests in kinds.items():
             file = write_requests(workplace.directory / "wide.requests", requests)
-            asked = Asked(server.running.port, RequestSet(kind, file), CLIENTS, server.headers)
+            asked = Asked(server.running, RequestSet(kind, file), CLIENTS, server.headers)
             outcome = alternate({kind: asked}, workplace.settings)[kind]
             found.rows.append(row(f"{WIDTH} fields: {kind}", CLIENTS, outcome))
     return found
