@@ -20,7 +20,7 @@ def example_of(schema: dict[str, Any], schemas: dict[str, dict[str, Any]]) -> An
         return None
     if "properties" in schema:
         parts = {name: example_of(part, schemas) for name, part in schema["properties"].items()}
-        return {name: part for name, part in parts.items() if part is not NONE}
+        return {name: part for name, part in parts.items() if part is not NONE} or NONE
     if "items" in schema:
         part = example_of(schema["items"], schemas)
         return NONE if part is NONE else [part]
