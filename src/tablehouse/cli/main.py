@@ -6,6 +6,7 @@ import typer
 
 from tablehouse import __version__
 from tablehouse.cli.docs import docs
+from tablehouse.cli.export_csv import exports
 from tablehouse.cli.import_csv import imports
 from tablehouse.cli.output import say
 from tablehouse.cli.serve import serve
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command("serve")(serve)
 app.command("docs")(docs)
 app.add_typer(imports, name="import")
+app.add_typer(exports, name="export")
 app.add_typer(tokens, name="token")
 
 

@@ -1,0 +1,86 @@
+"""All records of a table as texts: each cell in its field's text form (contract §5), which a write reads as the same value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from tablehouse.fields.instants import day_of
+from tablehouse.kinds.kind import BOOLEAN, DATE, PERSON
+from tablehouse.query.cells import stored_value
+from tablehouse.schema.model import Field
+from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.things import find_table
+from tablehouse.sql import bulk as sql
+from tablehouse.sql import catalog as catalog_sql
+from tablehouse.storage.transaction import Reading
+
+Row = Sequence[str]
+
+_AT_ONCE: Final = 2_000
+_KNOWN_TEXTS: Final = 200_000
+"""Values remembered with their texts, of all fields together."""
+
+
+def read_texts(app: App, caller: Caller, database_id: str, table_id: str, write: Callable[[list[Row]], None]) -> int:
+    """Returns how many records were given to `write`, some at a time and in order of creation, as they all were at one moment.
+
+    The first row that it gets are the names of the fields. An empty cell is "". Raises NotFound, and what `write` raises.
+    """
+    workspace_of(caller, database_id)
+
+    def work(reading: Reading) -> int:
+        table = find_table(reading.snapshot, table_id)
+        people = {num: msgspec.json.decode(shown)["name"] for num, shown in reading.rows(reading.dialect.fixed(catalog_sql.READ_PEOPLE))}
+        columns = [_Column(field, people, _KNOWN_TEXTS // len(table.fields)) for field in table.fields]
+        statement = reading.compiled(table, ("stored",), lambda: sql.stored_cells(table, table.fields))
+        write([[field.name for field in table.fields]])
+        count = 0
+        for rows in _pages(reading, statement):
+            _, *stored = zip(*rows, strict=True)
+            texts = [column.of(values) for column, values in zip(columns, stored, strict=True)]
+            write(list(zip(*texts, strict=True)))
+            count += len(rows)
+        return count
+
+    with app.store.database(database_id) as database:
+        return database.read(work)
+
+
+def _pages(reading: Reading, statement: Any) -> Iterator[list[Any]]:
+    after = 0
+    while page := reading.rows(statement, {"after": after, "limit": _AT_ONCE}):
+        after = page[-1][0]
+        yield page
+
+
+class _Column(dict[Any, str]):
+    """What a field's column stores → its text."""
+
+    def __init__(self, field: Field, people: Mapping[int, str], most: int) -> None:
+        super().__init__()
+        self._field = field
+        self._most = most
+        self._people = people
+
+    def __missing__(self, raw: Any) -> str:
+        text = self[raw] = self._text(raw)
+        return text
+
+    def of(self, values: Sequence[Any]) -> list[str]:
+        """Returns the texts of some values."""
+        if len(self) > self._most:
+            self.clear()
+        return list(map(self.__getitem__, values))
+
+    def _text(self, raw: Any) -> str:
+        field = self._field
+        if raw is None:
+            return "false" if field.kind is BOOLEAN else ""
+        if field.kind is PERSON:
+            return self._people.get(raw, "")
+        if field.type.source and field.kind is DATE:
+            return day_of(raw, field.spec.zone)
+        return field.type.text(stored_value(field, raw), field.spec)
