@@ -68,7 +68,7 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
     shape = ("list", query.field_names, *_chosen_nums(table, chosen))
     statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names))
     after = offset if cursor is None else cursor.after
-    commits, following, total, records, last = reading.versioned(statement, {"after": after, "skip": 0, "limit": limit})[0]
+    commits, following, total, newest, records, last = reading.versioned(statement, {"after": after, "skip": 0, "limit": limit})[0]
     gaps = following - 1 != total
     if gaps and offset and cursor is None:
         # Records were deleted: the offset is not the number to begin after.
@@ -76,8 +76,9 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
             head = reading.compiled(table, ("first",), lambda: sql.first_numbers(table))
             block = reading.versioned(head, {"offset": offset})
             after, skip = _start(offset, *block[0]) if block else (offset, 0)
-            commits, _, total, records, last = reading.versioned(statement, {"after": after, "skip": skip, "limit": limit})[0]
-    more = last is not None and offset + limit < total
+            commits, _, total, newest, records, last = reading.versioned(statement, {"after": after, "skip": skip, "limit": limit})[0]
+    # Not by offset and total: of a page that a cursor leads to, records before it may have been deleted meanwhile.
+    more = last is not None and last < newest
     next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
     stamp = (reading.snapshot.version, commits)
     return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor))

@@ -67,9 +67,8 @@ def first_numbers(table: Table) -> sa.Select[Any]:
 
 
 def list_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
-    """One row: (schema version, commits counted, next record's number, records there are, JSON array of records as bytes, number of the last one in it).
-
-    Parameters: after, skip, limit.
+    """One row about the table, and a page of it: (schema version, commits counted, next record's number, records there are, number of
+    the newest; JSON array of records as bytes, number of the last one in it). Parameters: after, skip, limit.
     """
     columns = record_table(table)
     page = (
@@ -81,9 +80,10 @@ def list_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Sel
         .subquery("page")
     )
     whole = sa.select(Utf8(JsonRows(page.c.record)).label("records"), sa.func.max(page.c.n).label("last")).subquery("whole")
+    newest = sa.select(sa.func.max(columns.c.n)).scalar_subquery()
     own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
     return (
-        sa.select(VERSION, _COMMITS, COUNTERS.c.next, COUNTERS.c.live, whole.c.records, whole.c.last)
+        sa.select(VERSION, _COMMITS, COUNTERS.c.next, COUNTERS.c.live, newest, whole.c.records, whole.c.last)
         .select_from(COUNTERS.join(whole, sa.true()))
         .where(own)
     )
