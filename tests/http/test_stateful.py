@@ -5,6 +5,7 @@ The model knows which records there are and what each cell read last. An operati
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.api import Answer, Api, Table
 from tests.case_files import field_types, stored_types
+from tests.conftest import Connect, NewStorage, StartServer
 
 TYPES = field_types()
 SYSTEM = sorted(set(TYPES) - set(stored_types()))
@@ -166,10 +168,32 @@ class TableStory(RuleBasedStateMachine):
             self.api.delete(self.table.path, force="true").nothing()
 
 
-@pytest.mark.timeout(300)
-def test_any_story_of_a_table_ends_as_its_model(api: Api, database: str) -> None:
+def tell(api: Api, database: str, examples: int) -> None:
+    """Stories of tables in that database, as many as `examples`. A failing one is made shorter, as long as a test may take."""
     story = type("Story", (TableStory,), {"api": api, "database": database})
-    run_state_machine_as_test(
-        story,
-        settings=settings(max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None),
-    )
+    bounds = settings(max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    run_state_machine_as_test(story, settings=bounds)
+
+
+class TakingTurns(Api):
+    """Calls that go to two servers, now to one and now to the other."""
+
+    def __init__(self, first: Api, second: Api) -> None:
+        self.servers = itertools.cycle([first, second, second, first, second])
+
+    def send(self, *arguments: Any, **keys: Any) -> Answer:
+        return next(self.servers).send(*arguments, **keys)
+
+
+@pytest.mark.timeout(400)
+def test_any_story_of_a_table_ends_as_its_model(api: Api, database: str) -> None:
+    tell(api, database, 40)
+
+
+@pytest.mark.timeout(400)
+def test_two_servers_tell_one_story(start_server: StartServer, new_storage: NewStorage, connect: Connect) -> None:
+    storage = new_storage()
+    first = start_server(storage=storage)
+    second = start_server(storage=storage, token=first.token)
+    turns = TakingTurns(connect(first.address, first.token), connect(second.address, first.token))
+    tell(turns, turns.new_database(), 25)
