@@ -51,7 +51,7 @@ curl -X PATCH {base}/databases/DATABASE/tables/TABLE/records/RECORD -H "Softr-Ap
 """
 
 
-@lru_cache(maxsize=64)  # as with the OpenAPI document
+@lru_cache(maxsize=16)  # as with the OpenAPI document
 def render(address: str) -> bytes:
     """Returns the text for a server at this address."""
     schemas = document()["components"]["schemas"]

@@ -68,7 +68,7 @@ def document() -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=64)  # as many names as a server may sensibly be reached under; the Host header is the client's to choose
+@lru_cache(maxsize=16)  # as many names as a server may sensibly be reached under; the Host header is the client's to choose
 def render(address: str) -> bytes:
     """Returns the document as JSON for a server at this address, such as `https://tables.example.com`."""
     return msgspec.json.encode({**document(), "servers": [{"url": address + BASE}]})
