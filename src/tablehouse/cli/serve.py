@@ -12,7 +12,9 @@ from tablehouse.cli.output import opened, put, refusals, say
 from tablehouse.config import OPTIONS, Option, Settings, load, strangers
 from tablehouse.http.app import make_app
 from tablehouse.http.process import run
+from tablehouse.service.access import Access, App
 from tablehouse.service.setup import set_up
+from tablehouse.transfer.demo.make import make_demo
 
 
 def serve(**given: Any) -> None:
@@ -21,12 +23,15 @@ def serve(**given: Any) -> None:
         settings = load(given, os.environ)
         for name in strangers(os.environ):
             say(f"Warning: {name} is no setting of this server; is it misspelt?")
-        prepare(settings)
-    raise typer.Exit(run(settings, make_app))
+        first_call = prepare(settings)
+    raise typer.Exit(run(settings, make_app, lambda url: say(first_call.replace("URL", url)) if first_call else None))
 
 
-def prepare(settings: Settings) -> None:
-    """Makes the store ready before any process serves it; an empty one gets a workspace, an owner and a token, shown once."""
+def prepare(settings: Settings) -> str | None:
+    """Makes the store ready before any process serves it; an empty one gets a workspace, an owner and a token, shown once.
+
+    Returns what to say about the demo database once the server listens, with URL for its address; None when none is wanted.
+    """
     with opened(settings.data, settings.database_url) as store:
         for stray in store.strays:
             say(f"Warning: {stray} holds tables, but control.db lists no such database. It is left as it is.")
@@ -34,6 +39,11 @@ def prepare(settings: Settings) -> None:
         if token is not None:
             say("A new store. This token of level full is shown once, so keep it:")
             put(token)
+        demo = make_demo(App(store, settings, Access(store))) if settings.demo else None
+    if demo is None:
+        return None
+    path = f"/api/v1/databases/{demo.database_id}/tables/{demo.table_id}/records?limit=2&fieldNames=true"
+    return f'The database "Demo" is there to look at. Try:\n  curl -H "Softr-Api-Key: {token or "$TOKEN"}" "URL{path}"'
 
 
 def _parameter(option: Option) -> inspect.Parameter:
