@@ -13,6 +13,7 @@ from tablehouse.errors import BadRequest, ConstraintViolation, Fault, Validation
 from tablehouse.fields.instants import zone_named
 from tablehouse.ids import new_field_id, new_table_id
 from tablehouse.kinds.kind import fold
+from tablehouse.query.cells import find_field
 from tablehouse.query.definitions import Draft, clean_name, clean_text, draft_field, numbered, unnumbered
 from tablehouse.query.requests import CreateField, CreateTable, PutTable
 from tablehouse.schema.model import Field, Snapshot, Table, View
@@ -92,9 +93,7 @@ def update_table(app: App, caller: Caller, database_id: str, table_id: str, payl
         if body.description is not UNSET:
             given["description"] = clean_text(body.description, "description")
         if body.primary_field_id is not UNSET:
-            field = table.find_field(body.primary_field_id)
-            if field is None:
-                raise BadRequest(f'primaryFieldId: the table has no field "{body.primary_field_id}".', path="primaryFieldId")
+            field = find_field(table, body.primary_field_id)
             check_primary(field.name, field.type_name, field.type.primary and not field.many, "primaryFieldId")
             given["primary_num"] = field.num
         return msgspec.structs.replace(table, **given)
