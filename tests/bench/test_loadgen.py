@@ -131,18 +131,18 @@ def test_sets_are_mixed_by_weight(tmp_path: Path) -> None:
     reads = write_requests(tmp_path / "reads.requests", [Request("GET", "/read")])
     writes = write_requests(tmp_path / "writes.requests", [Request("PATCH", "/write", b"{}")])
     with answering(lambda _: [OK]) as (port, seen):
-        report = run_load(port, [RequestSet("reads", reads, weight=3), RequestSet("writes", writes)], connections=4, count=2000)
-    assert report.all.requests == len(seen) == 2000
+        report = run_load(port, [RequestSet("reads", reads, weight=3), RequestSet("writes", writes)], connections=1, count=1000)
+    assert report.all.requests == len(seen) == 1000
     assert report.sets["reads"].requests == sum(b"/read" in request for request in seen)
-    assert 0.7 < report.sets["reads"].requests / 2000 < 0.8
+    assert 0.7 < report.sets["reads"].requests / 1000 < 0.8
 
 
 def test_a_run_by_time_leaves_its_warm_up_out(tmp_path: Path) -> None:
     file = write_requests(tmp_path / "get.requests", [Request("GET", "/")])
     with answering(lambda _: [OK]) as (port, seen):
-        report = run_load(port, [RequestSet("get", file)], connections=2, seconds=0.2, warmup=0.2)
-    assert report.seconds > 0.19  # how much longer depends on how late the machine gives the last answer its turn
-    assert 0 < report.all.requests < len(seen)
+        report = run_load(port, [RequestSet("get", file)], connections=2, seconds=0.4, warmup=0.2)
+    assert 0 < report.all.requests < report.sent == len(seen)
+    assert report.seconds > 0.05  # up to the last answer: on a busy machine the next may have come much later, or not in time
     assert report.all.rps == pytest.approx(report.all.requests / report.seconds, rel=0.01)
 
 
