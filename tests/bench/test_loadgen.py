@@ -140,7 +140,7 @@ def test_sets_are_mixed_by_weight(tmp_path: Path) -> None:
 def test_a_run_by_time_leaves_its_warm_up_out(tmp_path: Path) -> None:
     file = write_requests(tmp_path / "get.requests", [Request("GET", "/")])
     with answering(lambda _: [OK]) as (port, seen):
-        report = run_load(port, [RequestSet("get", file)], connections=2, seconds=0.4, warmup=0.2)
+        report = run_load(port, [RequestSet("get", file)], connections=2, seconds=1, warmup=1)
     assert 0 < report.all.requests < report.sent == len(seen)
     assert report.seconds > 0.05  # up to the last answer: on a busy machine the next may have come much later, or not in time
     assert report.all.rps == pytest.approx(report.all.requests / report.seconds, rel=0.01)
