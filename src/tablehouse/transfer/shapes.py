@@ -67,18 +67,18 @@ _DECIMAL_COMMA: Final = re.compile(r"-?(0|[1-9]\d*|[1-9]\d{0,2}(\.\d{3})+)(,\d+)
 def _number(text: str) -> str | None:
     stripped = text.strip()
     if _NUMBER.fullmatch(stripped):
-        return stripped if "." in stripped or abs(int(stripped)) <= _EXACT else None
+        return stripped if abs(float(stripped)) <= _EXACT else None
     return stripped if _SCIENTIFIC.fullmatch(stripped) else None
 
 
 def _thousands(text: str) -> str | None:
     stripped = text.strip()
-    return stripped.replace(",", "") if _THOUSANDS.fullmatch(stripped) else _number(stripped)
+    return _number(stripped.replace(",", "") if _THOUSANDS.fullmatch(stripped) else stripped)
 
 
 def _decimal_comma(text: str) -> str | None:
     stripped = text.strip()
-    return stripped.replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(stripped) else None
+    return _number(stripped.replace(".", "").replace(",", ".")) if _DECIMAL_COMMA.fullmatch(stripped) else None
 
 
 _ISO_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
