@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
-from tablehouse.query.cells import (
-    choose_fields,
-)
+from tablehouse.query.cells import choose_fields
 from tablehouse.query.paging import MOST, Cursor, decode_cursor, encode_cursor
 from tablehouse.query.requests import ListRecords
 from tablehouse.schema.model import Field, Table
@@ -18,7 +16,10 @@ from tablehouse.service.things import find_table
 from tablehouse.service.views import find_view
 from tablehouse.sql import records as sql
 from tablehouse.storage.page_cache import Stamp
+from tablehouse.storage.session import Row
 from tablehouse.storage.transaction import Reading
+
+_GAPS: Final = "gaps"
 
 
 class PageMetadata(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,18 +66,23 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
     chosen = choose_fields(table, query.fields)
     cursor = decode_cursor(query.cursor, table.num, secret) if query.cursor is not None else None
     offset = query.offset if cursor is None else cursor.offset
-    shape = ("list", query.field_names, *_chosen_nums(table, chosen))
-    statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names))
-    after = offset if cursor is None else cursor.after
-    commits, following, total, newest, records, last = reading.versioned(statement, {"after": after, "skip": 0, "limit": limit})[0]
-    gaps = following - 1 != total
-    if gaps and offset and cursor is None:
-        # Records were deleted: the offset is not the number to begin after.
-        with reading.moment():
-            head = reading.compiled(table, ("first",), lambda: sql.first_numbers(table))
-            block = reading.versioned(head, {"offset": offset})
-            after, skip = _start(offset, *block[0]) if block else (offset, 0)
-            commits, _, total, newest, records, last = reading.versioned(statement, {"after": after, "skip": skip, "limit": limit})[0]
+
+    def found(by_offset: bool, **place: int) -> Row:
+        shape = ("list", query.field_names, by_offset, *_chosen_nums(table, chosen))
+        statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names, by_offset))
+        return reading.versioned(statement, {**place, "limit": limit})[0]
+
+    if cursor is not None:
+        row = found(False, after=cursor.after)
+    elif offset and _GAPS in table.derived:
+        row = found(True, offset=offset)
+    else:
+        # As long as no record was deleted, the one after `offset` others is the one after the number `offset`.
+        row = found(False, after=offset)
+        if offset and row[1] - 1 != row[2]:
+            table.derived[_GAPS] = True  # for good: numbers are not given again
+            row = found(True, offset=offset)
+    commits, _, total, newest, records, last = row
     # Not by offset and total: of a page that a cursor leads to, records before it may have been deleted meanwhile.
     more = last is not None and last < newest
     next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
@@ -87,11 +93,3 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
 def _chosen_nums(table: Table, chosen: tuple[Field, ...]) -> tuple[int | None, ...]:
     """Returns what tells one choice of fields from others in a plan's shape; nothing for all fields, which is the usual one."""
     return () if chosen is table.fields else (None, *(field.num for field in chosen))
-
-
-def _start(offset: int, block: int, before: int, count: int) -> tuple[int, int]:
-    """Returns (the number after which to read, how many to skip from there) for an offset; see `sql.first_numbers`."""
-    start = block * sql.BLOCK - before
-    if offset >= start + sql.BLOCK - count:
-        return offset + before + count, 0
-    return block * sql.BLOCK, offset - start

@@ -22,6 +22,7 @@ BLOCK: Final = 1024
 
 VERSION: Final = sa.select(META.c.version).scalar_subquery()
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
+_OFFSET: Final[sa.ColumnElement[int]] = sa.bindparam("offset", type_=INTEGER)
 
 
 def record_table(table: Table) -> sa.Table:
@@ -52,34 +53,22 @@ def get_record(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Selec
     return sa.select(VERSION, record_json(table, _of(columns), fields, by_name)).where(columns.c.id == sa.bindparam("id"))
 
 
-def first_numbers(table: Table) -> sa.Select[Any]:
-    """At most one row: (schema version, block, holes before it, holes in it). Parameter: offset.
-
-    The block is the last one with deleted records that begins at or before the offset; no row when there is none.
-    """
-    running = sa.select(
-        HOLES.c.block, HOLES.c.count, (sa.func.sum(HOLES.c.count).over(order_by=HOLES.c.block) - HOLES.c.count).label("before")
-    )
-    blocks = running.where(HOLES.c.table_num == sa.literal_column(str(table.num))).subquery("blocks")
-    start = blocks.c.block * sa.literal_column(str(BLOCK)) - blocks.c.before
-    last = sa.select(VERSION, blocks.c.block, blocks.c.before, blocks.c.count).where(start <= sa.bindparam("offset"))
-    return last.order_by(blocks.c.block.desc()).limit(sa.literal_column("1"))
-
-
-def list_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
+def list_records(table: Table, fields: Sequence[Field], by_name: bool, by_offset: bool) -> sa.Select[Any]:
     """One row about the table, and a page of it: (schema version, commits counted, next record's number, records there are, number of
-    the newest; JSON array of records as bytes, number of the last one in it). Parameters: after, skip, limit.
+    the newest; JSON array of records as bytes, number of the last one in it).
+
+    Parameters: limit, and `after`, the number after which to begin, or the offset: right also where records were deleted, but dearer.
     """
     columns = record_table(table)
-    page = (
-        sa.select(columns.c.n, record_json(table, _of(columns), fields, by_name).label("record"))
-        .where(columns.c.n > sa.bindparam("after"))
-        .order_by(columns.c.n)
-        .limit(sa.bindparam("limit"))
-        .offset(sa.bindparam("skip"))
-        .subquery("page")
-    )
-    whole = sa.select(Utf8(JsonRows(page.c.record)).label("records"), sa.func.max(page.c.n).label("last")).subquery("whole")
+    page = sa.select(columns.c.n, record_json(table, _of(columns), fields, by_name).label("record")).order_by(columns.c.n)
+    if by_offset:
+        place = _place(table)
+        after = sa.func.coalesce(sa.select(place.c.after).scalar_subquery(), _OFFSET)  # no deleted records before: numbers have no gaps
+        page = page.where(columns.c.n > after).offset(sa.func.coalesce(sa.select(place.c.skip).scalar_subquery(), sa.literal_column("0")))
+    else:
+        page = page.where(columns.c.n > sa.bindparam("after"))
+    rows = page.limit(sa.bindparam("limit")).subquery("page")
+    whole = sa.select(Utf8(JsonRows(rows.c.record)).label("records"), sa.func.max(rows.c.n).label("last")).subquery("whole")
     newest = sa.select(sa.func.max(columns.c.n)).scalar_subquery()
     own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
     return (
@@ -87,6 +76,24 @@ def list_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Sel
         .select_from(COUNTERS.join(whole, sa.true()))
         .where(own)
     )
+
+
+def _place(table: Table) -> sa.CTE:
+    """At most one row: (the number after which to read, how many records to skip from there) for an offset.
+
+    It follows from the last block with deleted records that begins at or before the offset: an offset in that block is walked to from
+    the block's beginning, one behind it is a number as many places on as records before it are gone. No row when there is no such block.
+    """
+    size: sa.ColumnElement[int] = sa.literal_column(str(BLOCK))
+    before = sa.func.sum(HOLES.c.count).over(order_by=HOLES.c.block) - HOLES.c.count
+    running = sa.select(HOLES.c.block, HOLES.c.count, before.label("before"), (HOLES.c.block * size - before).label("start"))
+    blocks = running.where(HOLES.c.table_num == sa.literal_column(str(table.num))).subquery("blocks")
+    last = sa.select(blocks).where(blocks.c.start <= _OFFSET).order_by(blocks.c.block.desc()).limit(sa.literal_column("1")).subquery("last")
+    behind = last.c.start + size - last.c.count <= _OFFSET
+    return sa.select(
+        sa.case((behind, _OFFSET + last.c.before + last.c.count), else_=last.c.block * size).label("after"),
+        sa.case((behind, sa.literal_column("0")), else_=_OFFSET - last.c.start).label("skip"),
+    ).cte("place")
 
 
 def take_numbers(table: Table) -> sa.UpdateBase:
