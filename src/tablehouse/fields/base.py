@@ -103,6 +103,13 @@ class FieldType(Generic[O_co]):
         """Returns the value to store for another type's text form, more forgiving than `read`. Raises Reject."""
         return self.read(text, spec)
 
+    def read_operand(self, value: object, spec: Spec[Any]) -> Stored:
+        """Returns the stored value that a search compares cells with: one value, not bound by limits on what may be written. Raises Reject."""
+        read = self.read(value, spec)
+        if not isinstance(read, str | int | float):
+            raise Reject(f"{describe(value)} is not one value to compare with.")
+        return read
+
     def text(self, stored: Any, spec: Spec[Any]) -> str:
         """Returns the text form of a stored value."""
         return str(stored)
@@ -156,7 +163,10 @@ def whole(value: Any) -> Any:
 
 def describe(value: object) -> str:
     """Returns a value as an error message may show it: JSON, at most 80 characters of it."""
-    shown = msgspec.json.encode(value, order="deterministic").decode() if not isinstance(value, float) else repr(value)
+    try:
+        shown = msgspec.json.encode(value, order="deterministic").decode() if not isinstance(value, float) else repr(value)
+    except RecursionError:
+        return "something nested too deeply"
     return shown if len(shown) <= 80 else shown[:77] + "…"
 
 

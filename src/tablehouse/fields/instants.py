@@ -14,6 +14,7 @@ from tablehouse.fields.base import Reject, describe
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # Shorter digits are more likely a compact ISO date; longer ones lie outside the years 1 to 9999.
 _EPOCH: Final = re.compile(r"-?\d{9,15}", re.ASCII)
+_COMPACT_DAY: Final = len("20250601")
 _EPOCH_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 HINT: Final = "write an ISO date like 2025-06-01 or date-time like 2025-06-01T12:30:00Z, or milliseconds since 1970"
@@ -21,7 +22,7 @@ HINT: Final = "write an ISO date like 2025-06-01 or date-time like 2025-06-01T12
 
 def read_instant(value: object, zone: ZoneInfo) -> str:
     """Returns the stored form of an instant; a value without offset is meant in `zone`. Raises Reject."""
-    moment = _parse(value)
+    moment = read_moment(value)
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=zone)
     return _stored(moment if moment.tzinfo else moment.replace(tzinfo=zone), value)
@@ -29,7 +30,7 @@ def read_instant(value: object, zone: ZoneInfo) -> str:
 
 def read_day(value: object, zone: ZoneInfo) -> str:
     """Returns the stored form of a date; an instant counts as the day that it falls on in `zone`. Raises Reject."""
-    moment = _parse(value)
+    moment = read_moment(value)
     if isinstance(moment, datetime):
         try:
             moment = moment.astimezone(zone).date() if moment.tzinfo else moment.date()
@@ -71,11 +72,12 @@ def _stored(moment: datetime, value: object) -> str:
         raise Reject(f"{describe(value)} lies outside the years 1 to 9999.") from None
 
 
-def _parse(value: object) -> date | datetime:
+def read_moment(value: object) -> date | datetime:
+    """Returns the day, or the point in time (naive without an offset), that a written date means. Raises Reject."""
     if isinstance(value, str):
         text = value.strip()
         try:
-            if _DAY.fullmatch(text):
+            if _DAY.fullmatch(text) or (len(text) == _COMPACT_DAY and text.isdigit()):
                 return date.fromisoformat(text)
             if not _EPOCH.fullmatch(text):
                 return datetime.fromisoformat(text)

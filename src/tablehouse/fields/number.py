@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta
 
-from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec, describe
+from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec, Stored, describe
 from tablehouse.fields.decimal_text import finite, number_text, parse_loose_number, parse_number
 from tablehouse.kinds import kind
 
@@ -48,6 +48,9 @@ class NumberType(FieldType[N_co], Generic[N_co]):
 
     def read(self, value: object, spec: Spec[Any]) -> Read:
         return within(read_number(value), spec.options.min, spec.options.max)
+
+    def read_operand(self, value: object, spec: Spec[Any]) -> Stored:
+        return read_number(value)
 
     def read_text(self, text: str, spec: Spec[Any]) -> Read:
         number = parse_loose_number(text)

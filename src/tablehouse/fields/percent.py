@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from tablehouse.fields.base import Read, Spec
+from tablehouse.fields.base import Read, Spec, Stored
 from tablehouse.fields.number import NumberOptions, NumberType
 
 
@@ -24,6 +24,11 @@ class Percent(NumberType[PercentOptions]):
     Options = PercentOptions
 
     def read(self, value: object, spec: Spec[PercentOptions]) -> Read:
-        if isinstance(value, str) and value.rstrip().endswith("%"):
-            value = value.rstrip()[:-1]
-        return super().read(value, spec)
+        return super().read(_without_sign(value), spec)
+
+    def read_operand(self, value: object, spec: Spec[PercentOptions]) -> Stored:
+        return super().read_operand(_without_sign(value), spec)
+
+
+def _without_sign(value: object) -> object:
+    return value.rstrip()[:-1] if isinstance(value, str) and value.rstrip().endswith("%") else value

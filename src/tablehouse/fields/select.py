@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from tablehouse.fields.base import FieldType, NewChoice, OptionFault, Options, Read, Reject, Spec, describe
+from tablehouse.fields.base import FieldType, NewChoice, OptionFault, Options, Read, Reject, Spec, Stored, describe
 from tablehouse.fields.text import as_text
 from tablehouse.ids import new_uuid
 from tablehouse.kinds import kind
@@ -138,6 +138,11 @@ class Select(FieldType[SelectOptions]):
             # The text form of several choices: their labels joined by commas.
             return _distinct([self._one(part.strip(), spec.options) for part in value.split(",") if part.strip()])
         return _distinct([self._one(value, spec.options)])
+
+    def read_operand(self, value: object, spec: Spec[SelectOptions]) -> Stored:
+        choice = self._one(value, msgspec.structs.replace(spec.options, allow_to_add_new_choice=False))
+        assert isinstance(choice, int)  # only where new choices may be added one comes back
+        return choice
 
     def read_text(self, text: str, spec: Spec[SelectOptions]) -> Read:
         open_ended = msgspec.structs.replace(spec.options, allow_to_add_new_choice=True)

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from tablehouse.fields.base import FieldType, NoOptions, OptionFault, Options, Spec
+from tablehouse.fields.base import FieldType, NoOptions, OptionFault, Options, Spec, Stored
 from tablehouse.fields.datetime import DatetimeOptions, DatetimeType
 from tablehouse.fields.decimal_text import number_text
 from tablehouse.fields.instants import day_of
+from tablehouse.fields.number import read_number
 from tablehouse.kinds import kind
 
 
@@ -83,6 +84,9 @@ class Autonumber(FieldType[AutonumberOptions]):
         if not 0 <= options.counter <= 2**53:
             raise OptionFault("counter", f"counter must be a whole number from 0 to 2^53, not {options.counter}.")
         return options
+
+    def read_operand(self, value: object, spec: Any) -> Stored:
+        return read_number(value)
 
     def text(self, stored: Any, spec: Any) -> str:
         return number_text(stored)

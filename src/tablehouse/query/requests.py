@@ -84,6 +84,34 @@ class ListRecords(Query, frozen=True, kw_only=True):
     ] = None
 
 
+class SearchQuery(Query, frozen=True, kw_only=True):
+    field_names: FieldNames = False
+    view_id: Annotated[ViewId | None, Meta(description="Only what this view shows.")] = None
+    fields: Annotated[str | None, Meta(description="Ids or names of the fields to answer with, comma-separated; all when left out.")] = None
+    cursor: Annotated[
+        str | None,
+        Meta(
+            description="`metadata.nextCursor` of the page before, with the same body: leads straight to the next one. Offset is then ignored."
+        ),
+    ] = None
+
+
+class SearchRecords(Body, frozen=True, kw_only=True):
+    """Each part may be left out, null or empty, and then does nothing. `sort` is another word for `sorting`."""
+
+    filter: Annotated[
+        Any,
+        Meta(
+            description="Which records.",
+            examples=[{"condition": {"operator": "IS", "leftSide": "Status", "rightSide": "In progress"}}],
+        ),
+    ] = None
+    sorting: Annotated[
+        Any, Meta(description="What to sort by, the weightiest key first.", examples=[[{"sortingField": "Name", "sortType": "ASC"}]])
+    ] = None
+    paging: Annotated[Any, Meta(description="Which page: offset and limit, at most 200.", examples=[{"offset": 0, "limit": 20}])] = None
+
+
 class CreateWorkspace(Body, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(examples=["Office"])]
 

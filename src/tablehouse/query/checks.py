@@ -1,0 +1,174 @@
+"""Conditions as the database checks them: a few forms of comparison whose values are parameters, so that equal shapes share one statement.
+
+Operators end here: what SQL has to know is whether a cell is *within* two values, *among* a list, *has* a text in it, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from tablehouse.kinds import operators
+from tablehouse.kinds.kind import DATE_RANGE, TEXT
+from tablehouse.query.conditions import Condition, Leaf
+from tablehouse.schema.model import Field
+
+FORMS: Final = {
+    "never": "no cell",
+    "always": "every cell",
+    "empty": "the cell is empty",
+    "equal": "the value is the parameter",
+    "within": "the value lies between two parameters, both included",
+    "above": "the value, or where it begins, is greater than the parameter",
+    "from": "the value, or where it begins, is the parameter or greater",
+    "below": "the value, or where it ends, is less than the parameter",
+    "up_to": "the value, or where it ends, is the parameter or less",
+    "around": "the range begins at the first parameter or before and ends at the second or after",
+    "among": "the value is in a JSON array",
+    "among_spans": "the value lies within one of the pairs in a JSON array",
+    "has": "the text has the parameter in it",
+    "prefix": "the text lies from the first parameter to just before the second",
+    "suffix": "the text ends with the parameter",
+    "covers": "of several values, all in a JSON array are there",
+    "exactly": "of several values, all in a JSON array are there, and as many as the second parameter says",
+}
+"""What `Check.form` may be, and what its parameters are."""
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One comparison. `names`: its parameters. `negated`: exactly the cells that do not pass. Of several values one has to pass."""
+
+    field: Field
+    form: str
+    negated: bool
+    names: tuple[str, ...]
+
+
+class Checks(msgspec.Struct, frozen=True):
+    """Checks joined by AND or OR."""
+
+    operator: str
+    parts: tuple[Node, ...]
+
+
+Node: TypeAlias = Check | Checks
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A condition ready for SQL. `shape` tells it from others that need another statement; `parameters` are all its literals."""
+
+    node: Node
+    shape: Hashable
+    parameters: dict[str, Any]
+    size: int
+    """How many checks there are."""
+
+
+def plan_condition(condition: Condition) -> Plan:
+    """Returns a condition as checks with named parameters."""
+    parameters: dict[str, Any] = {}
+    sizes: list[int] = []
+    node = _node(condition, parameters, sizes)
+    return Plan(node, _shape(node), parameters, len(sizes))
+
+
+def _node(condition: Condition, parameters: dict[str, Any], sizes: list[int]) -> Node:
+    if isinstance(condition, Leaf):
+        form, values = _form(condition)
+        names = tuple(f"p{len(parameters) + place}" for place in range(len(values)))
+        parameters.update(zip(names, values, strict=True))
+        sizes.append(1)
+        return Check(condition.field, form, condition.negated, names)
+    return Checks(condition.operator, tuple(_node(part, parameters, sizes) for part in condition.parts))
+
+
+def _shape(node: Node) -> Hashable:
+    if isinstance(node, Check):
+        return node.field.num, node.form, node.negated
+    return node.operator, *(_shape(part) for part in node.parts)
+
+
+def _form(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
+    """Returns a leaf's form and the values of its parameters."""
+    operator, wanted = leaf.operator, leaf.wanted
+    if operator is operators.IS_EMPTY:
+        return "empty", ()
+    if operator is operators.HAS_ALL_OF:
+        return _all_of(leaf)
+    if operator is operators.IS and leaf.field.many:
+        return "exactly", (_array(leaf, [each.low for each in wanted]), len(wanted))
+    if operator in (operators.IS, operators.IS_ONE_OF, operators.HAS_ANY_OF):
+        return _one_of(leaf)
+    if operator is operators.CONTAINS:
+        return _contains(leaf)
+    span = wanted[0]
+    if operator is operators.STARTS_WITH:
+        return _prefix(span.low)
+    if operator is operators.ENDS_WITH:
+        return "suffix", (span.low,)
+    if operator is operators.GREATER_THAN:
+        return "above", (span.high,)
+    if operator is operators.GREATER_THAN_OR_EQUALS:
+        return "from", (span.low,)
+    if operator is operators.LESS_THAN:
+        return "below", (span.low,)
+    if operator is operators.LESS_THAN_OR_EQUALS:
+        return "up_to", (span.high,)
+    return "within", (span.low, span.high)
+
+
+def _one_of(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
+    wanted = leaf.wanted
+    if not wanted:
+        return "never", ()
+    if leaf.field.kind is DATE_RANGE:
+        texts = [f"{each.low}/{each.high}" for each in wanted]
+        return ("equal", (texts[0],)) if len(texts) == 1 else ("among", (_array(leaf, texts),))
+    if len(wanted) == 1:
+        span = wanted[0]
+        return ("equal", (_value(leaf, span.low),)) if span.is_point else ("within", (span.low, span.high))
+    if all(each.is_point for each in wanted):
+        return "among", (_array(leaf, [each.low for each in wanted]),)
+    return "among_spans", (_array(leaf, [[each.low, each.high] for each in wanted]),)
+
+
+def _all_of(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
+    if not leaf.wanted:
+        return "always", ()
+    if leaf.field.many:
+        return "covers", (_array(leaf, [each.low for each in leaf.wanted]),)
+    # A cell that holds one value has all of several different ones never.
+    return _one_of(leaf) if len(leaf.wanted) == 1 else ("never", ())
+
+
+def _contains(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
+    if leaf.field.kind is TEXT:
+        return "has", (leaf.wanted[0].low,)
+    if leaf.field.kind is DATE_RANGE:
+        return "around", (leaf.wanted[0].low, leaf.wanted[0].high)
+    return _one_of(leaf)
+
+
+def _prefix(text: str) -> tuple[str, tuple[Any, ...]]:
+    """Texts that begin alike lie side by side: from the beginning itself to before the next text that does not have it."""
+    last = len(text) - 1
+    while last >= 0 and text[last] == "\U0010ffff":
+        last -= 1
+    if last < 0:
+        return "from", (text,)  # nothing comes after the last character there is
+    # Surrogates are no characters of a text.
+    following = "\ue000" if text[last] == "\ud7ff" else chr(ord(text[last]) + 1)
+    return "prefix", (text, text[:last] + following)
+
+
+def _value(leaf: Leaf, value: Any) -> Any:
+    """Returns a value as its column compares: record ids, which are written in capitals only, are found by their own index."""
+    if leaf.field.type.source == "id":
+        return value.upper() if value.isascii() else value
+    return value
+
+
+def _array(leaf: Leaf, values: list[Any]) -> str:
+    return msgspec.json.encode([_value(leaf, value) if isinstance(value, str) else value for value in values]).decode()

@@ -1,0 +1,110 @@
+"""Right sides of conditions, read by the field that they are compared with. What cannot be read is refused, never taken for "everything"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+import msgspec
+
+from tablehouse.fields.base import Reject, describe
+from tablehouse.fields.select import SelectOptions
+from tablehouse.fields.text import as_text
+from tablehouse.kinds import kind
+from tablehouse.kinds.kind import fold
+from tablehouse.kinds.operators import Span
+from tablehouse.query.dates import Calendar, instants_of, read_days, read_instants
+from tablehouse.schema.model import Field
+
+
+class KnownPerson(msgspec.Struct, frozen=True):
+    """Somebody whom a right side may name. `num`: what cells hold; None for those of whom no cell knows yet."""
+
+    num: int | None
+    id: str
+    name: str
+    email: str
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What right sides mean depends on: where and when the search is made, and who is known. `people` is asked only when needed."""
+
+    calendar: Calendar
+    people: Callable[[], Sequence[KnownPerson]]
+
+
+def is_nothing(value: object) -> bool:
+    """Returns whether a right side stands for the empty cell."""
+    return value is None or value == ""
+
+
+def read_operand(field: Field, value: Any, around: Surroundings) -> tuple[Span, ...]:
+    """Returns what a field's cells are compared with for one written value: one span, or those of all people of that name. Raises Reject."""
+    if is_nothing(value):
+        raise Reject("There is nothing to compare with; IS_EMPTY and IS_NOT_EMPTY look for empty cells.")
+    return _READERS.get(field.kind.name, _read_stored)(field, value, around)
+
+
+def split_labels(field: Field, value: Any) -> list[Any]:
+    """Returns the values in a right side for several: an array's items, the labels in a text of several choices, or the one value."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str) and isinstance(field.options, SelectOptions) and field.options.find(value) is None and "," in value:
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [value]
+
+
+def _read_stored(field: Field, value: Any, _: Surroundings) -> tuple[Span, ...]:
+    stored = field.type.read_operand(value, field.spec)
+    return (Span(stored, stored),)
+
+
+def _read_text(_field: Field, value: Any, _: Surroundings) -> tuple[Span, ...]:
+    text = fold(as_text(value))
+    if "\x00" in text:
+        raise Reject("Text cannot hold the character U+0000 (NUL).")
+    return (Span(text, text),)
+
+
+def _read_day(field: Field, value: Any, around: Surroundings) -> tuple[Span, ...]:
+    days = read_days(value, field.spec.zone, around.calendar)
+    if field.type.source is None:
+        return (days,)
+    # The record itself keeps the instant, of which such a field shows the day.
+    return (instants_of(date.fromisoformat(days.low), date.fromisoformat(days.high), field.spec.zone),)
+
+
+def _read_instant(field: Field, value: Any, around: Surroundings) -> tuple[Span, ...]:
+    return (read_instants(value, field.spec.zone, around.calendar),)
+
+
+def _read_range(field: Field, value: Any, around: Surroundings) -> tuple[Span, ...]:
+    if isinstance(value, Mapping) or (isinstance(value, str) and "/" in value):
+        first, _, last = str(field.type.read_operand(value, field.spec)).partition("/")
+        return (Span(first, last),)
+    return (read_days(value, field.spec.zone, around.calendar),)
+
+
+def _read_person(_field: Field, value: Any, around: Surroundings) -> tuple[Span, ...]:
+    given = value
+    if isinstance(value, Mapping):
+        given = next((value[key] for key in ("id", "email", "name") if not is_nothing(value.get(key))), value)
+    if not isinstance(given, str):
+        raise Reject(f"A person is named by id, e-mail address or name, not {describe(value)}.")
+    wanted = fold(given.strip())
+    found = [person for person in around.people() if wanted in (fold(person.id), fold(person.email), fold(person.name))]
+    if not found:
+        raise Reject(f"Nobody here is called {describe(given)}; name a person by id, e-mail address or name.")
+    nums = sorted({person.num for person in found if person.num is not None})
+    return tuple(Span(num, num) for num in nums)
+
+
+_READERS: Final[dict[str, Callable[[Field, Any, Surroundings], tuple[Span, ...]]]] = {
+    kind.TEXT.name: _read_text,
+    kind.DATE.name: _read_day,
+    kind.DATETIME.name: _read_instant,
+    kind.DATE_RANGE.name: _read_range,
+    kind.PERSON.name: _read_person,
+}
+"""Kinds that are not here are read by the field's type."""
