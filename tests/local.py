@@ -7,16 +7,18 @@ stands still. Paths, envelopes and status codes are the matter of `tests.api`.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from tablehouse.clock import Clock, system_clock
 from tablehouse.config import Settings
 from tablehouse.query.requests import CreateDatabase, ListRecords
 from tablehouse.schema.model import Table
-from tablehouse.service import batch, databases, fields, records, tables
+from tablehouse.service import batch, databases, fields, pages, records, tables
 from tablehouse.service.access import Access, App, Caller
 from tablehouse.service.answers import FieldAnswer
 from tablehouse.service.fields import FieldChange
@@ -98,7 +100,7 @@ class LocalTable:
             records.create_record(self.local.app, self.local.caller, *self._path, body({"fields": cells}), field_names=True)
         )
 
-    def update(self, record: str, **cells: Any) -> dict[str, Any]:
+    def update(self, record: str, /, **cells: Any) -> dict[str, Any]:
         """The record changed."""
         return self._record(
             records.update_record(self.local.app, self.local.caller, *self._path, record, body({"fields": cells}), field_names=True)
@@ -110,9 +112,9 @@ class LocalTable:
     def delete(self, record: str) -> None:
         records.delete_record(self.local.app, self.local.caller, *self._path, record)
 
-    def page(self, **query: Any) -> tuple[list[dict[str, Any]], records.PageMetadata]:
+    def page(self, **query: Any) -> tuple[list[dict[str, Any]], pages.PageMetadata]:
         """(The records of a page, its metadata)."""
-        found = records.list_records(self.local.app, self.local.caller, *self._path, ListRecords(field_names=True, **query))
+        found = pages.list_records(self.local.app, self.local.caller, *self._path, ListRecords(field_names=True, **query))
         return json.loads(found.records), found.metadata
 
     def cells(self, name: str) -> list[Any]:
@@ -129,12 +131,12 @@ class LocalTable:
     def add_field(self, **keys: Any) -> FieldAnswer:
         return fields.create_field(self.local.app, self.local.caller, *self._path, body(keys))
 
-    def change_field(self, name: str, dry_run: bool = False, force: bool = False, **keys: Any) -> FieldChange:
+    def change_field(self, name: str, /, dry_run: bool = False, force: bool = False, **keys: Any) -> FieldChange:
         return fields.update_field(
             self.local.app, self.local.caller, *self._path, self.field_id(name), body(keys), dry_run=dry_run, force=force
         )
 
-    def delete_field(self, name: str) -> None:
+    def delete_field(self, name: str, /) -> None:
         fields.delete_field(self.local.app, self.local.caller, *self._path, self.field_id(name))
 
     def change(self, **keys: Any) -> None:
@@ -147,3 +149,26 @@ class LocalTable:
     def _record(text: str | bytes) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(text)
         return record
+
+
+OpenLocal = Callable[..., Local]
+
+
+@pytest.fixture
+def open_local(tmp_path: Path) -> Iterator[OpenLocal]:
+    """Opens a process's share of a directory: the test's own unless another is given. Closed after the test."""
+    opened: list[Local] = []
+
+    def open_one(directory: Path | None = None, **keys: Any) -> Local:
+        opened.append(Local(directory or tmp_path / "data", **keys))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def local(open_local: OpenLocal) -> Local:
+    """The service on an empty directory."""
+    return open_local()

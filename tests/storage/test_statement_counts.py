@@ -1,0 +1,149 @@
+"""How many statements a request costs: the same number whatever the records, fields and choices.
+
+Counted by SQLite itself. What belongs to a commit and not to a request (the look at the schema's version, the count of commits) is named
+as such: requests that share a commit share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+import pytest
+
+from tests.local import Local, LocalTable, OpenLocal
+
+NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
+TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
+OF_A_COMMIT = ("SELECT meta.version FROM meta", "UPDATE commits SET")
+
+Ran = list[str]
+
+
+@pytest.fixture
+def ran() -> Iterator[Ran]:
+    """The statements that have been run on databases so far, without transaction control."""
+    statements: Ran = []
+
+    def watch(connection: apsw.Connection) -> None:
+        def started(event: dict[str, Any]) -> None:
+            text = " ".join(event["sql"].split())
+            if "databases" in connection.filename and not text.startswith(TRANSACTION):
+                statements.append(text)
+
+        connection.trace_v2(apsw.SQLITE_TRACE_STMT, started)
+
+    apsw.connection_hooks.append(watch)
+    yield statements
+    apsw.connection_hooks.remove(watch)
+
+
+@contextmanager
+def counted(ran: Ran, most: int) -> Iterator[None]:
+    """What the block runs is at most so many statements, beside those of a commit."""
+    before = len(ran)
+    yield
+    of_requests = [text for text in ran[before:] if not text.startswith(OF_A_COMMIT)]
+    assert 1 <= len(of_requests) <= most, of_requests
+    assert len(ran) - before - len(of_requests) <= len(OF_A_COMMIT), ran[before:]
+
+
+def kinds_of_fields(count: int) -> list[dict[str, Any]]:
+    """Fields of all sorts, the first one a text."""
+    sorts: list[dict[str, Any]] = [
+        {"type": "SINGLE_LINE_TEXT"},
+        {"type": "NUMBER"},
+        {"type": "SELECT", "options": {"choices": [{"label": "A"}, {"label": "B"}]}, "allowMultipleEntries": True},
+        {"type": "CREATED_BY"},
+        {"type": "AUTONUMBER"},
+        {"type": "SELECT", "options": {"choices": [{"label": "A"}, {"label": "B"}]}},
+        {"type": "DATE_RANGE"},
+        {"type": "CHECKBOX"},
+        {"type": "SINGLE_LINE_TEXT", "unique": True},
+    ]
+    return [{"name": f"Field {place}", **sorts[place % len(sorts)]} for place in range(count)]
+
+
+@pytest.fixture(params=[3, 500], ids="{} fields".format)
+def table(request: pytest.FixtureRequest, ran: Ran, local: Local) -> LocalTable:
+    """A table with some records, whose plans are warm."""
+    table = local.new_table(kinds_of_fields(request.param))
+    table.fill([{"Field 0": f"record {number}", "Field 2": ["A", "B"]} for number in range(30)])
+    record = table.create(**{"Field 0": "one more", "Field 1": 1})
+    table.update(record["id"], **{"Field 1": 2})
+    table.get(record["id"])
+    table.page()
+    return table
+
+
+def test_reading_one_record_is_one_statement(table: LocalTable, ran: Ran) -> None:
+    record = table.page(limit=1)[0][0]["id"]
+    with counted(ran, 1):
+        table.get(record)
+
+
+def test_a_page_is_one_statement_and_two_with_the_look_at_what_is_kept(table: LocalTable, ran: Ran) -> None:
+    record = table.page(limit=1)[0][0]["id"]
+    for query in ({"limit": 5}, {"limit": 200}, {"limit": 5, "offset": 20}):
+        with counted(ran, 1):
+            _, metadata = table.page(**query)
+        assert metadata.total == 31
+        with counted(ran, 1):
+            table.page(**query)  # from what is kept, once it is known to be current
+        table.update(record, **{"Field 1": query["limit"]})
+        with counted(ran, 2):
+            table.page(**query)
+
+
+def test_a_page_behind_deleted_records_is_one_statement_too(table: LocalTable, ran: Ran) -> None:
+    for record in table.page(limit=7)[0]:
+        table.delete(record["id"])
+    with counted(ran, 2):  # the first one finds that there are gaps
+        assert [record["fields"]["Field 0"] for record in table.page(offset=5, limit=2)[0]] == ["record 12", "record 13"]
+    with counted(ran, 1):
+        assert [record["fields"]["Field 0"] for record in table.page(offset=6, limit=1)[0]] == ["record 13"]
+
+
+def test_making_a_record_is_two_statements(table: LocalTable, ran: Ran) -> None:
+    with counted(ran, 2):
+        table.create(**{"Field 0": "new", "Field 1": 5, "Field 2": ["B"]})
+
+
+def test_changing_a_record_is_one_statement(table: LocalTable, ran: Ran) -> None:
+    record = table.page(limit=1)[0][0]["id"]
+    with counted(ran, 1):
+        table.update(record, **{"Field 1": 77})
+
+
+def test_a_batch_makes_records_with_one_statement_each(table: LocalTable, ran: Ran) -> None:
+    with counted(ran, 1 + 100):
+        table.fill([{"Field 0": str(number)} for number in range(100)])
+
+
+def test_two_readers_of_a_shape_compile_it_once(local: Local, open_local: OpenLocal) -> None:
+    table = local.new_table([NAME, {"name": "No", "type": "NUMBER"}])
+    record = table.create(Name="a")["id"]
+
+    def plans_after(*requests: Callable[[], object]) -> int:
+        for request in requests:
+            request()
+        return len(table.schema.plans)
+
+    warm = plans_after(table.page, lambda: table.get(record), lambda: table.update(record, Name="b"))
+    assert plans_after(lambda: table.page(limit=3, offset=1), lambda: table.get(record), lambda: table.update(record, Name="c")) == warm
+    assert plans_after(lambda: table.page(fields="Name")) == warm + 1
+    field = table.field_id("Name")
+    assert plans_after(lambda: table.page(fields=f"name, {field},,"), lambda: table.page(fields=field)) == warm + 1, (
+        "the same choice of fields"
+    )
+    assert plans_after(lambda: table.update(record, No=1)) == warm + 2
+
+
+def test_a_client_cannot_fill_the_memory_with_shapes(local: Local) -> None:
+    table = local.new_table(kinds_of_fields(12))
+    for number in range(600):
+        chosen = ",".join(f"Field {place}" for place in range(12) if number >> place & 1)
+        table.page(fields=chosen)
+    assert len(table.schema.plans) == 256
