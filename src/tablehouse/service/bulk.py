@@ -32,10 +32,10 @@ from tablehouse.storage.transaction import Writing
 Columns = Sequence[Sequence[str]]
 """Rows turned on their side: for each field the texts of its cells, all of one length; "" is an empty cell."""
 
-KNOWN_TEXTS: Final = 400_000
-"""Texts remembered with their values, of all fields together: about 80 MB when they are short."""
-_LONGEST_KNOWN: Final = 200
-"""Longer texts hardly come twice, and would make that many megabytes more."""
+KNOWN_TEXTS: Final = 200_000
+"""Texts remembered with their values, of all fields together: about 50 MB. A long one counts as several."""
+_USUAL_TEXT: Final = 100
+"""Characters."""
 
 
 def _as_it_is(text: str) -> str:
@@ -138,7 +138,7 @@ class _Texts(dict[str, Any]):
                 if self._folded_name is not None:
                     self.folded[stored] = bound[self._folded_name]
         self[text] = stored
-        self._excess += len(text) // _LONGEST_KNOWN
+        self._excess += len(text) // _USUAL_TEXT
         return stored
 
     def forget_beyond(self, most: int) -> None:

@@ -1,4 +1,6 @@
-"""A table as a CSV file (RFC 4180, UTF-8): the field names, then a record a line, each cell in its field's text form.
+"""A table as a CSV file: the field names, then a record a line, each cell in its field's text form.
+
+RFC 4180 in UTF-8. Lines end with CR LF, as it says; with any other end the csv module would leave a cell with a lone CR without quotes.
 
 Cells are written as they are. A text that a spreadsheet program would take for a formula (`=1+1`) stays one: whoever opens the file in such
 a program decides what it may do, and a changed text would not come back the same.
@@ -23,7 +25,7 @@ Told = Callable[[float], None]
 
 def export_from_store(app: App, workspace_id: str | None, database: DatabaseAnswer, table: TableAnswer, file: IO[str], told: Told) -> int:
     """Returns how many records were written, as they all were at one moment. Raises NotFound, OSError."""
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file)
     written = -1  # the first row are the names
 
     def write(rows: list[Row]) -> None:
@@ -40,7 +42,7 @@ def export_from_server(client: Client, database: DatabaseAnswer, table: TableAns
 
     Raises ServerRefusal, NoAnswer, OSError.
     """
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file)
     writer.writerow([field.name for field in table.fields])
     forms = [(field.id, text_form(field)) for field in table.fields]
     written = 0

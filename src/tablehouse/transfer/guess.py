@@ -17,8 +17,8 @@ from tablehouse.kinds import kind
 from tablehouse.kinds.kind import fold
 from tablehouse.transfer.shapes import SHAPES, THOUSANDS, Shape, is_empty_word, rivals
 
-KNOWN_TEXTS: Final = 300_000
-"""Different texts remembered, of all columns together: about 60 MB when they are short."""
+KNOWN_TEXTS: Final = 200_000
+"""Different texts remembered, of all columns together: about 40 MB when they are short."""
 _LONGEST_KNOWN: Final = 200
 
 MOST_CHOICES: Final = 50

@@ -64,7 +64,7 @@ class RejectedFile:
 
     def _open(self, mode: str) -> None:
         self._file = self.path.open(mode, encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer = csv.writer(self._file)
 
 
 def beside(source: Source, ending: str) -> Path:
