@@ -29,8 +29,10 @@ class VersionLock:
             raise
 
     def release(self) -> None:
-        """Gives the share back."""
-        os.close(self._fd)
+        """Gives the share back; nothing happens when that was done before."""
+        descriptor, self._fd = self._fd, -1  # closing a number twice might close what somebody else has opened since
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _enter(self, version: str) -> None:
         try:
