@@ -80,7 +80,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     workers: Annotated[_Processes, _Says("Server processes.", "a whole number from 1 to 256")] = 1
-    threads: Annotated[_Processes, _Says("Requests that one server process works on at a time.", "a whole number from 1 to 256")] = 4
+    threads: Annotated[_Processes, _Says("Requests without a body that one server process works on at a time.", "a whole number from 1 to 256")] = 2
     rate_limit: Annotated[
         RateLimit | None,
         _Says(
@@ -118,6 +118,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_tables: Annotated[_Positive, _Says("Most tables in one database.", "a whole number from 1 on")] = 512
     max_fields: Annotated[_Fields, _Says("Most fields in one table.", "a whole number from 1 to 990")] = 512
     max_choices: Annotated[_Positive, _Says("Most choices in one select field.", "a whole number from 1 on")] = 512
+    statement_timeout: Annotated[
+        _Positive, _Says("Seconds that a search may take before it is stopped and answered 503.", "a whole number of seconds from 1 on")
+    ] = 30
+    slow_statement: Annotated[
+        _Positive,
+        _Says("Milliseconds from which on a search is logged with the database's plan for it.", "a whole number of milliseconds from 1 on"),
+    ] = 1_000
     admin_token: Annotated[
         _Token | None,
         _Says(

@@ -53,6 +53,7 @@ def configured() -> Iterator[Callable[..., Callable[[dict[str, Any]], None]]]:
 
 def test_an_access_line_is_one_json_object(configured: Callable[..., Any], capfd: pytest.CaptureFixture[str]) -> None:
     configured()(ACCESS)
+    log.flush()
     line = json.loads(capfd.readouterr().err)
     assert list(line)[:3] == ["time", "level", "event"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
@@ -107,6 +108,7 @@ def test_levels(configured: Callable[..., Any], capfd: pytest.CaptureFixture[str
     structlog.get_logger().debug("one")
     structlog.get_logger().info("two")
     logging.getLogger("some.library").warning("three")
+    log.flush()
     assert len(capfd.readouterr().err.splitlines()) == lines
 
 
@@ -165,7 +167,7 @@ def test_methods_that_clients_make_up_are_one_series(tmp_path: Path) -> None:
 
 
 def test_the_files_of_the_metrics_are_removed(tmp_path: Path) -> None:
-    with SmallServer.running(tmp_path, TMPDIR=tmp_path) as server:
+    with SmallServer.running(tmp_path, TMPDIR=tmp_path, workers=2) as server:
         server.get("/hi")
         assert list(tmp_path.glob("tablehouse-*/*.db"))
         assert server.stop()[0] == 0

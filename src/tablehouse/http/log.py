@@ -1,6 +1,6 @@
 """The log: lines on standard error, JSON for machines or coloured text for people.
 
-Every line is one system call, so that lines of several processes and threads never mix. Lines of libraries that use the
+A line is never cut by a system call, so that lines of several processes and threads never mix. Lines of libraries that use the
 standard `logging` come out in the same form. Tokens and bodies never belong in a line; a token's id does.
 """
 
@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import sys
+import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
@@ -63,9 +67,52 @@ def access_logger(settings: Settings) -> Callable[[dict[str, Any]], None]:
     return lambda fields: logger.info("request", **fields)
 
 
+def flush() -> None:
+    """Writes what waits; to be called before the process ends."""
+    _waiting.flush()
+
+
+class _Waiting:
+    """Access lines on their way out. They are written some at a time, from a thread of their own: a system call for each would give
+    Python's lock away in the middle of every request. What a killed process leaves unwritten is at most the last few hundredths
+    of a second of these lines; warnings and errors never wait.
+    """
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes] = deque()
+        self._begun = threading.Lock()
+        self._writing = threading.Lock()
+
+    def add(self, line: bytes) -> None:
+        self._lines.append(line)
+        if self._begun.acquire(blocking=False):  # never given back: one thread is enough
+            threading.Thread(target=self._write_on, name="access log", daemon=True).start()
+
+    def flush(self) -> None:
+        with self._writing:
+            while self._lines:
+                chunk = [self._lines.popleft()]
+                size = len(chunk[0])
+                # A pipe takes so many bytes in one piece, and lines of several processes shall not mix.
+                while self._lines and size + len(self._lines[0]) <= _PIECE:
+                    chunk.append(self._lines.popleft())
+                    size += len(chunk[-1])
+                _write(b"".join(chunk))
+
+    def _write_on(self) -> None:
+        while True:
+            time.sleep(_FLUSH_SECONDS)
+            self.flush()
+
+
+_FLUSH_SECONDS: Final = 0.03
+_PIECE: Final = select.PIPE_BUF
+_waiting = _Waiting()
+
+
 def _write_access(fields: dict[str, Any]) -> None:
     line = {"time": _now(), "level": "info", "event": "request", **fields}
-    _write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+    _waiting.add(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _drop(_: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from granian.constants import HTTPModes, SSLProtocols
 from granian.http import HTTP1Settings, HTTP2Settings
 
 from tablehouse.config import Settings
+from tablehouse.http import log as log_lines
 from tablehouse.http.dispatch import POOL_THREADS, Dispatcher
 
 Target = Callable[[Settings], WSGIApplication]
@@ -72,6 +73,7 @@ def work(settings: Settings, target: Target, listener: socket.socket, parent: in
         status = 0
     except Exception:
         log.exception("the server process failed")
+    log_lines.flush()
     # Threads of requests that hang would keep a normal exit waiting for ever.
     os._exit(status)
 

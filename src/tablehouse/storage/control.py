@@ -1,16 +1,17 @@
 """The control file: workspaces, users, members, tokens, the list of databases. Held in memory, read again when it has changed.
 
-Every change raises the store's generation; reading that one number tells each thread and process whether what it holds is current,
-so that a revoked token is refused at the next request everywhere.
+Every change raises the store's generation and, before it is answered, changes a signal that all processes see; so that a revoked
+token is refused at the next request everywhere.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -18,8 +19,12 @@ from tablehouse.sql import control as sql
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.pool import Pool
 from tablehouse.storage.session import Row, Session
+from tablehouse.storage.signal_file import SignalFile
 
 T = TypeVar("T")
+
+_LOOK_EVERY_SECONDS: Final = 1.0
+"""How long a change stays unseen whose author died between committing it and signalling it, or that was made by other hands."""
 
 
 class Workspace(msgspec.Struct, frozen=True):
@@ -68,30 +73,29 @@ class ControlSnapshot(msgspec.Struct, frozen=True):
 
 
 class Control:
-    """The control file. Reading is one tiny statement as long as nothing has changed; writers take turns.
+    """The control file. What was read is held until a change is signalled; writers take turns."""
 
-    `on_change` is told what the tables hold whenever that has changed, by whatever process.
-    """
-
-    def __init__(self, path: Path, synchronous: str, on_change: Callable[[ControlSnapshot], None]) -> None:
+    def __init__(self, path: Path, signal: Path, synchronous: str, on_change: Callable[[ControlSnapshot], None]) -> None:
         self._pool = Pool(path, synchronous)
+        self._signal = SignalFile(signal)
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._held: ControlSnapshot | None = None
+        self._held: tuple[int, ControlSnapshot, float] | None = None
+        """(the signal before it was read, the tables, when they were last compared with the file)."""
 
     def current(self) -> ControlSnapshot:
         """Returns the control tables as they are now."""
+        signal = self._signal.read()
+        held = self._held
+        if held is not None and held[0] == signal and time.monotonic() - held[2] < _LOOK_EVERY_SECONDS:
+            return held[1]
         session = self._pool.take()
         try:
-            generation = session.rows(SQLITE.fixed(sql.GENERATION))[0][0]
-            held = self._held
-            if held is None or held.generation != generation:
-                with session.moment():
-                    held = self._held = load(session)
-                self._on_change(held)
-            return held
+            control = self._look(session, None if held is None else held[1])
         finally:
             self._pool.give_back(session)
+        self._held = (signal, control, time.monotonic())
+        return control
 
     def change(self, work: Callable[[ControlWriting], T]) -> T:
         """Returns what `work` returned, once it is on disk. Raises what it raises; nothing is stored then."""
@@ -104,6 +108,8 @@ class Control:
                 session.script(("COMMIT",))
         finally:
             self._pool.give_back(session)  # what is not committed here, the pool takes back
+        # Before anybody hears that it is done, everybody can see that it is.
+        self._signal.change()
         return result
 
     def touch_token(self, token_id: str, at: str) -> None:
@@ -118,6 +124,16 @@ class Control:
     def close(self) -> None:
         """Closes the connections."""
         self._pool.close()
+        self._signal.close()
+
+    def _look(self, session: Session, held: ControlSnapshot | None) -> ControlSnapshot:
+        generation = session.rows(SQLITE.fixed(sql.GENERATION))[0][0]
+        if held is not None and held.generation == generation:
+            return held
+        with session.moment():
+            control = load(session)
+        self._on_change(control)
+        return control
 
     def _rows(self, statement: Any, **values: Any) -> list[Row]:
         session = self._pool.take()

@@ -29,6 +29,10 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "server.lock"
 
     @property
+    def signal(self) -> Path:
+        return self.root / "control.signal"
+
+    @property
     def limits(self) -> Path:
         return self.root / "limits.bin"
 

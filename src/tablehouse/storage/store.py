@@ -24,6 +24,7 @@ from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, bring_f
 from tablehouse.storage.open_files import OpenFiles, most_open
 from tablehouse.storage.page_cache import PageCache
 from tablehouse.storage.session import Session, connect
+from tablehouse.storage.time_limit import TimeLimit
 from tablehouse.storage.version_lock import VersionLock
 
 
@@ -52,10 +53,11 @@ class Store:
         self.strays: tuple[Path, ...] = ()
         """Files with data in them that no database of the control file claims: left alone, for the operator to look at."""
         self.pages = PageCache()
+        self.time_limit = TimeLimit()
         self.layout.make()
         self._version = VersionLock(self.layout.lock, __version__)
         self._open_control()
-        self.control = Control(self.layout.control, self._synchronous, lambda control: self._files.keep_only(control.databases))
+        self.control = Control(self.layout.control, self.layout.signal, self._synchronous, lambda control: self._files.keep_only(control.databases))
 
     def close(self) -> None:
         """Closes all connections and gives up the share of the directory."""
