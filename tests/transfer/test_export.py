@@ -53,7 +53,10 @@ def test_what_is_exported_is_imported_as_the_same(name: str, desk: Desk) -> None
 
 @pytest.mark.parametrize("name", [*STORED, *SYSTEM])
 def test_a_server_s_export_is_the_store_s(name: str, desk: Desk, server: Server, api: Api, make_table: MakeTable, tmp_path: Path) -> None:
-    field, values = cases_of(name) if name in STORED else ({"name": "value", "type": name}, [None, None])
+    field: dict[str, Any] = {"name": "value", "type": name}
+    values: list[Any] = [None, None]
+    if name in STORED:
+        field, values = cases_of(name)
     if name == "CREATED_AT":
         field["options"] = {"precision": "DATE", "timezoneType": "FIXED", "timezone": "Pacific/Auckland"}
     made = make_table([{"name": "row", "type": "SINGLE_LINE_TEXT"}, field])
@@ -80,8 +83,8 @@ def test_a_server_s_export_is_the_store_s(name: str, desk: Desk, server: Server,
 @pytest.mark.parametrize("name", SYSTEM)
 def test_what_the_store_fills_itself_is_exported_as_it_reads(name: str, desk: Desk) -> None:
     database = desk.local.new_database(name="Base", timezone="Pacific/Auckland")
-    options = {"options": {"precision": "DATE"}} if name == "UPDATED_AT" else {}
-    fields = [{"name": "row", "type": "SINGLE_LINE_TEXT"}, {"name": "value", "type": name, **options}]
+    options: dict[str, Any] = {"options": {"precision": "DATE"}} if name == "UPDATED_AT" else {}
+    fields: list[dict[str, Any]] = [{"name": "row", "type": "SINGLE_LINE_TEXT"}, {"name": "value", "type": name, **options}]
     table = desk.local.new_table(fields, name="t", database=database)
     table.fill([{"row": "1"}, {"row": "2"}])
     values = [value["name"] if isinstance(value, dict) else str(value) for value in table.cells("value")]

@@ -126,7 +126,10 @@ def test_values_that_repeat_in_a_unique_field_stay_behind(desk: Desk) -> None:
 
 
 def test_a_default_in_a_unique_field_serves_one_row(desk: Desk) -> None:
-    fields = [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Key", "type": "NUMBER", "unique": True, "defaultValue": 5}]
+    fields: list[dict[str, Any]] = [
+        {"name": "Name", "type": "SINGLE_LINE_TEXT"},
+        {"name": "Key", "type": "NUMBER", "unique": True, "defaultValue": 5},
+    ]
     table = table_with(desk, fields)
     imported = desk.load_one(desk.write("t.csv", "Name\nAnn\nBob\n"))
     assert (table.cells("Name"), table.cells("Key"), imported.rejected) == (["Ann"], [5], 1)
