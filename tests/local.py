@@ -16,9 +16,9 @@ import pytest
 
 from tablehouse.clock import Clock, system_clock
 from tablehouse.config import Settings
-from tablehouse.query.requests import CreateDatabase, ListRecords
+from tablehouse.query.requests import CreateDatabase, ListRecords, SearchQuery
 from tablehouse.schema.model import Table
-from tablehouse.service import batch, databases, fields, pages, records, tables
+from tablehouse.service import batch, databases, fields, pages, records, search, tables
 from tablehouse.service.access import Access, App, Caller
 from tablehouse.service.answers import FieldAnswer
 from tablehouse.service.fields import FieldChange
@@ -115,6 +115,12 @@ class LocalTable:
     def page(self, **query: Any) -> tuple[list[dict[str, Any]], pages.PageMetadata]:
         """(The records of a page, its metadata)."""
         found = pages.list_records(self.local.app, self.local.caller, *self._path, ListRecords(field_names=True, **query))
+        return json.loads(found.records), found.metadata
+
+    def search(self, cursor: str | None = None, **parts: Any) -> tuple[list[dict[str, Any]], pages.PageMetadata]:
+        """(The records found, the page's metadata) for the parts of a search's body."""
+        query = SearchQuery(field_names=True, cursor=cursor)
+        found = search.search_records(self.local.app, self.local.caller, *self._path, body(parts), query)
         return json.loads(found.records), found.metadata
 
     def cells(self, name: str) -> list[Any]:

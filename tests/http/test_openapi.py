@@ -37,6 +37,7 @@ PATHS = {
     "/databases/{}/tables/{}/fields": {"get", "post"},
     "/databases/{}/tables/{}/fields/{}": {"get", "put", "delete"},
     "/databases/{}/tables/{}/records": {"get", "post"},
+    "/databases/{}/tables/{}/records/search": {"post"},
     "/databases/{}/tables/{}/records/batch": {"post"},
     "/databases/{}/tables/{}/records/{}": {"get", "patch", "put", "delete"},
 }

@@ -16,7 +16,10 @@ from tablehouse.http.openapi.schemas import name_of, query_schemas, schema_of
 from tablehouse.http.openapi.shapes import keys_text, type_text, typed_keys_text
 from tablehouse.http.operation import BASE, TAGS, Operation
 from tablehouse.http.operations import OPERATIONS
+from tablehouse.kinds.operators import OPERATORS
+from tablehouse.query.dates import TOKENS
 from tablehouse.query.requests import NoQuery
+from tablehouse.query.subjects import PSEUDO_FIELDS
 
 _OPENING: Final = """\
 # Tablehouse {version}
@@ -29,7 +32,7 @@ The same in full: {address}/openapi.json (OpenAPI 3.1), {address}/docs (for peop
 
 ## Calling it
 
-- Send a personal access token with each request: `Softr-Api-Key: pat_…` or `Authorization: Bearer pat_…`. Its level is read (all GETs),
+- Send a personal access token with each request: `Softr-Api-Key: pat_…` or `Authorization: Bearer pat_…`. Its level is read (all GETs and search),
   write (records too) or full (databases, tables, fields and views too).
 - Bodies are JSON. One thing answers `{{"data": {{…}}, "metadata": null}}`, a list `{{"data": […], "metadata": null}}`; a delete answers 204.
 - An error answers `{{"message": …, "errorCode": …, "details": {{"traceId": …}}}}`. The message says what would be right; nothing of the request was done.
@@ -46,6 +49,7 @@ curl -X POST {base}/databases -H "Softr-Api-Key: $TOKEN" -d '{{"name": "Projects
 curl -X POST {base}/databases/DATABASE/tables -H "Softr-Api-Key: $TOKEN" -d '{{"name": "Tasks", "fields": [{{"name": "Title", "type": "SINGLE_LINE_TEXT"}}, {{"name": "Due", "type": "DATE"}}]}}'
 curl -X POST "{base}/databases/DATABASE/tables/TABLE/records?fieldNames=true" -H "Softr-Api-Key: $TOKEN" -d '{{"fields": {{"Title": "Write the report", "Due": "2025-06-01"}}}}'
 curl "{base}/databases/DATABASE/tables/TABLE/records?fieldNames=true&limit=200" -H "Softr-Api-Key: $TOKEN"
+curl -X POST "{base}/databases/DATABASE/tables/TABLE/records/search?fieldNames=true" -H "Softr-Api-Key: $TOKEN" -d '{{"filter": {{"condition": {{"operator": "LESS_THAN", "leftSide": "Due", "rightSide": "PREDEFINED:TODAY"}}}}, "sorting": [{{"sortingField": "Due", "sortType": "ASC"}}]}}'
 curl -X PATCH {base}/databases/DATABASE/tables/TABLE/records/RECORD -H "Softr-Api-Key: $TOKEN" -d '{{"fields": {{"Due": null}}}}'
 ```
 """
@@ -56,7 +60,7 @@ def render(address: str) -> bytes:
     """Returns the text for a server at this address."""
     schemas = document()["components"]["schemas"]
     opening = _OPENING.format(version=__version__, address=address, base=address + BASE)
-    lines = [*_operations(schemas), *_shapes(schemas), *_field_types(), *_errors()]
+    lines = [*_operations(schemas), *_shapes(schemas), *_field_types(), *_searching(), *_errors()]
     return (opening + "\n".join(lines) + "\n").encode()
 
 
@@ -98,6 +102,17 @@ def _field_types() -> Iterator[str]:
         options = [field.encode_name for field in msgspec.structs.fields(field_type.Options)]
         has = f" Options: {', '.join(options)}." if options else ""
         yield f"- {field_type.name}: {field_type.summary} Reads: {field_type.reads}. Writes: {field_type.writes}.{has}"
+
+
+def _searching() -> Iterator[str]:
+    yield "\n## Conditions of a search\n"
+    yield '- A condition: `{"operator": "IS", "leftSide": field, "rightSide": value}`, or `{"operator": "AND"|"OR", "conditions": […]}`.'
+    yield f"- leftSide and sortingField: id or name of a field, or {', '.join(PSEUDO_FIELDS)}."
+    yield "- Values are read by the field: numbers also as text, selects by id or label, people by id, e-mail address or name."
+    yield f"- Dates: an ISO date is that whole day, an ISO date-time or milliseconds since 1970 that instant; or {TOKENS}."
+    for operator in OPERATORS:
+        sides = f" ({operator.takes.value})" if operator.shape.value else ""
+        yield f"- {operator.name}{sides}: {operator.summary}"
 
 
 def _errors() -> Iterator[str]:

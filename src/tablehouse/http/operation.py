@@ -46,7 +46,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `addition`: the original API lacks it. `metadata`: the type of `metadata` where it is not always null, `always_metadata`: it never is.
     `errors`: the codes it can answer besides those that follow from its path, level, query and body (see `codes`).
-    `tagged`: the answer has an ETag, and is 304 for who has it already.
+    `tagged`: the answer has an ETag, and is 304 for who has it already. `only_reads`: it changes nothing, though its method says otherwise.
     """
 
     id: str
@@ -64,11 +64,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
     tagged: bool = False
     addition: bool = False
+    only_reads: bool = False
 
     @property
     def reads(self) -> bool:
         """Whether it counts as a read for the rate limit."""
-        return self.method == "GET"
+        return self.method == "GET" or self.only_reads
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from tablehouse.service import databases, fields, members, records, tables, toke
 from tablehouse.service.access import FULL, READ, WRITE
 from tablehouse.service.batch import write_batch
 from tablehouse.service.pages import PageMetadata, list_records
+from tablehouse.service.search import search_records
 
 
 def _me(call: Call) -> Reply:
@@ -156,6 +157,11 @@ def _list_records(call: Call) -> Reply:
     return page(found.records, found.metadata)
 
 
+def _search_records(call: Call) -> Reply:
+    found = search_records(call.app, call.caller, call.path["database"], call.path["table"], call.payload, call.query)
+    return page(found.records, found.metadata)
+
+
 def _create_record(call: Call) -> Reply:
     path = call.path
     return record(records.create_record(call.app, call.caller, path["database"], path["table"], call.payload, call.query.field_names))
@@ -262,6 +268,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(id="listRecords", method="GET", path=_TABLE + "/records", level=READ, tag="Records", run=_list_records,
               query=q.ListRecords, answer=list[a.RecordAnswer], metadata=PageMetadata, always_metadata=True, errors=("UNKNOWN_FIELD",),
               summary="A page of records"),
+    Operation(id="searchRecords", method="POST", path=_TABLE + "/records/search", level=READ, tag="Records", run=_search_records,
+              query=q.SearchQuery, body=q.SearchRecords, answer=list[a.RecordAnswer], metadata=PageMetadata, always_metadata=True,
+              errors=("UNKNOWN_FIELD", "VALIDATION_ERROR"), only_reads=True, summary="A page of the records that meet a condition, sorted"),
     Operation(id="createRecord", method="POST", path=_TABLE + "/records", level=WRITE, tag="Records", run=_create_record,
               query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, errors=_ADDS, summary="Make a record"),
     Operation(id="writeBatch", method="POST", path=_TABLE + "/records/batch", level=WRITE, tag="Records", run=_write_batch,

@@ -85,4 +85,4 @@ DELETE_HOLES: Final = sa.delete(HOLES).where(HOLES.c.table_num == sa.bindparam("
 FIND_PERSON: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json).where(PEOPLE.c.id == sa.bindparam("id"))
 READ_PEOPLE: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json)
 INSERT_PERSON: Final = _insert(PEOPLE)
-UPDATE_PERSON: Final = _update(PEOPLE, "json")
+UPDATE_PERSON: Final = _update(PEOPLE, "json", "folded")

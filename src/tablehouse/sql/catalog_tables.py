@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import INTEGER, TEXT
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()
@@ -104,6 +104,7 @@ PEOPLE: Final = sa.Table(
     sa.Column("num", INTEGER, primary_key=True, autoincrement=False),
     sa.Column("id", TEXT, nullable=False, unique=True),
     sa.Column("json", TEXT, nullable=False),  # {"id": …, "name": …, "email": …, "avatarUrl": …}
+    sa.Column("folded", TEXT),  # the name as it sorts: letter case ignored
 )
 
 COUNTERS: Final = sa.Table(

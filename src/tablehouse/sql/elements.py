@@ -36,6 +36,14 @@ class JsonRows(FunctionElement[str]):
     name = "json_rows"
 
 
+class JoinedRows(FunctionElement[str]):
+    """The texts of all rows one after the other, in their order; NULL for no rows."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "joined_rows"
+
+
 class Utf8(FunctionElement[bytes]):
     """Text as its UTF-8 bytes: what goes out as it is need not become a Python string first."""
 
@@ -67,6 +75,78 @@ class InItems(FunctionElement[bool]):
     name = "in_items"
 
 
+class AmongSpans(FunctionElement[bool]):
+    """Whether a value lies within one of the pairs [low, high] in a parameter that holds a JSON array of them."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "among_spans"
+
+
+class SomeItem(FunctionElement[bool]):
+    """Whether some item of a JSON array passes a test, in which `item.value` stands for it."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "some_item"
+
+
+class Covers(FunctionElement[bool]):
+    """Whether all items of the second JSON array are in the first; NULL for the first has none."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "covers"
+
+
+class ItemCount(FunctionElement[int]):
+    """How many items a JSON array has; NULL for NULL."""
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "json_array_length"
+
+
+class HasText(FunctionElement[bool]):
+    """Whether a text has another in it, character for character: no character stands for others."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "has_text"
+
+
+class EndsWith(FunctionElement[bool]):
+    """Whether a text ends with another, which is not empty."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "ends_with"
+
+
+class JsonArray(FunctionElement[str]):
+    """JSON text of an array of these values."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "json_array"
+
+
+class Both(FunctionElement[bool]):
+    """Whether both tests hold, in parentheses that Core does not take away."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "AND"
+
+
+class Either(FunctionElement[bool]):
+    """Whether one of two tests holds, in parentheses that Core does not take away."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "OR"
+
+
 class LocalDay(FunctionElement[str]):
     """The day YYYY-MM-DD on which a stored instant falls in a time zone."""
 
@@ -79,7 +159,7 @@ def _call(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) 
     return f"{element.name}({compiler.process(element.clauses, **options)})"
 
 
-for _plain_call in (Json, JsonItems, LocalDay):
+for _plain_call in (Json, JsonArray, JsonItems, ItemCount, LocalDay):
     compiles(_plain_call, "sqlite")(_call)
 
 
@@ -100,6 +180,11 @@ def _json_rows(element: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
     return f"'[' || coalesce(group_concat({compiler.process(element.clauses, **options)}, ','), '') || ']'"
 
 
+@compiles(JoinedRows, "sqlite")
+def _joined_rows(element: JoinedRows, compiler: SQLCompiler, **options: Any) -> str:
+    return f"group_concat({compiler.process(element.clauses, **options)}, '')"
+
+
 @compiles(Utf8, "sqlite")
 def _utf8(element: Utf8, compiler: SQLCompiler, **options: Any) -> str:
     return f"CAST({compiler.process(element.clauses, **options)} AS BLOB)"
@@ -109,3 +194,43 @@ def _utf8(element: Utf8, compiler: SQLCompiler, **options: Any) -> str:
 def _in_items(element: InItems, compiler: SQLCompiler, **options: Any) -> str:
     value, items = (compiler.process(clause, **options) for clause in element.clauses)
     return f"{value} IN (SELECT value FROM json_each({items}))"
+
+
+@compiles(AmongSpans, "sqlite")
+def _among_spans(element: AmongSpans, compiler: SQLCompiler, **options: Any) -> str:
+    value, spans = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"EXISTS (SELECT 1 FROM json_each({spans}) AS span WHERE {value} BETWEEN span.value ->> 0 AND span.value ->> 1)"
+
+
+@compiles(SomeItem, "sqlite")
+def _some_item(element: SomeItem, compiler: SQLCompiler, **options: Any) -> str:
+    items, test = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"EXISTS (SELECT 1 FROM json_each({items}) AS item WHERE {test})"
+
+
+@compiles(Covers, "sqlite")
+def _covers(element: Covers, compiler: SQLCompiler, **options: Any) -> str:
+    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
+    return (
+        f"NOT EXISTS (SELECT 1 FROM json_each({wanted}) AS want WHERE want.value NOT IN (SELECT held.value FROM json_each({held}) AS held))"
+    )
+
+
+@compiles(HasText, "sqlite")
+def _has_text(element: HasText, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)}) > 0"
+
+
+@compiles(EndsWith, "sqlite")
+def _ends_with(element: EndsWith, compiler: SQLCompiler, **options: Any) -> str:
+    text, end = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"substr({text}, -length({end})) = {end}"
+
+
+def _join(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+    left, right = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({left} {element.name} {right})"
+
+
+for _joining in (Both, Either):
+    compiles(_joining)(_join)

@@ -16,7 +16,9 @@ Steps = Mapping[int, Sequence[str]]
 """From a format to the statements that lead to the next one."""
 
 CONTROL_STEPS: Final[Steps] = {}
-DATABASE_STEPS: Final[Steps] = {}
+DATABASE_STEPS: Final[Steps] = {
+    1: ("ALTER TABLE people ADD COLUMN folded TEXT", "UPDATE people SET folded = fold(json_extract(json, '$.name'))"),
+}
 
 
 class NewerFormat(Exception):

@@ -14,6 +14,7 @@ import apsw
 
 from tablehouse.errors import ServiceUnavailable
 from tablehouse.fields.instants import day_of, zone_named
+from tablehouse.kinds.kind import fold
 from tablehouse.sql.statement import Statement
 
 Row = tuple[Any, ...]
@@ -53,6 +54,11 @@ class Session:
             return self.connection.execute(statement.text, statement.bind(values or {})).fetchall()
         except apsw.Error as error:
             raise translate(error) from error
+
+    def explain(self, statement: Statement, values: Mapping[str, Any]) -> list[str]:
+        """Returns how the database goes about a statement, a line for each step."""
+        found = self.connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", statement.bind(values)).fetchall()
+        return [str(row[3]) for row in found]
 
     def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Runs a statement once for each set of values; returns the rows of all. Raises as `rows`."""
@@ -109,6 +115,7 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sess
     except apsw.Error as error:
         raise translate(error) from error
     connection.create_scalar_function("local_day", _local_day, 2, deterministic=True)
+    connection.create_scalar_function("fold", _fold, 1, deterministic=True)  # for files brought forward; requests fold in Python
     return Session(connection)
 
 
@@ -139,9 +146,15 @@ def translate(error: apsw.Error) -> Exception:
         return StaleSchema(str(error))
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return ServiceUnavailable("Other writers kept the database busy for too long. Try again.", headers=[("Retry-After", "1")])
+    if isinstance(error, apsw.InterruptError):
+        return ServiceUnavailable("This took longer than the server's time limit for a statement, and was stopped. Ask for less.")
     if isinstance(error, apsw.FullError | apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | apsw.NoMemError):
         return ServiceUnavailable("The storage is not available: nothing was changed. The server's log says why.")
     return error
+
+
+def _fold(*values: Any) -> Any:
+    return None if values[0] is None else fold(values[0])
 
 
 @lru_cache(maxsize=4096)

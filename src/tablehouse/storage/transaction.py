@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tablehouse.ids import RecordIds
+from tablehouse.kinds.kind import fold
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import Dialect
@@ -106,9 +107,10 @@ class Writing(Reading):
     def _write_person(self, person: Person) -> int:
         shown = msgspec.json.encode(person).decode()
         found = self.rows(self.dialect.fixed(sql.FIND_PERSON), {"id": person.id})
+        cells = {"json": shown, "folded": fold(person.name)}
         num = int(found[0][0]) if found else self.catalog.take_nums()
         if not found:
-            self.rows(self.dialect.fixed(sql.INSERT_PERSON), {"num": num, "id": person.id, "json": shown})
+            self.rows(self.dialect.fixed(sql.INSERT_PERSON), {"num": num, "id": person.id, **cells})
         elif found[0][1] != shown:
-            self.rows(self.dialect.fixed(sql.UPDATE_PERSON), {"which": num, "json": shown})
+            self.rows(self.dialect.fixed(sql.UPDATE_PERSON), {"which": num, **cells})
         return num

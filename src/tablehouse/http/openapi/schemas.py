@@ -11,7 +11,7 @@ import msgspec
 
 from tablehouse.errors import ErrorBody
 from tablehouse.fields.registry import BY_NAME, FIELD_TYPES
-from tablehouse.http.openapi import field_types
+from tablehouse.http.openapi import conditions, field_types
 from tablehouse.http.operation import Operation
 from tablehouse.http.operations import OPERATIONS
 
@@ -30,7 +30,8 @@ def component_schemas() -> dict[str, Schema]:
     schemas["PutField"]["anyOf"] = [ref("TypeWithOptions"), {"title": "of the type it has", "not": {"required": ["type"]}}]
     schemas["Field"]["allOf"] = [ref("TypeWithOptions")]
     schemas["Record"]["properties"]["fields"]["additionalProperties"] = ref("CellValue")
-    schemas |= field_types.schemas(name_of)
+    schemas |= field_types.schemas(name_of) | conditions.schemas()
+    schemas["SearchRecords"]["properties"] |= conditions.body_properties(schemas["SearchRecords"]["properties"])
     return {name: schemas[name] for name in sorted(schemas)}
 
 

@@ -1,0 +1,177 @@
+"""Search: the page of records that meet a condition in an order, and how many there are (contract §6)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from tablehouse.fields.instants import zone_named
+from tablehouse.query.cells import choose_fields
+from tablehouse.query.checks import Plan
+from tablehouse.query.dates import Calendar
+from tablehouse.query.operands import KnownPerson, Surroundings
+from tablehouse.query.paging import SearchCursor, decode_search_cursor, encode_cursor
+from tablehouse.query.requests import ListRecords, SearchQuery
+from tablehouse.query.search import Search, read_search
+from tablehouse.query.wire import WEEKDAYS
+from tablehouse.schema.model import Table
+from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.pages import Page, PageMetadata, list_records
+from tablehouse.service.payload import Payload
+from tablehouse.service.things import find_table
+from tablehouse.service.views import find_view
+from tablehouse.sql import catalog as catalog_sql
+from tablehouse.sql import search as sql
+from tablehouse.sql.statement import Statement
+from tablehouse.storage.page_cache import Stamp
+from tablehouse.storage.transaction import Reading
+
+log = structlog.get_logger()
+
+_KEPT_CHECKS: Final = 100
+"""Conditions of more checks are compiled each time: their plans are large, and programs that make them up seldom repeat a shape."""
+_KEPT_LITERALS: Final = 10_000
+"""Pages and totals are kept under all that the request said; of searches for longer texts none are."""
+
+
+def search_records(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload, query: SearchQuery) -> Page:
+    """Returns a page of the records found. Raises NotFound, BadRequest, UnknownField, ValidationError, ServiceUnavailable."""
+    workspace = workspace_of(caller, database_id)
+
+    def work(reading: Reading) -> Page | ListRecords:
+        table = find_table(reading.snapshot, table_id)
+        if query.view_id is not None:
+            find_view(table, query.view_id)
+        search = read_search(payload.decode(dict[str, Any]), table, _surroundings(app, caller, reading, workspace))
+        cursor = query.cursor or search.cursor
+        if search.condition is None and not search.sorting:
+            return ListRecords(offset=search.offset, limit=search.limit, field_names=query.field_names, fields=query.fields, cursor=cursor)
+        with app.store.time_limit.over(reading.session, app.settings.statement_timeout):
+            return _Finding(app, reading, database_id, table, search, query).page(cursor, caller.control.secret)
+
+    with app.store.database(database_id) as database:
+        found = database.read_versioned(work)
+    # Nothing is asked for but a page of all records: the list knows shorter ways to it.
+    return list_records(app, caller, database_id, table_id, found) if isinstance(found, ListRecords) else found
+
+
+class _Finding:
+    """One search on one schema: its statements, and what is kept of their answers until the database changes."""
+
+    def __init__(self, app: App, reading: Reading, database_id: str, table: Table, search: Search, query: SearchQuery) -> None:
+        self._app = app
+        self._reading = reading
+        self._table = table
+        self._search = search
+        self._query = query
+        self._fields = choose_fields(table, query.fields)
+        plan = search.condition
+        self._literals: dict[str, Any] = {} if plan is None else plan.parameters
+        said = (None, ()) if plan is None else (plan.shape, tuple(self._literals.values()))
+        self._total_key: Hashable = ("total", database_id, table.id, said)
+        self._sorting = tuple((key.field.num, key.descending) for key in search.sorting)
+        self._page_key: Hashable = ("search", database_id, table.id, said, self._sorting, search.offset, search.limit, query)
+        self._weight = sum(len(value) for value in self._literals.values() if isinstance(value, str))
+
+    def page(self, cursor_text: str | None, secret: bytes) -> Page:
+        """Returns the page, from those kept when nothing has changed. Raises BadRequest for a cursor of another search."""
+        search, pages = self._search, self._app.store.pages
+        cursor = decode_search_cursor(cursor_text, search.mark, secret) if cursor_text else None
+        key = (self._page_key, cursor)
+        kept = pages.find(key)
+        if kept is not None and kept[0] == self._reading.stamp():
+            pages.touch(key)
+            found: Page = kept[1]
+            return found
+        with self._reading.moment():
+            stamp, page = self._read(cursor, secret)
+        self._keep(key, stamp, page, len(page.records))
+        return page
+
+    def _read(self, cursor: SearchCursor | None, secret: bytes) -> tuple[Stamp, Page]:
+        offset = self._search.offset if cursor is None else cursor.offset
+        limit = self._search.limit
+        # A cursor that knows no record goes by its offset.
+        empties = tuple(value is None for value in cursor.keys) if cursor is not None and cursor.after else None
+        values = {**self._literals, "limit": limit, "more": limit + 1, "skip": offset if empties is None else 0}
+        if cursor is not None and empties is not None:
+            values |= {f"k{place}": value for place, value in enumerate(cursor.keys) if value is not None} | {"after": cursor.after}
+        commits, live, seen, records, places = self._run(self._page_statement(empties), values)
+        stamp = (self._reading.snapshot.version, commits)
+        if self._search.condition is None:
+            total = live
+        elif seen <= limit and empties is None and (seen or not offset):
+            total = offset + seen  # the page ends before it is full: there are no more
+            self._keep(self._total_key, stamp, total, 0)
+        else:
+            total = self._total(stamp, self._search.condition)
+        next_cursor = None
+        if seen > limit:
+            next_cursor = encode_cursor(_cursor(self._search.mark, offset + limit, msgspec.json.decode(places)[-1]), secret)
+        return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor))
+
+    def _total(self, stamp: Stamp, plan: Plan) -> int:
+        kept = self._app.store.pages.find(self._total_key)
+        if kept is not None and kept[0] == stamp:
+            self._app.store.pages.touch(self._total_key)
+            return int(kept[1])
+        shape = ("count", plan.shape)
+        total = int(self._run(self._statement(shape, lambda: sql.count_records(self._table, plan.node)), self._literals)[0])
+        self._keep(self._total_key, stamp, total, 0)
+        return total
+
+    def _page_statement(self, empties: tuple[bool, ...] | None) -> Statement:
+        plan, names = self._search.condition, self._query.field_names
+        chosen = None if self._query.fields is None else tuple(field.num for field in self._fields)
+        shape = ("search", names, chosen, plan and plan.shape, self._sorting, empties)
+        node = None if plan is None else plan.node
+        return self._statement(shape, lambda: sql.search_records(self._table, self._fields, names, node, self._search.sorting, empties))
+
+    def _statement(self, shape: tuple[Any, ...], compose: Callable[[], Any]) -> Statement:
+        plan = self._search.condition
+        if plan is not None and plan.size > _KEPT_CHECKS:
+            return self._reading.dialect.compile(compose())
+        return self._reading.compiled(self._table, shape, compose)
+
+    def _run(self, statement: Statement, values: dict[str, Any]) -> Any:
+        """Returns a statement's one row, without the schema version; says in the log when it took long, and why."""
+        began = time.perf_counter()
+        row = self._reading.versioned(statement, values)[0]
+        milliseconds = (time.perf_counter() - began) * 1000
+        if milliseconds >= self._app.settings.slow_statement:
+            plan = self._reading.session.explain(statement, values)
+            log.warning("slow search", table=self._table.id, ms=round(milliseconds), plan=plan, sql=statement.text)
+        return row
+
+    def _keep(self, key: Hashable, stamp: Stamp, thing: Any, size: int) -> None:
+        if self._weight <= _KEPT_LITERALS:
+            self._app.store.pages.keep(key, stamp, thing, size + self._weight)
+
+
+def _cursor(mark: str, offset: int, place: list[Any]) -> SearchCursor:
+    """Returns the cursor behind the last record of a page, of which `place` is [number, sort value, …]."""
+    number, *keys = place
+    if any(isinstance(key, str) and len(key) > sql.LONGEST_KEY for key in keys):
+        return SearchCursor(mark, offset, 0, ())
+    return SearchCursor(mark, offset, number, tuple(keys))
+
+
+def _surroundings(app: App, caller: Caller, reading: Reading, workspace: str) -> Surroundings:
+    database = reading.snapshot.database
+    calendar = Calendar(zone_named(database.timezone), WEEKDAYS.index(database.week_start), app.store.clock())
+    return Surroundings(calendar, lambda: _people(caller, reading, workspace))
+
+
+def _people(caller: Caller, reading: Reading, workspace: str) -> Sequence[KnownPerson]:
+    """Returns whom a condition may name: those in this database's records, as they were called then, and the workspace's members as they are."""
+    known: list[KnownPerson] = []
+    for num, shown in reading.rows(reading.dialect.fixed(catalog_sql.READ_PEOPLE)):
+        person = msgspec.json.decode(shown)
+        known.append(KnownPerson(num, person["id"], person["name"], person["email"]))
+    nums = {person.id: person.num for person in known}
+    members = (caller.control.users[user] for user in caller.control.roles.get(workspace, {}))
+    return [*known, *(KnownPerson(nums.get(user.id), user.id, user.name, user.email) for user in members)]

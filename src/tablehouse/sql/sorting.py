@@ -1,0 +1,65 @@
+"""Orders of records: one sort value per kind, empty cells last in both directions, ties by creation; and where a page goes on after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tablehouse.kinds import kind
+from tablehouse.query.sorting import SortKey
+from tablehouse.schema.model import Field
+from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
+from tablehouse.sql.conditions import compared
+from tablehouse.sql.elements import JoinedRows, JsonItems, LocalDay
+from tablehouse.sql.render import Cell, Columns
+
+_WIDE: Final = 1_000_000
+"""Added to the positions of choices, so that as text all are of one width: far more than a field has choices."""
+
+
+def sort_value(field: Field, columns: Columns) -> Cell:
+    """Returns the expression that cells of a field are sorted by; NULL for those that come last."""
+    cell: Cell = columns[field.shown_column]
+    if field.kind is kind.CHOICE:
+        return _places(cell) if field.many else sa.select(CHOICES.c.position).where(CHOICES.c.num == cell).scalar_subquery()
+    if field.kind is kind.PERSON:
+        return sa.select(PEOPLE.c.folded).where(PEOPLE.c.num == cell).scalar_subquery()
+    if field.type.source and field.kind is kind.DATE:
+        return LocalDay(cell, sa.literal(str(field.spec.zone)))
+    return cell if field.type.source else compared(field, columns)
+
+
+def ordered(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell) -> list[sa.ColumnElement[Any]]:
+    """Returns what to order by: the keys' values, then creation."""
+    directed = (value.desc() if key.descending else value.asc() for key, value in zip(keys, values, strict=True))
+    return [*(each.nulls_last() for each in directed), number.asc()]
+
+
+def following(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell, empties: Sequence[bool]) -> sa.ColumnElement[bool]:
+    """Returns the expression that is true for records behind a certain one. `empties`: which of its values are.
+
+    Parameters: k0, k1 … (those that are not empty), and `after`, its number.
+    """
+    behind: sa.ColumnElement[bool] = number > sa.bindparam("after")
+    for place in reversed(range(len(keys))):
+        value = values[place]
+        if empties[place]:
+            behind = sa.and_(value.is_(None), behind)
+            continue
+        here: sa.BindParameter[Any] = sa.bindparam(f"k{place}")
+        further = value < here if keys[place].descending else value > here
+        behind = sa.or_(further, value.is_(None), sa.and_(value == here, behind))
+    return behind
+
+
+def _places(cell: Cell) -> Cell:
+    items = JsonItems(cell).table_valued("key", "value", name="items")
+    places = (
+        sa.select((CHOICES.c.position + sa.literal_column(str(_WIDE))).label("place"))
+        .select_from(items.join(CHOICES, CHOICES.c.num == items.c.value))
+        .order_by(items.c.key)
+        .subquery("places")
+    )
+    return sa.select(JoinedRows(places.c.place)).scalar_subquery()
