@@ -17,6 +17,7 @@ from typing import Final
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 _ORDERED: Final = string.digits + string.ascii_uppercase  # ASCII order, so that ids sort as their numbers do
+_ENDINGS: Final = tuple(tens + ones for tens in _ORDERED for ones in _ORDERED)
 _EPOCH_MS: Final = 1_577_836_800_000  # 2020-01-01: eight base-36 digits of milliseconds reach to the year 2109
 _TAIL: Final = 36**6
 _TIME_DIGITS: Final = 8
@@ -68,11 +69,21 @@ class RecordIds:
             # A random start in the lower half leaves room for a billion ids in the same millisecond.
             start = max((now_ms - _EPOCH_MS) * _TAIL + secrets.randbelow(_TAIL // 2), self._last + 1)
             self._last = start + count - 1
-        return [_base36(number, _TIME_DIGITS + _TAIL_DIGITS) for number in range(start, start + count)]
+        return _consecutive(start, count)
 
 
 def _random(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def _consecutive(first: int, count: int) -> list[str]:
+    """Returns `count` numbers from the first one on as ids. Those that differ in the last two digits alone share the work for the others."""
+    ids: list[str] = []
+    while len(ids) < count:
+        head, tail = divmod(first + len(ids), len(_ENDINGS))
+        start = _base36(head, _TIME_DIGITS + _TAIL_DIGITS - 2)
+        ids += [start + ending for ending in _ENDINGS[tail : tail + count - len(ids)]]
+    return ids
 
 
 def _base36(number: int, length: int) -> str:
