@@ -138,7 +138,7 @@ def decode_options(field_type: FieldType[Any], given: Mapping[str, Any], before:
         inside = path.rstrip("`").lstrip(".")
         if sentence.startswith("Invalid enum value"):
             sentence = f"{sentence}; it is one of {', '.join(_values_of(field_type.Options, inside))}"
-        raise OptionFault(inside, f'Option "{inside}" of {field_type.name}: {_plain(sentence)}') from None
+        raise OptionFault(inside, f'Option "{inside}" of {field_type.name}: {_plain(sentence)}.') from None
     return field_type.check_options(options)
 
 
