@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -209,8 +209,14 @@ class InternalError(ApiError):
     code = "INTERNAL_ERROR"
 
 
+_LONGEST_NAME: Final = 255
+"""No name is longer, and comparing takes time that grows with the length."""
+
+
 def nearest(wanted: str, known: Iterable[str]) -> str:
     """Returns ` Did you mean "…"?` for the known name nearest to the wanted one, or nothing when none is near."""
+    if len(wanted) > _LONGEST_NAME:
+        return ""
     by_fold = {name.casefold(): name for name in known}
     close = get_close_matches(wanted.casefold(), by_fold, n=1, cutoff=0.6)
     return f' Did you mean "{by_fold[close[0]]}"?' if close else ""

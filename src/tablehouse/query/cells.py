@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tablehouse.errors import Fault, UnknownField, nearest
-from tablehouse.fields.base import NewChoice, Read, Reject
+from tablehouse.fields.base import NewChoice, Read, Reject, describe
 from tablehouse.kinds.kind import BOOLEAN, fold
 from tablehouse.schema.model import Field, Table
 
@@ -79,7 +79,7 @@ def find_field(table: Table, key: str) -> Field:
     field = table.find_field(key)
     if field is None:
         names = [field.name for field in table.fields]
-        raise UnknownField(f'The table "{table.name}" has no field "{key}".{nearest(key, names)}', fieldId=key)
+        raise UnknownField(f'The table "{table.name}" has no field {describe(key)}.{nearest(key, names)}', fieldId=key)
     return field
 
 

@@ -67,22 +67,23 @@ def draft_change(field: Field, body: PutField, zone: ZoneInfo) -> Draft:
             options = _renumbered(_options(field.type, _identified(given, field.options), field.options, ""), field.options)
         else:
             options = _options(field.type, given, field.options, "")
-        many, unique, required, default = field.many, field.unique, field.required, field.default
+        many, unique, required = field.many, field.unique, field.required
     else:
         options = _options(field_type, given, None, "")
         kept = BY_NAME[type_name]
         many = field.many and kept.several
         unique, required = field.unique and kept.unique, field.required and not kept.readonly
-        default = _still_valid(field.default, kept, options, many, zone)
+    if body.allow_multiple_entries is not UNSET:
+        many = bool(body.allow_multiple_entries)
     draft = Draft(
         name=field.name if body.name is UNSET else clean_name(body.name, "name"),
         description=field.description if body.description is UNSET else clean_text(body.description, "description"),
         type_name=type_name,
         options=options,
-        many=many if body.allow_multiple_entries is UNSET else bool(body.allow_multiple_entries),
+        many=many,
         required=required if body.required is UNSET else bool(body.required),
         unique=unique if body.unique is UNSET else bool(body.unique),
-        default=_still_valid(default, BY_NAME[type_name], options, many, zone) if body.default_value is UNSET else body.default_value,
+        default=_still_valid(field.default, BY_NAME[type_name], options, many, zone) if body.default_value is UNSET else body.default_value,
     )
     return _checked(draft, zone, "")
 
