@@ -214,6 +214,16 @@ class Impatient:
         raise KeyboardInterrupt
 
 
+def test_rejected_rows_can_be_corrected_and_imported(desk: Desk) -> None:
+    imported = desk.load_one(desk.write("t.csv", "name,size\nAnn,1\nBob,many\nCat,3\n"), types=("size=NUMBER",))
+    assert imported.rejected_file is not None
+    report = Path(imported.rejected_file)
+    report.write_text(report.read_text(encoding="utf-8").replace("Bob,many", "Bob,2"), encoding="utf-8")
+    again = desk.load_one(report, table="t", skip_unknown=True)
+    assert (again.imported, again.rejected) == (1, 0)
+    assert desk.rows("t") == [["Ann", "1"], ["Cat", "3"], ["Bob", "2"]]
+
+
 def test_an_interrupt_leaves_nothing(desk: Desk) -> None:
     desk.load_one(desk.write("a.csv", "n,m\n1,2\n"))
     path = desk.write("b.csv", "n,m\n" + "1\n1,2\n" * 4_000)
