@@ -56,8 +56,14 @@ class Store:
         self.time_limit = TimeLimit()
         self.layout.make()
         self._version = VersionLock(self.layout.lock, __version__)
-        self._open_control()
-        self.control = Control(self.layout.control, self.layout.signal, self._synchronous, lambda control: self._files.keep_only(control.databases))
+        try:
+            self._open_control()
+        except BaseException:
+            self._version.release()
+            raise
+        self.control = Control(
+            self.layout.control, self.layout.signal, self._synchronous, lambda control: self._files.keep_only(control.databases)
+        )
 
     def close(self) -> None:
         """Closes all connections and gives up the share of the directory."""
