@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tablehouse.fields.base import NewChoice
+from tablehouse.fields.base import NewChoice, Reject
 from tablehouse.fields.convert import conversion
 from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.ids import new_uuid
@@ -79,10 +79,13 @@ class Conversion:
             yield [row for row in page if self._old.kind is not BOOLEAN or row[1]]  # an unchecked box is an empty cell
 
     def _after(self, before: Any) -> Any:
-        if self._people:
-            text = self._people.get(before, "")
+        if self._old.kind is not PERSON:
+            return self._convert(before)
+        text = self._people.get(before, "")
+        try:
             return self._new.type.read_text(text, self._new.spec) if text else None
-        return self._convert(before)
+        except Reject:
+            return None
 
     def _settle(self, value: Any) -> Any:
         """Returns a value with its new choices as numbers; those for which there is no room are left out."""
@@ -117,7 +120,7 @@ class Conversion:
         examples.append(shown)
 
     def _text(self, field: Field, stored: Any) -> str:
-        if field is self._old and self._people:
+        if field.kind is PERSON:
             return self._people.get(stored, "")
         if field is self._new and isinstance(field.options, SelectOptions) and self.outcome.choices:
             made = (*field.options.choices, *self.outcome.choices)

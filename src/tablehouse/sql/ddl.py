@@ -78,16 +78,18 @@ def filled_cells(table: Table, field: Field) -> sa.ClauseElement:
 
 
 def count_filled(table: Table, field: Field) -> sa.ClauseElement:
-    """One row: (how many cells are not empty)."""
-    cell = record_table(table).c[field.shown_column]
-    return sa.select(sa.func.count(cell))
+    """One row: (how many cells are not empty; an unchecked box is)."""
+    return sa.select(sa.func.count()).select_from(record_table(table)).where(~_empty(table, field))
 
 
 def count_empty(table: Table, field: Field) -> sa.ClauseElement:
     """One row: (how many cells are empty; an unchecked box is)."""
+    return sa.select(sa.func.count()).select_from(record_table(table)).where(_empty(table, field))
+
+
+def _empty(table: Table, field: Field) -> sa.ColumnElement[bool]:
     cell = record_table(table).c[field.shown_column]
-    empty = cell.is_(None) | (cell == sa.literal_column("0")) if field.kind is BOOLEAN else cell.is_(None)
-    return sa.select(sa.func.count()).select_from(record_table(table)).where(empty)
+    return sa.func.coalesce(cell, sa.literal_column("0")) == sa.literal_column("0") if field.kind is BOOLEAN else cell.is_(None)
 
 
 def count_several(table: Table, field: Field) -> sa.ClauseElement:
