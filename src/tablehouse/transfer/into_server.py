@@ -14,7 +14,9 @@ import msgspec
 from tablehouse.client.api import Client
 from tablehouse.client.connection import ServerRefusal
 from tablehouse.errors import ApiError
-from tablehouse.kinds.kind import fold
+from tablehouse.fields.decimal_text import parse_number
+from tablehouse.fields.registry import BY_NAME
+from tablehouse.kinds.kind import NUMBER, fold
 from tablehouse.query.requests import CreateTable
 from tablehouse.service.answers import DatabaseAnswer, TableAnswer
 from tablehouse.service.bulk import Loaded, Refused
@@ -94,14 +96,16 @@ class _Sending:
     """The sending of one file's rows from where its journal stands."""
 
     def __init__(self, client: Client, job: Job, journal: Journal, table: TableAnswer) -> None:
-        ids = {fold(field.name): field.id for field in table.fields}
+        fields = {fold(field.name): field for field in table.fields}
         self._client = client
         self._job = job
         self._journal = journal
         self._table = table
         self._rejected: RejectedFile = job.rejected
-        self._fields = [ids[fold(column.field)] for column in job.plan.columns]
-        self._forms = [_Forms(column.guess) for column in job.plan.columns]
+        into = [fields[fold(column.field)] for column in job.plan.columns]
+        self._fields = [field.id for field in into]
+        numbers = [BY_NAME[field.type].kind is NUMBER for field in into]
+        self._forms = [_Forms(column.guess, number) for column, number in zip(job.plan.columns, numbers, strict=True)]
         self._feed = Feed(job.layout, job.plan.columns, job.rejected, job.told)
 
     def run(self) -> None:
@@ -155,15 +159,19 @@ class _Sending:
         return []
 
 
-class _Forms(dict[str, str | None]):
-    """Text → what is sent for it, for one column; an empty cell is null."""
+class _Forms(dict[str, Any]):
+    """Text → what is sent for it, for one column; an empty cell is null. Numbers are sent as such: read here once for all equal texts."""
 
-    def __init__(self, guess: Guess) -> None:
+    def __init__(self, guess: Guess, number: bool) -> None:
         super().__init__()
         self._guess = guess
+        self._number = number
 
-    def __missing__(self, text: str) -> str | None:
-        form = self._guess.form(text) or None
+    def __missing__(self, text: str) -> Any:
+        form: Any = self._guess.form(text) or None
+        if self._number and form is not None:
+            read = parse_number(form)
+            form = form if read is None else read
         if len(text) <= _LONGEST_KNOWN:
             self[text] = form
         return form
