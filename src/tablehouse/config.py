@@ -82,7 +82,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     workers: Annotated[_Processes, _Says("Server processes.", "a whole number from 1 to 256")] = 1
     threads: Annotated[
         _Processes, _Says("Requests without a body that one server process works on at a time.", "a whole number from 1 to 256")
-    ] = 2
+    ] = 8
     rate_limit: Annotated[
         RateLimit | None,
         _Says(

@@ -4,8 +4,9 @@ Granian calls once per request, as soon as the headers are there, from a pool of
 answer may be given after the call and from another thread, but the body can only be read during the call. Hence:
 - A request with a body stays in the thread it came with. Two hundred clients that trickle their bodies are two hundred sleeping
   threads, as are writers that wait for a shared commit.
-- A request without one is worked on by `threads` of them at a time; past that it joins a queue, and its thread is free to take
-  the next. So a crowd of readers does not grow the pool, whose threads would only fight for Python's lock.
+- Of requests without one, one at a time computes; the others wait in a queue, and their threads are free to take the next. While one
+  waits for a long statement of the database it gives its turn away (`storage.turn`), so that at most `threads` are under way. A crowd
+  of readers thus does not grow the pool, whose threads would only fight for Python's lock.
 - An answer that is streamed goes out from a thread aside, because it moves at its client's pace.
 - Once `drain` was called, a request that arrives is answered 503; those that run are counted until they are done.
 
@@ -29,6 +30,7 @@ import msgspec
 
 from tablehouse.errors import ApiError, InternalError, ServiceUnavailable
 from tablehouse.http.body import CHUNK, ClientBody, Input, content_length
+from tablehouse.storage import turn
 
 POOL_THREADS: Final = 1000
 """The most threads Granian's pool may grow to; a sleeping one costs some 30 kB."""
@@ -57,7 +59,7 @@ class Reply(Protocol):
 
 
 class Dispatcher:
-    """The callable that Granian gets. At most `threads` requests without a body are worked on at a time."""
+    """The callable that Granian gets, and the turn in which requests without a body compute; at most `threads` of them are under way."""
 
     def __init__(self, app: WSGIApplication, threads: int) -> None:
         self._app = app
@@ -74,10 +76,14 @@ class Dispatcher:
         self._open = 0
         """Requests that were taken and not answered yet."""
         self._draining = False
-        self._free = threads
+        self._threads = threads
+        self._under_way = 0
+        self._computing = 0
+        """Of those under way the ones that hold the turn; more than one only while one that has come back finishes."""
         self._queue: deque[tuple[Reply, dict[str, Any]]] = deque()
         self._body_places = threading.Semaphore(BODY_PLACES)
         self._linger_places = threading.Semaphore(LINGER_PLACES)
+        self._relief = ThreadPoolExecutor(threads, thread_name_prefix="relief")
         self._streams = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="stream")
 
     def __call__(self, reply: Reply, scope: dict[str, Any]) -> None:
@@ -85,11 +91,9 @@ class Dispatcher:
         with self._lock:
             draining = self._draining
             self._open += not draining
-            if not draining and not with_body:
-                if not self._free:
-                    self._queue.append((reply, scope))
-                    return
-                self._free -= 1
+            if not draining and not with_body and not self._begin():
+                self._queue.append((reply, scope))
+                return
         if draining:
             _refuse(reply, _shutting_down())
         elif with_body:
@@ -109,18 +113,41 @@ class Dispatcher:
             time.sleep(0.01)
         return not self._open
 
+    def leave(self) -> None:
+        """The request of this thread waits for the database: the next one may compute."""
+        with self._lock:
+            self._computing -= 1
+            following = self._queue.popleft() if self._queue and self._begin() else None
+        if following is not None:
+            self._relief.submit(self._work, *following)
+
+    def come_back(self) -> None:
+        """The request of this thread computes again, beside the one that took its turn."""
+        with self._lock:
+            self._computing += 1
+
+    def _begin(self) -> bool:
+        """Returns whether another request may begin to compute, and counts it; to be called under the lock."""
+        may = self._computing < 1 and self._under_way < self._threads
+        self._computing += may
+        self._under_way += may
+        return may
+
     def _work(self, reply: Reply, scope: dict[str, Any]) -> None:
-        """Answers this request, and then those of the queue until it is empty."""
-        try:
-            while True:
-                self._answer(reply, scope)
-                with self._lock:
-                    if not self._queue:
-                        break
-                    reply, scope = self._queue.popleft()
-        finally:
+        """Answers this request, and then those of the queue until it is empty or another thread sees to it."""
+        turn.hold(self)
+        following: tuple[Reply, dict[str, Any]] | None = (reply, scope)
+        while following is not None:
+            try:
+                self._answer(*following)
+            except Exception:
+                log.exception("an answer could not be given")  # the client has gone; those in the queue have not
             with self._lock:
-                self._free += 1
+                following = self._queue.popleft() if self._queue and self._computing <= 1 else None
+                if following is None:
+                    self._computing -= 1
+                    self._under_way -= 1
+        turn.hold(None)
 
     def _work_with_body(self, reply: Reply, scope: dict[str, Any]) -> None:
         if not self._body_places.acquire(blocking=False):

@@ -26,7 +26,7 @@ def get_record(app: App, caller: Caller, database_id: str, table_id: str, record
     def work(reading: Reading) -> str:
         table = find_table(reading.snapshot, table_id)
         statement = reading.compiled(table, ("get", field_names), lambda: sql.get_record(table, table.fields, field_names))
-        found = reading.versioned(statement, {"id": record_id})
+        found = reading.versioned(statement, {"id": record_id}, brief=True)
         if not found:
             raise no_record(table, record_id)
         record: str = found[0][0]

@@ -32,6 +32,13 @@ _STATEMENTS_KEPT: Final = 500  # prepared statements kept for each connection; a
 _CACHE_KIB: Final = 16_384
 
 
+# SQLite counts its memory under a lock that all connections of a process share: two threads that render pages spent half their time
+# in it. The count is only for looking at. Must be said before the first connection, and SQLite started again after it.
+apsw.shutdown()
+apsw.config(apsw.SQLITE_CONFIG_MEMSTATUS, False)
+apsw.initialize()
+
+
 class StaleSchema(Exception):
     """The plan was made for a schema that has changed meanwhile: read the schema and plan again."""
 

@@ -17,6 +17,7 @@ from tablehouse.sql.statement import Statement
 from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.session import Row, Session, StaleSchema
+from tablehouse.storage.turn import aside
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -61,9 +62,16 @@ class Reading:
             raise StaleSchema
         return version, commits
 
-    def versioned(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
-        """Returns the rows, without the schema version they carry in front. Raises StaleSchema when it is not the plan's."""
-        rows = self.session.rows(statement, values)
+    def versioned(self, statement: Statement, values: Mapping[str, Any], brief: bool = False) -> list[Row]:
+        """Returns the rows, without the schema version they carry in front. Raises StaleSchema when it is not the plan's.
+
+        `brief`: it looks up a row or two, so that letting another request compute meanwhile would take longer.
+        """
+        if brief:
+            rows = self.session.rows(statement, values)
+        else:
+            with aside():
+                rows = self.session.rows(statement, values)
         if rows and rows[0][0] != self.snapshot.version:
             raise StaleSchema
         return [row[1:] for row in rows]

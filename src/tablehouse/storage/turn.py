@@ -1,0 +1,49 @@
+"""Who computes and who waits for the database.
+
+Python computes in one thread at a time, and threads that compete for its lock slow each other down. So a server lets one request
+compute; one that asks the database for something that takes longer than handing over says so, and another computes meanwhile.
+Must not know who hands out turns: a thread without one (a command, a test) loses nothing by `aside`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Turn(Protocol):
+    """What a thread that may compute holds."""
+
+    def leave(self) -> None:
+        """Somebody else may compute now."""
+
+    def come_back(self) -> None:
+        """This thread computes again."""
+
+
+class _Mine(threading.local):
+    turn: Turn | None = None
+
+
+_mine = _Mine()
+
+
+def hold(turn: Turn | None) -> None:
+    """From now on this thread computes in that turn; None: in none."""
+    _mine.turn = turn
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Inside, this thread waits for something else than Python."""
+    turn = _mine.turn
+    if turn is None:
+        yield
+        return
+    turn.leave()
+    try:
+        yield
+    finally:
+        turn.come_back()
