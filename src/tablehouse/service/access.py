@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from tablehouse.clock import iso
 from tablehouse.config import Settings
-from tablehouse.errors import Forbidden, NotFound, Unauthorized
+from tablehouse.errors import Forbidden, NotFound, ServiceUnavailable, Unauthorized
 from tablehouse.ids import TOKEN_FORM, token_hash
 from tablehouse.storage.control import ControlSnapshot, Token, User
 from tablehouse.storage.store import Store
@@ -64,7 +65,8 @@ class Access:
             raise Unauthorized(f'The token "{caller.token.name}" expired at {caller.token.expires_at}.')
         if now - self._noted.get(caller.token.id, 0) > _NOTED_EVERY_MS:
             self._noted[caller.token.id] = now
-            self._store.control.touch_token(caller.token.id, iso(now))
+            with suppress(ServiceUnavailable):  # a full disk must not keep anybody from reading; it is noted with a later request
+                self._store.control.touch_token(caller.token.id, iso(now))
         return caller
 
     def refusal(self, caller: Caller, level: int) -> Forbidden:

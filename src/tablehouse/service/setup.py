@@ -31,7 +31,8 @@ def set_up(store: Store, admin_token: str | None) -> str | None:
             return shown
         if admin_token and token_hash(admin_token) not in control.token_by_hash:
             owners = [(workspace, user) for workspace, roles in control.roles.items() for user, role in roles.items() if role == "owner"]
-            first = next(user for _, user in owners)
+            # Where all workspaces have been deleted, the first user can make another.
+            first = owners[0][1] if owners else min(control.users.values(), key=lambda user: user.created_at).id
             _insert(writing, first, admin_token, [workspace for workspace, user in owners if user == first], now)
         return None
 
