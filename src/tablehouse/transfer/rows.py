@@ -13,6 +13,8 @@ from tablehouse.transfer.source import Source, Text, undecodable
 
 ROWS_AT_ONCE: Final = 5_000
 """The most that the API takes in one batch, and enough that the work for a batch is spread thin."""
+CELLS_AT_ONCE: Final = 200_000
+"""Fewer rows of a wide file at once: a cell takes some hundred bytes on its way, however short it is."""
 CHARACTERS_AT_ONCE: Final = 4_000_000
 """Rows are gathered until they have so many characters: bounds the memory, and a batch's body far below the 64 MB of a request."""
 
@@ -69,6 +71,7 @@ class _Rows:
 
     def __init__(self, layout: Layout, text: Text) -> None:
         self._width = layout.width
+        self._most = min(ROWS_AT_ONCE, CELLS_AT_ONCE // layout.width + 1)
         self._header = layout.header
         self._text = text
         self._held: list[str] = []
@@ -126,7 +129,7 @@ class _Rows:
                     else:
                         rows.append(row)
                         lines.append(line)
-                    if len(rows) + len(bad) >= ROWS_AT_ONCE or self._length >= CHARACTERS_AT_ONCE:
+                    if len(rows) + len(bad) >= self._most or self._length >= CHARACTERS_AT_ONCE:
                         return False
             except csv.Error as error:
                 line = before + 1
