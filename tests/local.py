@@ -138,12 +138,16 @@ class LocalTable:
         return fields.create_field(self.local.app, self.local.caller, *self._path, body(keys))
 
     def change_field(self, name: str, /, dry_run: bool = False, force: bool = False, **keys: Any) -> FieldChange:
-        return fields.update_field(
-            self.local.app, self.local.caller, *self._path, self.field_id(name), body(keys), dry_run=dry_run, force=force
-        )
+        return self.change_field_of(self.field_id(name), dry_run=dry_run, force=force, **keys)
+
+    def change_field_of(self, field_id: str, /, dry_run: bool = False, force: bool = False, **keys: Any) -> FieldChange:
+        return fields.update_field(self.local.app, self.local.caller, *self._path, field_id, body(keys), dry_run=dry_run, force=force)
 
     def delete_field(self, name: str, /) -> None:
-        fields.delete_field(self.local.app, self.local.caller, *self._path, self.field_id(name))
+        self.delete_field_of(self.field_id(name))
+
+    def delete_field_of(self, field_id: str, /) -> None:
+        fields.delete_field(self.local.app, self.local.caller, *self._path, field_id)
 
     def change(self, **keys: Any) -> None:
         tables.update_table(self.local.app, self.local.caller, *self._path, body(keys))
