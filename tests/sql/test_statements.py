@@ -146,6 +146,22 @@ def test_every_statement_about_records_is_one_the_database_takes(wide: LocalTabl
         assert file.read(check) > 100
 
 
+def test_no_request_for_single_records_walks_the_whole_table(local: Local) -> None:
+    """Pages, records by id, and records by a unique value are found by an index, whatever the size of the table."""
+    table = local.new_table([{"name": name, "type": kind, "unique": True} for name, kind in (("A", "SINGLE_LINE_TEXT"), ("B", "NUMBER"))])
+
+    def plans(reading: Any) -> dict[str, list[str]]:
+        known = reading.snapshot.table_by_id[table.id]
+        wanted = {"get", "list", "list by offset", "update", "delete", "existing", "match A", "match B"}
+        found = {name: SQLITE.compile(clause) for name, clause in compositions(known) if name in wanted}
+        assert found.keys() == wanted
+        return {name: reading.session.explain(statement, dict.fromkeys(statement.names, 1)) for name, statement in found.items()}
+
+    for name, steps in table.file.read(plans).items():
+        assert any(step.startswith("SEARCH t1 USING") for step in steps), (name, steps)
+        assert not any(step.startswith("SCAN t1") for step in steps), (name, steps)
+
+
 def test_no_name_of_a_user_is_in_a_statement(local: Local) -> None:
     """Not in one of SQL, and not in one that makes or changes tables: names are parameters, and never identifiers."""
     fields = [{"name": name, "type": "SINGLE_LINE_TEXT", "unique": True} for name in HOSTILE]
