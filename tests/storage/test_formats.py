@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tablehouse.errors import NotFound
+from tablehouse.errors import NotFound, ServiceUnavailable
 from tablehouse.sql import catalog_tables, control_tables
 from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, NewerFormat, Steps, back_up, bring_forward
 from tablehouse.storage.session import connect
@@ -136,7 +136,7 @@ def test_a_database_of_a_newer_format_is_refused_and_the_others_work(open_local:
     first.close()
     local = open_local()
     set_format(local.store.layout.database(newer.database), "meta", catalog_tables.FORMAT + 1)
-    with pytest.raises(NewerFormat):
+    with pytest.raises(ServiceUnavailable, match="use a newer version"):
         newer.seen_by(local).page()
     assert fine.seen_by(local).page()[1].total == 0
     with pytest.raises(NotFound):

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from tablehouse.clock import iso
-from tablehouse.errors import BadRequest
+from tablehouse.errors import BadRequest, ServiceUnavailable
 from tablehouse.ids import new_uuid
 from tablehouse.schema.model import Database
 from tablehouse.sql import control as sql
+from tablehouse.sql.statement import Statement
 from tablehouse.storage.control import ControlWriting
 from tablehouse.storage.session import connect
 from tests.local import Local, OpenLocal
@@ -139,3 +140,14 @@ def test_another_start_waits_for_a_database_in_the_making(open_local: OpenLocal)
         first.store.control.change(work)
         again = starting[0].result(30)
     assert again.file(made[0]).snapshot().database.name == "Base"
+
+
+def test_an_answer_beyond_what_the_database_can_hold_is_refused_as_one(local: Local) -> None:
+    table = local.new_table([NAME])
+    with pytest.raises(BadRequest, match="larger than a gigabyte"), local.store.database(table.database) as file:
+        file.read(lambda reading: reading.rows(Statement("SELECT zeroblob(2000000000)", (), {})))
+
+
+def test_a_store_needs_a_disk_with_a_write_ahead_log() -> None:
+    with pytest.raises(ServiceUnavailable, match="write-ahead log"):
+        connect(Path(":memory:"))

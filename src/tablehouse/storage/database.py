@@ -29,10 +29,16 @@ _MOST_TRIES: Final = 20
 
 
 class DatabaseFile:
-    """A database on SQLite, shared by all threads of a process; other processes work on the same file."""
+    """A database on SQLite, shared by all threads of a process; other processes work on the same file. `opened`: its first session."""
 
     def __init__(
-        self, path: Path, clock: Clock, synchronous: str, share_commits: bool, on_commit: Callable[[int], None] = lambda _: None
+        self,
+        opened: Session,
+        path: Path,
+        clock: Clock,
+        synchronous: str,
+        share_commits: bool,
+        on_commit: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.path = path
         self._clock = clock
@@ -40,6 +46,7 @@ class DatabaseFile:
         self._ids = RecordIds()
         self._people: dict[Person, int] = {}
         self._readers = Pool(path, synchronous)
+        self._readers.give_back(opened)
         self._writer: Session | None = None
         self._snapshot: Snapshot | None = None
         self._seat = Seat(self._run_together, share_commits)

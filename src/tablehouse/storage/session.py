@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import apsw
 
-from tablehouse.errors import ServiceUnavailable
+from tablehouse.errors import BadRequest, ServiceUnavailable
 from tablehouse.fields.instants import day_of, zone_named
 from tablehouse.kinds.kind import fold
 from tablehouse.sql.statement import Statement
@@ -114,13 +114,18 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sess
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS_KEPT)
         connection.set_busy_handler(_patience())
-        connection.execute("PRAGMA journal_mode = WAL")
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchall()[0]
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS answers a plain fsync before anything is on the disk
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA trusted_schema = OFF")
     except apsw.Error as error:
         raise translate(error) from error
+    if mode != "wal":
+        # Without it readers and writers would wait for each other, and nothing here counts on that. In-memory and some network disks.
+        raise ServiceUnavailable(
+            f"The data directory's file system does not allow a write-ahead log (journal mode {mode}); keep the data on another."
+        )
     connection.create_scalar_function("local_day", _local_day, 2, deterministic=True)
     connection.create_scalar_function("fold", _fold, 1, deterministic=True)  # for files brought forward; requests fold in Python
     return Session(connection)
@@ -153,6 +158,8 @@ def translate(error: apsw.Error) -> Exception:
         return StaleSchema(str(error))
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return ServiceUnavailable("Other writers kept the database busy for too long. Try again.", headers=[("Retry-After", "1")])
+    if isinstance(error, apsw.TooBigError):
+        return BadRequest("The answer would be larger than a gigabyte. Ask for fewer records or fields at a time.")
     if isinstance(error, apsw.InterruptError):
         return ServiceUnavailable("This took longer than the server's time limit for a statement, and was stopped. Ask for less.")
     if isinstance(error, apsw.FullError | apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | apsw.NoMemError):

@@ -20,7 +20,7 @@ from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.control import Control
 from tablehouse.storage.database import DatabaseFile, holds_nothing, new_database_file, remove_database_file, sync_directory
 from tablehouse.storage.layout import Layout
-from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, bring_forward
+from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, NewerFormat, bring_forward
 from tablehouse.storage.open_files import OpenFiles, most_open
 from tablehouse.storage.page_cache import PageCache
 from tablehouse.storage.session import Session, connect
@@ -108,9 +108,13 @@ class Store:
         session = connect(path, self._synchronous)
         try:
             bring_forward(session, path, "meta", catalog_tables.FORMAT, DATABASE_STEPS, self.layout.backups)
-        finally:
+        except NewerFormat as error:
             session.close()
-        return DatabaseFile(path, self.clock, self._synchronous, self._share, self._on_commit)
+            raise ServiceUnavailable(f"The database {database_id} cannot be opened. {error}") from error
+        except BaseException:
+            session.close()
+            raise
+        return DatabaseFile(session, path, self.clock, self._synchronous, self._share, self._on_commit)
 
     def _open_control(self) -> None:
         path = self.layout.control
