@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from tablehouse.clock import iso
@@ -21,6 +22,7 @@ from tablehouse.sql import control as sql
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.control import ControlWriting
 from tablehouse.storage.session import connect
+from tablehouse.storage.store import Store
 from tests.local import Local, OpenLocal
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
@@ -83,6 +85,34 @@ def test_what_is_no_database_is_left_alone(open_local: OpenLocal) -> None:
     assert [path.name for path in again.store.strays] == ["notes.db"]
     assert (folder / "notes.db").read_text().startswith("not a database")
     assert (folder / "readme.txt").exists()
+
+
+def test_a_strange_database_is_only_looked_at(open_local: OpenLocal) -> None:
+    first = open_local()
+    strange = first.store.layout.databases / "somebody else's.db"
+    connection = apsw.Connection(str(strange))
+    connection.execute("CREATE TABLE tables (x); INSERT INTO tables VALUES (1)")
+    connection.close()
+    before = strange.read_bytes()
+    assert [path.name for path in open_local().store.strays] == [strange.name]
+    assert strange.read_bytes() == before
+
+
+def test_what_is_answered_is_synced_to_the_disk(tmp_path: Path) -> None:
+    """Unless a benchmark says otherwise, as the other tests here do."""
+    store = Store(tmp_path / "data")
+    now = iso(store.clock())
+    database = Database(new_uuid(), "Base", None, "UTC", "MONDAY", now, now)
+    store.create_database(database)
+    with store.database(database.id) as file:
+        file.write(lambda _: None, lambda *_: None)
+        sessions = [file._writer, file._readers.take(), store.control._pool.take()]
+    for session in sessions:
+        assert session is not None
+        settings = [session.connection.execute(f"PRAGMA {name}").fetchall() for name in ("synchronous", "journal_mode", "fullfsync")]
+        assert settings == [[(2,)], [("wal",)], [(1,)]]
+        session.close()
+    store.close()
 
 
 def test_a_copied_file_stays_beside_the_one_in_use(open_local: OpenLocal) -> None:

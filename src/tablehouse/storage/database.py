@@ -217,19 +217,18 @@ def sync_directory(directory: Path) -> None:
 
 
 def holds_nothing(path: Path) -> bool:
-    """Returns whether a file is a database without a single table, as one is that a crash left half made."""
+    """Returns whether a file is a database without a single table, as one is that a crash left half made. It is only looked at."""
     try:
-        session = connect(path)
-    except (ServiceUnavailable, apsw.Error):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.Error:
         return False
     try:
         there = "SELECT 1 FROM sqlite_master WHERE name = 'tables'"
-        run = session.connection.execute
-        return not run(there).fetchall() or not run("SELECT 1 FROM tables").fetchall()
+        return not connection.execute(there).fetchall() or not connection.execute("SELECT 1 FROM tables").fetchall()
     except apsw.Error:
         return False  # whatever it is, it is not ours to remove
     finally:
-        session.close()
+        connection.close()
 
 
 def remove_database_file(path: Path) -> None:
