@@ -36,7 +36,11 @@ class Reading:
         self.session = session
         self.dialect = dialect
         self.snapshot = snapshot
-        self.catalog = Catalog(session, dialect)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The database's catalog, as this transaction sees it."""
+        return Catalog(self.session, self.dialect)
 
     def compiled(self, table: Table, shape: tuple[Any, ...], compose: Callable[[], Any]) -> Statement:
         """Returns the statement for a shape of request on a table; composed and compiled once per version of the table."""
