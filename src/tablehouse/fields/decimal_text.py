@@ -10,7 +10,9 @@ _STRICT: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _EXACT: Final = 2**53
 _SYMBOLS: Final = "$€£¥₹₽₩₺₴₫฿₦₱₪₡₲₵₸₭₮%\u00a0\u202f\u2009 "
 _GROUPED: Final = re.compile(r"\d{1,3}([,'’\u00a0\u202f\u2009 ])\d{3}(\1\d{3})*(\.\d*)?")
-_LEADING_CODE: Final = re.compile(r"^([A-Z]{3})\s*|\s*([A-Z]{3})$")
+# The currencies of ISO 4217 that most money is in; any three capitals would make a number of "MAY 2020".
+_CODES: Final = "AED|ARS|AUD|BDT|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KES|KRW|KZT|MAD|MXN|MYR|NGN|NOK|NZD|PEN|PHP|PKR|PLN|QAR|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|UYU|VND|ZAR"
+_CODE: Final = re.compile(rf"^({_CODES})\s*|\s*({_CODES})$")
 
 
 def parse_number(text: str) -> int | float | None:
@@ -23,7 +25,7 @@ def parse_number(text: str) -> int | float | None:
 
 def parse_loose_number(text: str) -> int | float | None:
     """Returns the number in a text such as `1,234.5`, `€1,234.50`, `(5)` or `45 %`; None when there is none."""
-    stripped = _LEADING_CODE.sub("", text.strip())
+    stripped = _CODE.sub("", text.strip())
     negative = stripped.startswith("(") and stripped.endswith(")")
     if negative:
         stripped = stripped[1:-1]

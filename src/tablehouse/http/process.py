@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
+import resource
 import select
 import signal
 import socket
@@ -49,6 +50,7 @@ def run(settings: Settings, target: Target, listening: Callable[[str], None] = l
     """
     log.configure(settings)
     logger = structlog.get_logger()
+    _allow_files()
     try:
         _check_tls(settings)
         listener = _listen(settings.host, settings.port)
@@ -73,6 +75,12 @@ def run(settings: Settings, target: Target, listening: Callable[[str], None] = l
             return _Parent(settings, target, listener, announce, Path(directory)).run()
         finally:
             del os.environ[DIRECTORY_VARIABLE]
+
+
+def _allow_files() -> None:
+    """Lets this process and its workers open as many files as the system permits: connections and databases take several each."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _Worker(msgspec.Struct):
