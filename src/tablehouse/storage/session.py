@@ -114,7 +114,7 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sess
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS_KEPT)
         connection.set_busy_handler(_patience())
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchall()[0]
+        mode = _to_wal(connection)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS answers a plain fsync before anything is on the disk
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -129,6 +129,19 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sess
     connection.create_scalar_function("local_day", _local_day, 2, deterministic=True)
     connection.create_scalar_function("fold", _fold, 1, deterministic=True)  # for files brought forward; requests fold in Python
     return Session(connection)
+
+
+def _to_wal(connection: apsw.Connection) -> str:
+    """Returns the journal mode after asking for a write-ahead log: "wal", unless the file system cannot have one."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchall()[0][0])
+        except apsw.BusyError:
+            # Of two processes that turn a new file at once SQLite refuses one without waiting, lest they wait for each other.
+            if time.monotonic() > end:
+                raise
+            time.sleep(_LATER)
 
 
 def _patience() -> Callable[[int], bool]:
