@@ -31,9 +31,9 @@ class Quiet:
 
 
 def csv_text(rows: Sequence[Sequence[str]], delimiter: str = ",") -> str:
-    """The rows as CSV."""
+    """The rows as CSV. The module leaves a lone CR without quotes unless lines end with one."""
     text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
     return text.getvalue()
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tablehouse.service.databases import delete_database
@@ -49,6 +49,8 @@ columns = st.one_of(*(st.lists(cells, min_size=1, max_size=30) for cells in (num
 TEXT = {"SINGLE_LINE_TEXT", "LONG_TEXT", "SELECT"}
 
 
+@example(cells=["\r"])
+@example(cells=["a", "\x1c", "NA", " "])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=columns)
 def test_a_guess_refuses_nothing_and_text_comes_back_as_it_was(cells: list[str], desk: Desk) -> None:
