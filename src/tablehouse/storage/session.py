@@ -67,6 +67,17 @@ class Session:
         found = self.connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", statement.bind(values)).fetchall()
         return [str(row[3]) for row in found]
 
+    def row(self, statement: Statement, values: Mapping[str, Any] | None = None) -> Row | None:
+        """Returns the first row, None when there is none; the statement is not asked for more. Raises as `rows`."""
+        self.statements += 1
+        try:
+            cursor = self.connection.execute(statement.text, statement.bind(values or {}))
+            found: Row | None = cursor.fetchone()
+            cursor.close()
+        except apsw.Error as error:
+            raise translate(error) from error
+        return found
+
     def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Runs a statement once for each set of values; returns the rows of all. Raises as `rows`."""
         self.statements += 1

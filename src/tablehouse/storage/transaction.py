@@ -61,7 +61,9 @@ class Reading:
 
     def stamp(self) -> Stamp:
         """Returns what tells this state of the database from others. Raises StaleSchema when the schema is not the plan's."""
-        version, commits = self.session.rows(self.dialect.fixed(sql.STAMP))[0]
+        row = self.session.row(self.dialect.fixed(sql.STAMP))
+        assert row is not None
+        version, commits = row
         if version != self.snapshot.version:
             raise StaleSchema
         return version, commits
@@ -69,10 +71,11 @@ class Reading:
     def versioned(self, statement: Statement, values: Mapping[str, Any], brief: bool = False) -> list[Row]:
         """Returns the rows, without the schema version they carry in front. Raises StaleSchema when it is not the plan's.
 
-        `brief`: it looks up a row or two, so that letting another request compute meanwhile would take longer.
+        `brief`: it has one row at most and finds it so quickly that letting another request compute meanwhile would take longer.
         """
         if brief:
-            rows = self.session.rows(statement, values)
+            first = self.session.row(statement, values)
+            rows = [] if first is None else [first]
         else:
             with aside():
                 rows = self.session.rows(statement, values)
