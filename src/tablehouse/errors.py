@@ -220,3 +220,22 @@ def nearest(wanted: str, known: Iterable[str]) -> str:
     by_fold = {name.casefold(): name for name in known}
     close = get_close_matches(wanted.casefold(), by_fold, n=1, cutoff=0.6)
     return f' Did you mean "{by_fold[close[0]]}"?' if close else ""
+
+
+_TYPES: Final = (
+    ("`str`", "text"),
+    ("`int`", "a whole number"),
+    ("`float`", "a number"),
+    ("`bool`", "true or false"),
+    ("`array`", "an array"),
+    ("`object`", "an object"),
+    ("`null`", "null"),
+)
+
+
+def in_plain_words(sentence: str, nullable: str = "") -> str:
+    """Returns msgspec's sentence about a wrong type with the API's words for types; `nullable` stands for its ` | null`."""
+    for technical, plain in _TYPES:
+        sentence = sentence.replace(technical, plain)
+    sentence = sentence.replace(" | null", nullable)
+    return sentence[:1].lower() + sentence[1:]

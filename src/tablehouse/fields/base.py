@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tablehouse.errors import nearest
+from tablehouse.errors import in_plain_words, nearest
 from tablehouse.kinds.kind import Kind
 
 Stored = str | int | float
@@ -138,7 +138,7 @@ def decode_options(field_type: FieldType[Any], given: Mapping[str, Any], before:
         inside = path.rstrip("`").lstrip(".")
         if sentence.startswith("Invalid enum value"):
             sentence = f"{sentence}; it is one of {', '.join(_values_of(field_type.Options, inside))}"
-        raise OptionFault(inside, f'Option "{inside}" of {field_type.name}: {_plain(sentence)}.') from None
+        raise OptionFault(inside, f'Option "{inside}" of {field_type.name}: {in_plain_words(sentence)}.') from None
     return field_type.check_options(options)
 
 
@@ -168,13 +168,3 @@ def describe(value: object) -> str:
     except RecursionError:
         return "something nested too deeply"
     return shown if len(shown) <= 80 else shown[:77] + "…"
-
-
-_PLAIN = (("`str`", "text"), ("`int`", "a whole number"), ("`float`", "a number"), ("`bool`", "true or false"), ("`array`", "an array"),
-          ("`object`", "an object"), ("`null`", "null"), (" | null", ""))  # fmt: skip
-
-
-def _plain(sentence: str) -> str:
-    for technical, plain in _PLAIN:
-        sentence = sentence.replace(technical, plain)
-    return sentence[:1].lower() + sentence[1:]

@@ -11,7 +11,7 @@ from typing import Any, Final
 import falcon
 import msgspec
 
-from tablehouse.errors import BadRequest
+from tablehouse.errors import BadRequest, in_plain_words
 from tablehouse.http.body import read_body
 from tablehouse.http.call import Call, Reply
 from tablehouse.http.operation import BODY_METHODS, Operation
@@ -74,7 +74,7 @@ def read_query(given: Mapping[str, Any], kind: type[Any]) -> Any:
         name = path.rstrip("`").partition("[")[0]
         if isinstance(given.get(name), list):
             sentence = "given more than once"
-        raise BadRequest(f"{name}: {_plain(sentence)}; got {given.get(name)!r}.", path=name) from None
+        raise BadRequest(f"{name}: {in_plain_words(sentence)}; got {given.get(name)!r}.", path=name) from None
 
 
 _INTEGERS: Final[dict[type[Any], tuple[str, ...]]] = {}
@@ -114,9 +114,3 @@ def _matches(condition: str | None, tag: str) -> bool:
         return False
     candidates = [part.strip().removeprefix("W/") for part in condition.split(",")]
     return tag in candidates or "*" in candidates
-
-
-def _plain(sentence: str) -> str:
-    for technical, plain in (("`int`", "a whole number"), ("`bool`", "true or false"), ("`str`", "text"), (" | null", "")):
-        sentence = sentence.replace(technical, plain)
-    return sentence[:1].lower() + sentence[1:]

@@ -7,13 +7,11 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from tablehouse.errors import BadRequest
+from tablehouse.errors import BadRequest, in_plain_words
 
 T = TypeVar("T")
 
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
-_PLAIN: Final = (("`str`", "text"), ("`int`", "a whole number"), ("`float`", "a number"), ("`bool`", "true or false"),
-                 ("`array`", "an array"), ("`object`", "an object"), ("`null`", "null"), (" | null", " or null"))  # fmt: skip
 
 
 class Payload:
@@ -48,10 +46,8 @@ def shape_fault(error: msgspec.ValidationError) -> BadRequest:
     """Returns the refusal of a body that is JSON of the wrong shape; `details.path` says where."""
     sentence, _, path = str(error).partition(" - at `$")
     place = path.rstrip("`").lstrip(".")
-    for technical, plain in _PLAIN:
-        sentence = sentence.replace(technical, plain)
     where = f"{place}: " if place else "The body: "
-    return BadRequest(where + sentence[:1].lower() + sentence[1:] + ".", path=place or None)
+    return BadRequest(where + in_plain_words(sentence, " or null") + ".", path=place or None)
 
 
 def _not_json(text: bytes, error: Exception, at: int | None = None) -> BadRequest:
