@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from tablehouse.sql.catalog_tables import CHOICES, COMMITS, COUNTERS, FIELDS, HOLES, META, PEOPLE, TABLES, VIEWS
+from tablehouse.sql.rows import insert_row, update_row
 
 VERSION: Final = sa.select(META.c.version)
 READ_META: Final = sa.select(META)
@@ -36,44 +37,35 @@ UPDATE_META: Final = sa.update(META).values(
 TOUCH_TABLES: Final = sa.update(TABLES).values(version=sa.bindparam("version"))
 
 
-def _insert(table: sa.Table) -> sa.Insert:
-    return sa.insert(table).values({column.name: sa.bindparam(column.name) for column in table.c})
-
-
-def _update(table: sa.Table, *names: str) -> sa.Update:
-    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
-    return sa.update(table).where(table.c.num == sa.bindparam("which")).values(values)
-
-
-INSERT_TABLE: Final = _insert(TABLES)
-UPDATE_TABLE: Final = _update(TABLES, "name", "description", "primary_num", "version", "updated_at")
-TOUCH_TABLE: Final = _update(TABLES, "version")
+INSERT_TABLE: Final = insert_row(TABLES)
+UPDATE_TABLE: Final = update_row(TABLES, "name", "description", "primary_num", "version", "updated_at")
+TOUCH_TABLE: Final = update_row(TABLES, "version")
 DELETE_TABLE: Final = sa.delete(TABLES).where(TABLES.c.num == sa.bindparam("num"))
 
-INSERT_FIELD: Final = _insert(FIELDS)
-UPDATE_FIELD: Final = _update(
+INSERT_FIELD: Final = insert_row(FIELDS)
+UPDATE_FIELD: Final = update_row(
     FIELDS, "name", "description", "type", "options", "many", "required", "is_unique", "default_value", "number_offset", "updated_at"
 )
-RENUMBER_FIELD: Final = _update(FIELDS, "num")
+RENUMBER_FIELD: Final = update_row(FIELDS, "num")
 DELETE_FIELD: Final = sa.delete(FIELDS).where(FIELDS.c.num == sa.bindparam("num"))
 DELETE_FIELDS: Final = sa.delete(FIELDS).where(FIELDS.c.table_num == sa.bindparam("num"))
 
-INSERT_CHOICE: Final = _insert(CHOICES)
-UPDATE_CHOICE: Final = _update(CHOICES, "field_num", "label", "color", "position", "json")
+INSERT_CHOICE: Final = insert_row(CHOICES)
+UPDATE_CHOICE: Final = update_row(CHOICES, "field_num", "label", "color", "position", "json")
 DELETE_CHOICE: Final = sa.delete(CHOICES).where(CHOICES.c.num == sa.bindparam("num"))
 DELETE_CHOICES: Final = sa.delete(CHOICES).where(CHOICES.c.field_num == sa.bindparam("num"))
 
-INSERT_VIEW: Final = _insert(VIEWS)
+INSERT_VIEW: Final = insert_row(VIEWS)
 DELETE_VIEWS: Final = sa.delete(VIEWS).where(VIEWS.c.table_num == sa.bindparam("num"))
 
-INSERT_COUNTER: Final = _insert(COUNTERS)
+INSERT_COUNTER: Final = insert_row(COUNTERS)
 DELETE_COUNTER: Final = sa.delete(COUNTERS).where(COUNTERS.c.table_num == sa.bindparam("num"))
 RECORDS_GONE: Final = (
     sa.update(COUNTERS)
     .where(COUNTERS.c.table_num == sa.bindparam("num"))
     .values(live=COUNTERS.c.live - sa.bindparam("count", type_=sa.Integer()))
 )
-INSERT_HOLE: Final = _insert(HOLES)
+INSERT_HOLE: Final = insert_row(HOLES)
 WIDEN_HOLE: Final = (
     sa.update(HOLES)
     .where(HOLES.c.table_num == sa.bindparam("num"), HOLES.c.block == sa.bindparam("at"))
@@ -84,5 +76,5 @@ DELETE_HOLES: Final = sa.delete(HOLES).where(HOLES.c.table_num == sa.bindparam("
 
 FIND_PERSON: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json).where(PEOPLE.c.id == sa.bindparam("id"))
 READ_PEOPLE: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json)
-INSERT_PERSON: Final = _insert(PEOPLE)
-UPDATE_PERSON: Final = _update(PEOPLE, "json", "folded")
+INSERT_PERSON: Final = insert_row(PEOPLE)
+UPDATE_PERSON: Final = update_row(PEOPLE, "json", "folded")

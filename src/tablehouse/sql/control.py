@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from tablehouse.sql.control_tables import DATABASES, MEMBERS, STORE, TOKEN_WORKSPACES, TOKENS, USERS, WORKSPACES
-
-
-def _insert(table: sa.Table) -> sa.Insert:
-    return sa.insert(table).values({column.name: sa.bindparam(column.name) for column in table.c})
+from tablehouse.sql.rows import insert_row, update_row
 
 
 def _delete(table: sa.Table, column: str) -> sa.Delete:
     return sa.delete(table).where(table.c[column] == sa.bindparam("which"))
 
 
-def _update(table: sa.Table, *names: str) -> sa.Update:
-    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
-    return sa.update(table).where(table.c.id == sa.bindparam("which")).values(values)
-
-
 GENERATION: Final = sa.select(STORE.c.generation)
 RAISE_GENERATION: Final = sa.update(STORE).values(generation=STORE.c.generation + sa.literal_column("1"))
 READ_STORE: Final = sa.select(STORE)
-INSERT_STORE: Final = _insert(STORE)
+INSERT_STORE: Final = insert_row(STORE)
 
 READ_WORKSPACES: Final = sa.select(WORKSPACES).order_by(WORKSPACES.c.created_at, WORKSPACES.c.id)
 READ_USERS: Final = sa.select(USERS)
@@ -34,22 +26,22 @@ READ_TOKENS: Final = sa.select(TOKENS).order_by(TOKENS.c.created_at, TOKENS.c.id
 READ_TOKEN_WORKSPACES: Final = sa.select(TOKEN_WORKSPACES)
 READ_DATABASES: Final = sa.select(DATABASES).order_by(DATABASES.c.position)
 
-INSERT_WORKSPACE: Final = _insert(WORKSPACES)
-UPDATE_WORKSPACE: Final = _update(WORKSPACES, "name", "updated_at")
+INSERT_WORKSPACE: Final = insert_row(WORKSPACES)
+UPDATE_WORKSPACE: Final = update_row(WORKSPACES, "name", "updated_at")
 DELETE_WORKSPACE: Final = _delete(WORKSPACES, "id")
-INSERT_USER: Final = _insert(USERS)
-INSERT_MEMBER: Final = _insert(MEMBERS)
+INSERT_USER: Final = insert_row(USERS)
+INSERT_MEMBER: Final = insert_row(MEMBERS)
 DELETE_MEMBER: Final = sa.delete(MEMBERS).where(
     MEMBERS.c.workspace_id == sa.bindparam("workspace"), MEMBERS.c.user_id == sa.bindparam("user")
 )
 DELETE_MEMBERS: Final = _delete(MEMBERS, "workspace_id")
-INSERT_TOKEN: Final = _insert(TOKENS)
+INSERT_TOKEN: Final = insert_row(TOKENS)
 DELETE_TOKEN: Final = _delete(TOKENS, "id")
-TOUCH_TOKEN: Final = _update(TOKENS, "last_used_at")
+TOUCH_TOKEN: Final = update_row(TOKENS, "last_used_at")
 LAST_USE: Final = sa.select(TOKENS.c.last_used_at).where(TOKENS.c.id == sa.bindparam("which"))
-INSERT_TOKEN_WORKSPACE: Final = _insert(TOKEN_WORKSPACES)
+INSERT_TOKEN_WORKSPACE: Final = insert_row(TOKEN_WORKSPACES)
 DELETE_TOKEN_WORKSPACES: Final = _delete(TOKEN_WORKSPACES, "token_id")
 DELETE_WORKSPACE_TOKENS: Final = _delete(TOKEN_WORKSPACES, "workspace_id")
-INSERT_DATABASE: Final = _insert(DATABASES)
+INSERT_DATABASE: Final = insert_row(DATABASES)
 DELETE_DATABASE: Final = _delete(DATABASES, "id")
 NEXT_POSITION: Final = sa.select(sa.func.coalesce(sa.func.max(DATABASES.c.position), sa.literal_column("0")) + sa.literal_column("1"))
