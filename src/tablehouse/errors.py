@@ -13,6 +13,7 @@ The exceptions are what the layers raise; only `http` turns them into a body.
     ├── Forbidden               403 FORBIDDEN
     ├── NotFound                404 RESOURCE_NOT_FOUND
     ├── ConstraintViolation     409 CONSTRAINT_VIOLATION
+    ├── PreconditionFailed      412 PRECONDITION_FAILED
     ├── PayloadTooLarge         413 PAYLOAD_TOO_LARGE
     ├── TooManyRequests         429 TOO_MANY_REQUESTS
     ├── ServiceUnavailable      503 SERVICE_UNAVAILABLE
@@ -78,6 +79,12 @@ CODES: tuple[ErrorCode, ...] = (
         409,
         "duplicate value in a unique field, duplicate field or table name, circular computed fields",
         'There is already a table called "Tasks" in this database.',
+    ),
+    ErrorCode(
+        "PRECONDITION_FAILED",
+        412,
+        "the record is no longer the version that If-Match names",
+        "The record 0CV3XK2M9Q4T1B has changed since the version that If-Match names; read it again and decide anew.",
     ),
     ErrorCode("PAYLOAD_TOO_LARGE", 413, "body over the size limit", "The body is larger than 64 MB."),
     ErrorCode(
@@ -191,6 +198,10 @@ class NotFound(ApiError):
 
 class ConstraintViolation(ApiError):
     code = "CONSTRAINT_VIOLATION"
+
+
+class PreconditionFailed(ApiError):
+    code = "PRECONDITION_FAILED"
 
 
 class PayloadTooLarge(ApiError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -233,6 +234,49 @@ def test_the_etag_is_of_the_answer_not_of_the_record_alone(table: Table, api: Ap
     tag = api.get(path).headers["etag"]
     table.add_field("New", "NUMBER")
     assert api.send("GET", path, headers={"If-None-Match": tag}).status == 200
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
+def test_a_write_holds_only_for_the_version_that_if_match_names(table: Table, api: Api, method: str) -> None:
+    record = table.create({"Name": "a"})
+    path = table.record_path(record["id"])
+    body = None if method == "DELETE" else {"fields": {"Name": "mine"}}
+    old = api.get(path).headers["etag"]
+    table.update(record["id"], {"Name": "theirs"})
+    refused = api.send(method, path, body, headers={"If-Match": old})
+    details = refused.refused("PRECONDITION_FAILED", "read it again")
+    current = api.get(path)
+    assert details["etag"] == current.headers["etag"]
+    assert current.data["fields"][table.field_id("Name")] == "theirs"
+    done = api.send(method, path, body, headers={"If-Match": f'"other", {current.headers["etag"]}'})
+    assert done.status == (204 if method == "DELETE" else 200)
+    assert api.send(method, path, body, headers={"If-Match": "*"}).status == (404 if method == "DELETE" else 200)
+
+
+def test_if_match_takes_the_version_as_it_was_read_by_names(table: Table, api: Api) -> None:
+    record = table.create({"Name": "a"})
+    path = table.record_path(record["id"])
+    by_name = api.get(path, fieldNames="true").headers["etag"]
+    assert api.send("PATCH", path, {"fields": {"Name": "b"}}, headers={"If-Match": by_name}).status == 200
+    assert api.send("PATCH", path, {"fields": {"Name": "c"}}, headers={"If-Match": by_name}).status == 412
+
+
+def test_a_bad_body_is_refused_as_such_before_the_version_is_looked_at_and_a_missing_record_before_both(table: Table, api: Api) -> None:
+    record = table.create({"Name": "a"})
+    wrong = {"fields": {"Nope": 1}}
+    assert api.send("PATCH", table.record_path(record["id"]), wrong, headers={"If-Match": '"old"'}).refused("UNKNOWN_FIELD")
+    assert api.send("PATCH", table.record_path("AAAAAAAAAAAAAA"), wrong, headers={"If-Match": '"old"'}).status == 404
+
+
+def test_of_two_writers_who_read_the_same_version_one_is_told(table: Table, api: Api) -> None:
+    record = table.create({"Name": "a"})
+    path = table.record_path(record["id"])
+    version = api.get(path).headers["etag"]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(lambda turn: api.send("PATCH", path, {"fields": {"Name": f"w{turn}"}}, headers={"If-Match": version}).status, range(8))
+        )
+    assert sorted(answers) == [200, *[412] * 7]
 
 
 def test_the_smallest_write_of_each_kind_is_seen_by_the_next_read(table: Table, api: Api) -> None:

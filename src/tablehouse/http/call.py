@@ -8,26 +8,31 @@ import msgspec
 
 from tablehouse.service.access import App, Caller
 from tablehouse.service.payload import Payload
+from tablehouse.service.revision import revision_of
 
 Q = TypeVar("Q")
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A request whose caller is known and may do this. `path`: the ids in the path by name. `query`: the operation's struct."""
+    """A request whose caller is known and may do this. `path`: the ids in the path by name. `query`: the operation's struct.
+
+    `if_match`: the header of that name, for operations that heed it.
+    """
 
     app: App
     caller: Caller
     path: dict[str, str]
     query: Any
     payload: Payload
+    if_match: str | None = None
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer: status, JSON body (None for no body), and whether it is one record that gets an ETag."""
+    """An answer: status, JSON body (None for no body), and the ETag of one record."""
 
     status: int
     body: bytes | None = None
-    tagged: bool = False
+    tag: str | None = None
 
 
 NOTHING = Reply(204)
@@ -40,7 +45,7 @@ def one(thing: Any, metadata: Any = None) -> Reply:
 
 def record(json: str) -> Reply:
     """Returns the answer with a record that is JSON already."""
-    return Reply(200, b'{"data":' + json.encode() + b',"metadata":null}', tagged=True)
+    return Reply(200, b'{"data":' + json.encode() + b',"metadata":null}', revision_of(json))
 
 
 def page(records: bytes, metadata: Any) -> Reply:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from tablehouse.query.requests import NoQuery
 from tablehouse.service.access import App, Caller
 from tablehouse.service.payload import Payload
 from tablehouse.service.permission import check_permission
+from tablehouse.service.revision import names_revision
 
 # Read from text, msgspec takes 1e2 and 5.0 for integers.
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
@@ -46,7 +46,8 @@ class Endpoint:
         check_permission(app, caller, operation.level, path)
         payload = Payload(read_body(request.env, app.settings.max_body)) if operation.method in BODY_METHODS else _NO_PAYLOAD
         query = read_query(request.params, operation.query)
-        answer(operation.run(Call(app, caller, path, query, payload)), request, response)
+        if_match = request.env.get("HTTP_IF_MATCH") if operation.conditional else None
+        answer(operation.run(Call(app, caller, path, query, payload, if_match)), request, response)
 
 
 def token_of(request: falcon.Request) -> str | None:
@@ -99,18 +100,11 @@ def answer(reply: Reply, request: falcon.Request, response: falcon.Response) -> 
     response.status = reply.status
     if reply.body is None:
         return
-    if reply.tagged:
-        tag = f'"{hashlib.blake2b(reply.body, digest_size=12).hexdigest()}"'
-        response.set_header("ETag", tag)
-        if request.method == "GET" and _matches(request.env.get("HTTP_IF_NONE_MATCH"), tag):
+    if reply.tag is not None:
+        response.set_header("ETag", reply.tag)
+        known = request.env.get("HTTP_IF_NONE_MATCH") if request.method == "GET" else None
+        if known is not None and names_revision(known, reply.tag):
             response.status = 304
             return
     response.data = reply.body
     response.content_type = "application/json"
-
-
-def _matches(condition: str | None, tag: str) -> bool:
-    if condition is None:
-        return False
-    candidates = [part.strip().removeprefix("W/") for part in condition.split(",")]
-    return tag in candidates or "*" in candidates

@@ -46,7 +46,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `addition`: the original API lacks it. `metadata`: the type of `metadata` where it is not always null, `always_metadata`: it never is.
     `errors`: the codes it can answer besides those that follow from its path, level, query and body (see `codes`).
-    `tagged`: the answer has an ETag, and is 304 for who has it already. `only_reads`: it changes nothing, though its method says otherwise.
+    `tagged`: the answer has an ETag, and is 304 for who has it already. `conditional`: it heeds `If-Match`.
+    `only_reads`: it changes nothing, though its method says otherwise.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     always_metadata: bool = False
     errors: tuple[str, ...] = ()
     tagged: bool = False
+    conditional: bool = False
     addition: bool = False
     only_reads: bool = False
 
@@ -79,6 +81,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             possible |= {"RESOURCE_NOT_FOUND"}
         if self.level > READ:
             possible |= {"FORBIDDEN"}
+        if self.conditional:
+            possible |= {"PRECONDITION_FAILED"}
         if self.query is not q.NoQuery:
             possible |= {"BAD_REQUEST"}
         if self.method in BODY_METHODS:

@@ -175,12 +175,15 @@ def _get_record(call: Call) -> Reply:
 def _update_record(call: Call) -> Reply:
     path, names = call.path, call.query.field_names
     return record(
-        records.update_record(call.app, call.caller, path["database"], path["table"], path["record"], call.payload, field_names=names)
+        records.update_record(
+            call.app, call.caller, path["database"], path["table"], path["record"], call.payload, field_names=names, if_match=call.if_match
+        )
     )
 
 
 def _delete_record(call: Call) -> Reply:
-    records.delete_record(call.app, call.caller, call.path["database"], call.path["table"], call.path["record"])
+    path = call.path
+    records.delete_record(call.app, call.caller, path["database"], path["table"], path["record"], if_match=call.if_match)
     return NOTHING
 
 
@@ -279,11 +282,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(id="getRecord", method="GET", path=_RECORD, level=READ, tag="Records", run=_get_record,
               query=q.RecordQuery, answer=a.RecordAnswer, tagged=True, summary="One record"),
     Operation(id="updateRecord", method="PATCH", path=_RECORD, level=WRITE, tag="Records", run=_update_record,
-              query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, errors=_WRITES,
+              query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, conditional=True, errors=_WRITES,
               summary="Change some cells of a record"),
     Operation(id="replaceRecord", method="PUT", path=_RECORD, level=WRITE, tag="Records", run=_update_record,
-              query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, errors=_WRITES,
+              query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, conditional=True, errors=_WRITES,
               summary="The same as PATCH: cells left out stay"),
     Operation(id="deleteRecord", method="DELETE", path=_RECORD, level=WRITE, tag="Records", run=_delete_record,
-              summary="Delete a record"),
+              conditional=True, summary="Delete a record"),
 )  # fmt: skip

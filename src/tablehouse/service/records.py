@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tablehouse.clock import iso
-from tablehouse.errors import ApiError, Fault, NotFound, ServiceUnavailable
+from tablehouse.errors import ApiError, Fault, NotFound, PreconditionFailed, ServiceUnavailable
 from tablehouse.query.cells import (
     Cells,
     read_cells,
@@ -13,6 +13,7 @@ from tablehouse.query.requests import WriteRecord
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.payload import Payload
+from tablehouse.service.revision import check_revision
 from tablehouse.service.row_writes import insert_records, raise_faults, remove_records, update_records
 from tablehouse.service.things import find_table, no_record
 from tablehouse.sql import records as sql
@@ -55,9 +56,19 @@ def create_record(app: App, caller: Caller, database_id: str, table_id: str, pay
 
 
 def update_record(
-    app: App, caller: Caller, database_id: str, table_id: str, record_id: str, payload: Payload, field_names: bool = False
+    app: App,
+    caller: Caller,
+    database_id: str,
+    table_id: str,
+    record_id: str,
+    payload: Payload,
+    field_names: bool = False,
+    if_match: str | None = None,
 ) -> str:
-    """Returns the JSON of a record with the given cells changed, the others as they were. Raises as `create_record`."""
+    """Returns the JSON of a record with the given cells changed, the others as they were.
+
+    Raises as `create_record`, and PreconditionFailed when the record is not the version that `if_match` names.
+    """
     workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Cells]:
@@ -69,23 +80,25 @@ def update_record(
 
     def apply(writing: Writing, plan: tuple[Table, Cells]) -> str:
         table, cells = plan
+        check_revision(writing, table, record_id, if_match)
         return update_records(app, caller, writing, table, [(record_id, cells)], field_names)[0]
 
     with app.store.database(database_id) as database:
         try:
             return database.write(prepare, apply)
         except ApiError as refusal:
-            if not isinstance(refusal, NotFound | ServiceUnavailable):
+            if not isinstance(refusal, NotFound | PreconditionFailed | ServiceUnavailable):
                 # That there is no such record goes before what is wrong with the body (contract §9.11).
                 get_record(app, caller, database_id, table_id, record_id)
             raise
 
 
-def delete_record(app: App, caller: Caller, database_id: str, table_id: str, record_id: str) -> None:
-    """Removes a record. Raises NotFound."""
+def delete_record(app: App, caller: Caller, database_id: str, table_id: str, record_id: str, if_match: str | None = None) -> None:
+    """Removes a record. Raises NotFound, PreconditionFailed when it is not the version that `if_match` names."""
     workspace_of(caller, database_id)
 
     def apply(writing: Writing, table: Table) -> None:
+        check_revision(writing, table, record_id, if_match)
         if not remove_records(writing, table, [record_id]):
             raise no_record(table, record_id)
 

@@ -50,6 +50,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.tagged and operation.method == "GET":
         schema = {"type": "string", "description": "ETag of an earlier answer: 304 when it is still right."}
         found.append(_parameter("If-None-Match", "header", schema, required=False))
+    if operation.conditional:
+        schema = {"type": "string", "description": "ETag of the version that this is meant for: 412 when the record is another by now."}
+        found.append(_parameter("If-Match", "header", schema, required=False))
     return found
 
 
