@@ -46,7 +46,19 @@ def made_but_empty(path: Path) -> None:
     session.close()
 
 
-@pytest.mark.parametrize("leave", [half_made, made_but_empty, Path.touch])
+def interrupted_before_its_log(path: Path) -> None:
+    """As a crash leaves it while SQLite still writes into the file itself: with a journal that the next opener has to roll back."""
+    writing = path.with_suffix(".writing")
+    connection = apsw.Connection(str(writing))
+    connection.execute("PRAGMA cache_size = 1; VACUUM; BEGIN IMMEDIATE; CREATE TABLE meta (one TEXT)")
+    connection.executemany("INSERT INTO meta VALUES (?)", [("x" * 4000,)] * 50)
+    for suffix in ("", "-journal"):
+        shutil.copy(writing.with_name(writing.name + suffix), path.with_name(path.name + suffix))
+    connection.close()
+    writing.unlink()
+
+
+@pytest.mark.parametrize("leave", [half_made, made_but_empty, interrupted_before_its_log, Path.touch])
 def test_a_database_that_was_never_listed_is_swept(open_local: OpenLocal, leave: Callable[[Path], Any]) -> None:
     first = open_local()
     table = first.new_table([NAME])

@@ -217,9 +217,12 @@ def sync_directory(directory: Path) -> None:
 
 
 def holds_nothing(path: Path) -> bool:
-    """Returns whether a file is a database without a single table, as one is that a crash left half made. It is only looked at."""
+    """Returns whether a file is a database without a single table, as one is that a crash left half made.
+
+    Opened for writing, because SQLite has to take back what a crash interrupted before it lets anybody read; nothing else changes.
+    """
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     except apsw.Error:
         return False
     try:
