@@ -24,10 +24,25 @@ from tablehouse.service.answers import FieldAnswer
 from tablehouse.service.fields import FieldChange
 from tablehouse.service.payload import Payload
 from tablehouse.service.setup import set_up
-from tablehouse.storage.database import DatabaseFile
-from tablehouse.storage.store import Store
+from tablehouse.sql.statement import Statement
+from tablehouse.storage.control import Control
+from tablehouse.storage.database import Database
+from tablehouse.storage.session import Row, Session
+from tablehouse.storage.sqlite.sessions import FileSessions
+from tablehouse.storage.sqlite.store import SqliteStore
 
 ADMIN_TOKEN = "pat_" + "x" * 40
+
+
+def query(session: Session, text: str) -> list[Row]:
+    """The rows of a query on a database's own tables."""
+    return session.rows(Statement(text, (), {}))
+
+
+def files_of(opened: Database | Control) -> FileSessions:
+    """The connections that a database or the control tables on SQLite have."""
+    assert isinstance(opened.sessions, FileSessions)
+    return opened.sessions
 
 
 def body(value: Any) -> Payload:
@@ -40,7 +55,7 @@ class Local:
 
     def __init__(self, directory: Path, clock: Clock = system_clock, token: str = ADMIN_TOKEN, **settings: Any) -> None:
         # What these tests look at survives the death of a process, not of the machine: waiting for the disk would only cost time.
-        self.store = Store(directory, clock, synchronous="OFF")
+        self.store = SqliteStore(directory, clock, synchronous="OFF")
         set_up(self.store, token)
         self.token = token
         self.app = App(store=self.store, settings=Settings(data=directory, **settings), access=Access(self.store))
@@ -60,7 +75,7 @@ class Local:
         made = tables.create_table(self.app, self.caller, database, body({"fields": given, **keys}))
         return LocalTable(self, database, made.id)
 
-    def file(self, database: str) -> DatabaseFile:
+    def file(self, database: str) -> Database:
         """The database's file, which this store holds open from now on."""
         with self.store.database(database) as file:
             return file
@@ -83,7 +98,7 @@ class LocalTable:
         return LocalTable(other, self.database, self.id)
 
     @property
-    def file(self) -> DatabaseFile:
+    def file(self) -> Database:
         return self.local.file(self.database)
 
     @property

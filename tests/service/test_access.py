@@ -164,12 +164,12 @@ def test_the_last_use_is_noted_once_a_minute_and_never_in_the_way(open_local: Op
 
 
 def test_a_disk_that_takes_no_writes_still_lets_people_read(open_local: OpenLocal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tablehouse.storage.session.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("tablehouse.storage.sqlite.session.BUSY_SECONDS", 0.05)
     clock = StandingClock()
     local = open_local(clock=clock)
     table = local.new_table()
     table.create()
-    blocker = local.store.control._pool.take()
+    blocker = local.store.control.sessions.take()
     blocker.script(["BEGIN IMMEDIATE"])
     clock.now += 2 * MINUTE
     with pytest.raises(ServiceUnavailable):
@@ -177,7 +177,7 @@ def test_a_disk_that_takes_no_writes_still_lets_people_read(open_local: OpenLoca
     clock.now += 2 * MINUTE
     assert table.page()[1].total == 1
     blocker.script(["ROLLBACK"])
-    local.store.control._pool.give_back(blocker)
+    local.store.control.sessions.give_back(blocker)
 
 
 def test_only_hashes_of_tokens_are_stored(local: Local) -> None:

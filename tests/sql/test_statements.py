@@ -16,7 +16,7 @@ from tablehouse.sql import catalog, catalog_tables, control, control_tables, ddl
 from tablehouse.sql.ddl import create_metadata
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.sql.statement import Statement
-from tablehouse.storage.session import Session, connect
+from tablehouse.storage.sqlite.session import SqliteSession, connect
 from tests.local import Local, LocalTable
 
 HOSTILE = [
@@ -46,7 +46,7 @@ def constants(module: ModuleType) -> list[tuple[str, sa.ClauseElement]]:
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Session]]:
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SqliteSession]]:
     """A control file and a database without tables."""
     folder = tmp_path_factory.mktemp("sql")
     sessions = {}
@@ -58,7 +58,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sessio
         session.close()
 
 
-def prepare(session: Session, statement: Statement) -> None:
+def prepare(session: SqliteSession, statement: Statement) -> None:
     """Has the database compile a statement with all its parameters."""
     bound = statement.bind(dict.fromkeys(statement.names, 1))
     session.connection.execute(f"EXPLAIN {statement.text}", bound).fetchall()
@@ -72,7 +72,7 @@ def prepare(session: Session, statement: Statement) -> None:
         for name, clause in constants(module)
     ],
 )
-def test_a_constant_statement_is_one_the_database_takes(empty: dict[str, Session], kind: str, clause: sa.ClauseElement) -> None:
+def test_a_constant_statement_is_one_the_database_takes(empty: dict[str, SqliteSession], kind: str, clause: sa.ClauseElement) -> None:
     if isinstance(clause, sa.Table):
         return
     statement = SQLITE.fixed(clause)

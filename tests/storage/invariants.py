@@ -7,20 +7,21 @@ from typing import Any
 
 from tablehouse.fields.select import SelectOptions
 from tablehouse.schema.model import Table
-from tablehouse.storage.database import DatabaseFile
+from tablehouse.storage.database import Database
 from tablehouse.storage.transaction import Reading
+from tests.local import query
 
 OF_EVERY_RECORD = {"n", "id", "created_at", "updated_at", "created_by", "updated_by"}
 
 
-def check_invariants(file: DatabaseFile) -> int:
+def check_invariants(file: Database) -> int:
     """How many tables there are; fails when anything contradicts anything else."""
     return file.read(_check)
 
 
 def _check(reading: Reading) -> int:
-    def run(query: str) -> list[tuple[Any, ...]]:
-        return reading.session.connection.execute(query).fetchall()
+    def run(text: str) -> list[tuple[Any, ...]]:
+        return query(reading.session, text)
 
     assert run("PRAGMA integrity_check") == [("ok",)]
     tables = reading.snapshot.tables

@@ -13,7 +13,7 @@ from tablehouse.query.requests import CreateToken, CreateWorkspace
 from tablehouse.service import tokens, workspaces
 from tablehouse.sql import control as sql
 from tablehouse.storage.control import ControlWriting
-from tests.local import Local, OpenLocal
+from tests.local import Local, OpenLocal, files_of
 
 
 def workspace_names(local: Local) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_control_file_that_stays_busy_answers_503_and_is_read_on(
     local: Local, open_local: OpenLocal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = open_local()
-    monkeypatch.setattr("tablehouse.storage.session.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("tablehouse.storage.sqlite.session.BUSY_SECONDS", 0.1)
     refused: list[BaseException] = []
 
     def meanwhile() -> None:
@@ -97,16 +97,16 @@ def test_threads_that_come_and_go_leave_no_connections(local: Local) -> None:
 
         with ThreadPoolExecutor(20) as pool:
             list(pool.map(ask, range(20)))
-    assert len(control._pool._idle) <= 8
+    assert len(files_of(control).idle) <= 8
 
 
 def test_a_connection_that_is_left_in_a_transaction_is_not_given_out_again(local: Local) -> None:
     """Its look at the file would be of a moment long past: a revoked token would be let in for ever."""
-    pool = local.store.control._pool
+    pool = files_of(local.store.control)
     session = pool.take()
     session.script(["BEGIN"])
     pool.give_back(session)
-    assert session not in pool._idle
+    assert session not in pool.idle
     workspace = next(iter(local.store.control.current().workspaces))
     made = tokens.create_token(local.app, local.caller, workspace, CreateToken(name="t", level="full"))
     assert isinstance(made.token, str)

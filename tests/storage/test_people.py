@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tablehouse.errors import NotFound
-from tests.local import Local, LocalTable
+from tests.local import Local, LocalTable, query
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 BY = {"name": "By", "type": "CREATED_BY"}
@@ -51,5 +51,5 @@ def test_a_person_is_written_once_and_found_again_by_another_process(table: Loca
     assert owner(other.create(Name="there")) == ["Owner", "Owner"]
     with table.local.store.database(table.database) as file:
         assert len(file._people) == 1
-        rows = file.read(lambda reading: reading.session.connection.execute("SELECT num FROM people").fetchall())
+        rows = file.read(lambda reading: query(reading.session, "SELECT num FROM people"))
     assert rows == [(next(iter(file._people.values())),)]

@@ -144,7 +144,7 @@ def test_a_database_is_seen_renamed_and_deleted_and_its_files_are_given_up(local
     there.create(Name="a")
     databases.update_database(local.app, local.caller, table.database, PutDatabase(name="New name", timezone="Asia/Tokyo"))
     assert databases.get_database(other.app, other.caller, table.database).name == "New name"
-    held = other.store._files
+    held = other.store.open_databases
     assert len(held) == 1
     databases.delete_database(local.app, local.caller, table.database, force=True)
     with pytest.raises(NotFound):
@@ -166,9 +166,9 @@ def test_a_revoked_token_is_refused_at_the_next_request(local: Local, other: Loc
 
 START = """
 import pathlib, sys, time
-from tablehouse.storage.store import Store
+from tablehouse.storage.sqlite.store import SqliteStore
 while time.time() < float(sys.argv[2]): pass
-store = Store(pathlib.Path(sys.argv[1]))
+store = SqliteStore(pathlib.Path(sys.argv[1]))
 print(len(store.control.current().secret))
 store.close()
 """

@@ -14,7 +14,7 @@ import pytest
 
 from tablehouse.errors import ConstraintViolation, ServiceUnavailable
 from tablehouse.storage.seat import MOST_AT_ONCE, Seat, Unit
-from tests.local import Local, LocalTable
+from tests.local import Local, LocalTable, files_of
 
 THREADS = 32
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
@@ -232,9 +232,9 @@ def test_a_transaction_that_cannot_begin_fails_all_and_the_next_one_works(local:
     table = local.new_table([NAME])
     table.create(Name="a")
     file = table.file
-    writer = file._writer
+    writer = files_of(file).writer
     assert writer is not None
-    writer.connection.execute("BEGIN IMMEDIATE")  # as a bug might leave it
+    writer.script(["BEGIN IMMEDIATE"])  # as a bug might leave it
     with pytest.raises(Exception, match="within a transaction"):
         table.create(Name="b")
     assert table.create(Name="c")["fields"]["Name"] == "c"
@@ -242,17 +242,17 @@ def test_a_transaction_that_cannot_begin_fails_all_and_the_next_one_works(local:
 
 
 def test_a_database_that_stays_busy_answers_503(local: Local, open_local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tablehouse.storage.session.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("tablehouse.storage.sqlite.session.BUSY_SECONDS", 0.2)
     table = local.new_table([NAME])
     table.create(Name="a")
     other = table.seen_by(open_local())
     other.create(Name="b")
-    blocker = other.file._writer
+    blocker = files_of(other.file).writer
     assert blocker is not None
-    blocker.connection.execute("BEGIN IMMEDIATE")
+    blocker.script(["BEGIN IMMEDIATE"])
     with pytest.raises(ServiceUnavailable) as refused:
         table.create(Name="c")
     assert ("Retry-After", "1") in refused.value.headers
     assert table.cells("Name") == ["a", "b"], "readers go on"
-    blocker.connection.execute("ROLLBACK")
+    blocker.script(["ROLLBACK"])
     assert table.create(Name="d")["fields"]["Name"] == "d"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import typer
 from rich.console import Console
 
-from tablehouse.config import ConfigError
+from tablehouse.config import ConfigError, Settings
 from tablehouse.errors import ApiError
 from tablehouse.storage.migrations import NewerFormat
-from tablehouse.storage.store import Store
-from tablehouse.storage.version_lock import OtherVersion
+from tablehouse.storage.opening import open_store
+from tablehouse.storage.store import OtherVersion, Store
 
 people = Console(stderr=True, highlight=False)
 
@@ -52,11 +51,9 @@ def refusals() -> Iterator[None]:
 
 
 @contextmanager
-def opened(data: Path, database_url: str | None) -> Iterator[Store]:
+def opened(settings: Settings) -> Iterator[Store]:
     """Gives the store that a command works on."""
-    if database_url is not None:
-        raise ConfigError("--database-url cannot be used: this version keeps its data in files; give --data.")
-    store = Store(data)
+    store = open_store(settings)
     try:
         yield store
     finally:

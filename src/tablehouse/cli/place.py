@@ -53,7 +53,7 @@ def place(data: Path | None, database_url: str | None, url: str | None, token: s
 def _store(data: Path | None, database_url: str | None) -> Iterator[App]:
     # The settings that the environment gives to a server, its limits above all, hold here too.
     settings = load({"data": data, "database_url": database_url}, os.environ)
-    with opened(settings.data, settings.database_url) as store:
+    with opened(settings) as store:
         token = set_up(store, settings.admin_token)
         if token is not None:
             say(f"A new store. This token of level full is shown once, so keep it:\n{token}")

@@ -32,9 +32,9 @@ def prepare(settings: Settings) -> str | None:
 
     Returns what to say about the demo database once the server listens, with URL for its address; None when none is wanted.
     """
-    with opened(settings.data, settings.database_url) as store:
+    with opened(settings) as store:
         for stray in store.strays:
-            say(f"Warning: {stray} holds tables, but control.db lists no such database. It is left as it is.")
+            say(f"Warning: {stray} holds tables, but the control tables list no such database. It is left as it is.")
         token = set_up(store, settings.admin_token)
         if token is not None:
             say("A new store. This token of level full is shown once, so keep it:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from rich.table import Table
 
 from tablehouse.cli.output import opened, people, put, put_json, refusals, say
+from tablehouse.config import load
 from tablehouse.errors import NotFound
 from tablehouse.service.tokens import delete_token, find_token, make_token
 from tablehouse.service.workspaces import token_answer
@@ -36,7 +38,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a token and print it. It belongs to the owner of the workspace and cannot be shown again."""
-    with refusals(), opened(data, database_url) as store:
+    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
         control = store.control.current()
         owner, workspaces = _owner(control, workspace)
         token, secret = make_token(store, owner, name.strip(), level, expires, workspaces)
@@ -49,7 +51,7 @@ def create(
 @tokens.command("list")
 def show(data: Data = _HERE, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
     """List the tokens, without what they are."""
-    with refusals(), opened(data, database_url) as store:
+    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
         control = store.control.current()
         if as_json:
             put_json([token_answer(token) for token in control.tokens.values()])
@@ -65,7 +67,7 @@ def revoke(
     token: Annotated[str, typer.Argument(help="Id or name of the token.")], data: Data = _HERE, database_url: DatabaseUrl = None
 ) -> None:
     """Revoke a token: it is refused from the next request on."""
-    with refusals(), opened(data, database_url) as store:
+    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
         found = store.control.change(lambda writing: _delete(writing, token))
         say(f'Revoked the token "{found.name}".')
 

@@ -23,15 +23,15 @@ from tablehouse.http.tracing import Tracing
 from tablehouse.http.worker import on_exit
 from tablehouse.service.access import Access, App
 from tablehouse.storage.buckets import Buckets
-from tablehouse.storage.store import Store
+from tablehouse.storage.opening import open_store
 
 
 def make_app(settings: Settings) -> WSGIApplication:
     """Returns the application of one process, with its own store."""
     metrics = Metrics()
-    store = Store(settings.data, on_commit=metrics.commit)
+    store = open_store(settings, on_commit=metrics.commit)
     on_exit(store.close)
-    throttle = Throttle(Buckets(store.layout.limits), settings)
+    throttle = Throttle(Buckets(store.limits), settings)
     app = App(store=store, settings=settings, access=Access(store))
     # Answers pass these from the last to the first: they are compressed before their size is logged.
     middleware: list[Any] = [Tracing(settings, metrics), *cors(settings), Compression()]

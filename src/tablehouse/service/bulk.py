@@ -93,6 +93,7 @@ def load_records(
             made = make_table(writing, plan)
             table = find_table(writing.snapshot, made.id)
         load = _Load(app, caller, writing, table, fillings)
+        writing.only_once()
         for columns in chunks:
             left_out = load.insert(columns)
             if left_out:

@@ -53,9 +53,10 @@ def write_new_records(caller: Caller, writing: Writing, table: Table, rows: Sequ
         bound.update(n=number, id=record_id, at=writing.at, by=by)
         values.append(bound)
     try:
-        return writing.rows(statement, values[0]) if count == 1 else writing.run_many(statement, values)
+        with writing.attempt(table):
+            return writing.rows(statement, values[0]) if count == 1 else writing.run_many(statement, values)
     except UniqueViolated:
-        # What was inserted before the one that failed is still there to be found, and will be gone in a moment.
+        # Rows inserted before the one that failed may still be there to be found, and will be gone in a moment.
         raise duplicate(writing, table, rows, {bound["id"] for bound in values}) from None
 
 
@@ -75,7 +76,8 @@ def update_records(
         statement = writing.compiled(table, shape, compose)
         values = {"record_id": record_id, "at": writing.at, "by": by, **parameters(cells.values)}
         try:
-            found = writing.rows(statement, values)
+            with writing.attempt(table):
+                found = writing.rows(statement, values)
         except UniqueViolated:
             raise duplicate(writing, table, [cells], {record_id}) from None
         if not found:

@@ -10,6 +10,8 @@ from tablehouse.sql.catalog_tables import CHOICES, COMMITS, COUNTERS, FIELDS, HO
 from tablehouse.sql.rows import insert_row, update_row
 
 VERSION: Final = sa.select(META.c.version)
+LOCK: Final = VERSION.with_for_update()
+"""Who has run this is the only writer of the database until the transaction ends. SQLite, which has no row locks, locks by itself."""
 READ_META: Final = sa.select(META)
 READ_TABLES: Final = sa.select(TABLES).order_by(TABLES.c.position, TABLES.c.num)
 READ_FIELDS: Final = sa.select(FIELDS).where(FIELDS.c.table_num == sa.bindparam("num")).order_by(FIELDS.c.position, FIELDS.c.num)

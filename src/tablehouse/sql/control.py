@@ -15,6 +15,8 @@ def _delete(table: sa.Table, column: str) -> sa.Delete:
 
 
 GENERATION: Final = sa.select(STORE.c.generation)
+LOCK: Final = GENERATION.with_for_update()
+"""Who has run this is the only one to change the control tables until the transaction ends."""
 RAISE_GENERATION: Final = sa.update(STORE).values(generation=STORE.c.generation + sa.literal_column("1"))
 READ_STORE: Final = sa.select(STORE)
 INSERT_STORE: Final = insert_row(STORE)

@@ -1,4 +1,4 @@
-"""The control file: workspaces, users, members, tokens, the list of databases. Held in memory, read again when it has changed.
+"""The control tables: workspaces, users, members, tokens, the list of databases. Held in memory, read again when it has changed.
 
 Every change raises the store's generation and, before it is answered, changes a signal that all processes see; so that a revoked
 token is refused at the next request everywhere.
@@ -10,16 +10,13 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from tablehouse.sql import control as sql
-from tablehouse.sql.dialect import SQLITE
-from tablehouse.storage.pool import Pool
-from tablehouse.storage.session import Row, Session
-from tablehouse.storage.signal_file import SignalFile
+from tablehouse.sql.dialect import Dialect
+from tablehouse.storage.session import RolledBack, Row, Session, Sessions
 
 T = TypeVar("T")
 
@@ -58,7 +55,7 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class ControlSnapshot(msgspec.Struct, frozen=True):
-    """All of the control file at one generation. `roles`: workspace id → user id → role. `reach`: token id → workspace ids."""
+    """All of the control tables at one generation. `roles`: workspace id → user id → role. `reach`: token id → workspace ids."""
 
     generation: int
     secret: bytes
@@ -72,42 +69,45 @@ class ControlSnapshot(msgspec.Struct, frozen=True):
     """Database id → workspace id, in order of creation."""
 
 
-class Control:
-    """The control file. What was read is held until a change is signalled; writers take turns."""
+class Signal(Protocol):
+    """A number that changes when the control tables have changed, whoever changed them; looking at it costs next to nothing."""
 
-    def __init__(self, path: Path, signal: Path, synchronous: str, on_change: Callable[[ControlSnapshot], None]) -> None:
-        self._pool = Pool(path, synchronous)
-        self._signal = SignalFile(signal)
+    def read(self) -> int:
+        """Returns the number as it is now."""
+
+    def change(self) -> None:
+        """Gives it another value, for everybody."""
+
+    def close(self) -> None:
+        """Ends listening."""
+
+
+class Control:
+    """The control tables. What was read is held until a change is signalled; writers take turns."""
+
+    def __init__(self, sessions: Sessions, signal: Signal, on_change: Callable[[ControlSnapshot], None]) -> None:
+        self.sessions = sessions
+        self._dialect = sessions.dialect
+        self._signal = signal
         self._on_change = on_change
         self._lock = threading.Lock()
         self._held: tuple[int, ControlSnapshot, float] | None = None
-        """(the signal before it was read, the tables, when they were last compared with the file)."""
+        """(the signal before it was read, the tables, when they were last compared with those stored)."""
 
     def current(self) -> ControlSnapshot:
-        """Returns the control tables as they are now."""
+        """Returns the control tables as they are now. Raises ServiceUnavailable."""
         signal = self._signal.read()
         held = self._held
         if held is not None and held[0] == signal and time.monotonic() - held[2] < _LOOK_EVERY_SECONDS:
             return held[1]
-        session = self._pool.take()
-        try:
-            control = self._look(session, None if held is None else held[1])
-        finally:
-            self._pool.give_back(session)
+        control = self._using(lambda session: self._look(session, None if held is None else held[1]))
         self._held = (signal, control, time.monotonic())
         return control
 
     def change(self, work: Callable[[ControlWriting], T]) -> T:
         """Returns what `work` returned, once it is on disk. Raises what it raises; nothing is stored then."""
-        session = self._pool.take()
-        try:
-            with self._lock:  # threads queue here rather than in SQLite's busy wait
-                session.script(("BEGIN IMMEDIATE",))
-                result = work(ControlWriting(session, load(session)))
-                session.rows(SQLITE.fixed(sql.RAISE_GENERATION))
-                session.script(("COMMIT",))
-        finally:
-            self._pool.give_back(session)  # what is not committed here, the pool takes back
+        with self._lock:  # threads queue here rather than in the database
+            result = self._change(work)
         # Before anybody hears that it is done, everybody can see that it is.
         self._signal.change()
         return result
@@ -123,43 +123,68 @@ class Control:
 
     def close(self) -> None:
         """Closes the connections."""
-        self._pool.close()
+        self.sessions.close()
         self._signal.close()
 
+    def _change(self, work: Callable[[ControlWriting], T]) -> T:
+        session = self.sessions.take_writer()
+        try:
+            session.begin()
+            session.rows(self._dialect.fixed(sql.LOCK))
+            result = work(ControlWriting(session, self._dialect, load(session, self._dialect)))
+            session.rows(self._dialect.fixed(sql.RAISE_GENERATION))
+            session.script(("COMMIT",))
+        except RolledBack as error:
+            # Not run again by itself: work on the control tables may make or remove databases on its way.
+            raise error.refusal() from error
+        finally:
+            self.sessions.give_back_writer(session)  # what is not committed here is taken back there
+        return result
+
     def _look(self, session: Session, held: ControlSnapshot | None) -> ControlSnapshot:
-        generation = session.rows(SQLITE.fixed(sql.GENERATION))[0][0]
+        generation = session.rows(self._dialect.fixed(sql.GENERATION))[0][0]
         if held is not None and held.generation == generation:
             return held
         with session.moment():
-            control = load(session)
+            control = load(session, self._dialect)
         self._on_change(control)
         return control
 
     def _rows(self, statement: Any, **values: Any) -> list[Row]:
-        session = self._pool.take()
-        try:
-            return session.rows(SQLITE.fixed(statement), values)
-        finally:
-            self._pool.give_back(session)
+        return self._using(lambda session: session.rows(self._dialect.fixed(statement), values))
+
+    def _using(self, work: Callable[[Session], T]) -> T:
+        """Returns what `work` finds on a session. A connection that turns out to be lost is replaced once: all that runs here may run twice."""
+        for tries_left in (True, False):
+            session = self.sessions.take()
+            try:
+                return work(session)
+            except RolledBack as error:
+                if not tries_left:
+                    raise error.refusal() from error
+            finally:
+                self.sessions.give_back(session)
+        raise AssertionError("the second try returns or raises")
 
 
 class ControlWriting:
-    """A write transaction on the control file: `before` is what it held, `run` writes."""
+    """A write transaction on the control tables: `before` is what they held, `run` writes."""
 
-    def __init__(self, session: Session, before: ControlSnapshot) -> None:
+    def __init__(self, session: Session, dialect: Dialect, before: ControlSnapshot) -> None:
         self._session = session
+        self._dialect = dialect
         self.before = before
 
     def run(self, statement: Any, **values: Any) -> list[Row]:
         """Runs one of the statements of `sql.control`."""
-        return self._session.rows(SQLITE.fixed(statement), values)
+        return self._session.rows(self._dialect.fixed(statement), values)
 
 
-def load(session: Session) -> ControlSnapshot:
+def load(session: Session, dialect: Dialect) -> ControlSnapshot:
     """Returns the control tables as one transaction sees them."""
 
     def rows(statement: Any) -> list[Row]:
-        return session.rows(SQLITE.fixed(statement))
+        return session.rows(dialect.fixed(statement))
 
     _, _, generation, secret, _ = rows(sql.READ_STORE)[0]
     roles: dict[str, dict[str, str]] = defaultdict(dict)

@@ -1,24 +1,24 @@
-"""One database: its connections, the schema as last seen, reads that notice when it has changed, writes that share commits."""
+"""One database: the schema as last seen, reads that notice when it has changed, writes that share commits.
+
+Must not know where a database is kept: sessions come from `Sessions`, and what a database's driver has to say about a transaction comes
+as one of the errors of `storage.session`.
+"""
 
 from __future__ import annotations
 
-import os
+import random
+import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, TypeVar
-
-import apsw
+from typing import Final, TypeVar
 
 from tablehouse.clock import Clock, iso
-from tablehouse.errors import ApiError, ServiceUnavailable
+from tablehouse.errors import ApiError, NotFound, ServiceUnavailable
 from tablehouse.ids import RecordIds
 from tablehouse.schema.model import Snapshot
 from tablehouse.sql import catalog as sql
-from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.catalog import Catalog
-from tablehouse.storage.pool import Pool
 from tablehouse.storage.seat import Seat, Unit
-from tablehouse.storage.session import Session, StaleSchema, connect
+from tablehouse.storage.session import RolledBack, Session, Sessions, StaleSchema
 from tablehouse.storage.transaction import Person, Reading, Writing
 
 P = TypeVar("P")
@@ -26,28 +26,22 @@ T = TypeVar("T")
 
 _MOST_TRIES: Final = 20
 """How often a request starts again because the schema changed under it; more than a few in a row is a bug or a storm."""
+_MOST_RUNS: Final = 5
+"""How often a transaction is run that the database gave up; between two of them a pause, so that whoever was in the way is done."""
+_PAUSE_SECONDS: Final = 0.02
 
 
-class DatabaseFile:
-    """A database on SQLite, shared by all threads of a process; other processes work on the same file. `opened`: its first session."""
+class Database:
+    """A database, shared by all threads of a process; other processes work on it too. `sessions` are given back when it is closed."""
 
     def __init__(
-        self,
-        opened: Session,
-        path: Path,
-        clock: Clock,
-        synchronous: str,
-        share_commits: bool,
-        on_commit: Callable[[int], None] = lambda _: None,
+        self, sessions: Sessions, clock: Clock, share_commits: bool = True, on_commit: Callable[[int], None] = lambda _: None
     ) -> None:
-        self.path = path
+        self.sessions = sessions
+        self._dialect = sessions.dialect
         self._clock = clock
-        self._synchronous = synchronous
         self._ids = RecordIds()
         self._people: dict[Person, int] = {}
-        self._readers = Pool(path, synchronous)
-        self._readers.give_back(opened)
-        self._writer: Session | None = None
         self._snapshot: Snapshot | None = None
         self._seat = Seat(self._run_together, share_commits)
         self._on_commit = on_commit
@@ -69,26 +63,21 @@ class DatabaseFile:
         """Returns what `work` finds by statements that notice themselves when the schema is not the one last seen.
 
         Each statement is a transaction of its own unless `work` says otherwise (`Reading.moment`). Raises what `work` raises, once
-        the schema is known to be current.
+        the schema is known to be current. `work` may run several times.
         """
-        session = self._readers.take()
-        before = session.statements
-        try:
-            for _ in range(_MOST_TRIES):
-                snapshot = self._snapshot or self._load(session)
-                try:
-                    return work(Reading(session, SQLITE, snapshot))
-                except StaleSchema:
-                    if self._load(session).version == snapshot.version:
-                        raise  # the plan was made for this very schema: trying again would only hide a bug
-                except ApiError:
-                    if not self._is_stale(session, snapshot):
-                        raise
-                    self._load(session)
-            raise ServiceUnavailable("The schema keeps changing. Try again.", headers=[("Retry-After", "1")])
-        finally:
-            self.statements += session.statements - before
-            self._readers.give_back(session)
+        for run in range(1, _MOST_RUNS + 1):
+            session = self.sessions.take()
+            before = session.statements
+            try:
+                return self._read_current(session, work)
+            except RolledBack as error:
+                if run == _MOST_RUNS:
+                    raise error.refusal() from error
+            finally:
+                self.statements += session.statements - before
+                self.sessions.give_back(session)
+            _pause(run)
+        raise AssertionError("the last run returns or raises")
 
     def snapshot(self) -> Snapshot:
         """Returns the schema as it is now."""
@@ -98,7 +87,8 @@ class DatabaseFile:
         """Returns what `apply` does with what `prepare` made of the schema, once it is on disk.
 
         `prepare` is pure and runs before the seat is taken, while others commit; when the schema has changed by the time the unit
-        has its turn, it runs again. Raises what either raises; nothing is stored then.
+        has its turn, it runs again. `apply` may run again too, in another transaction, unless it has said `Writing.only_once`.
+        Raises what either raises; nothing is stored then.
         """
         planned = self._snapshot
         if planned is None:
@@ -120,121 +110,119 @@ class DatabaseFile:
 
     def close(self) -> None:
         """Closes the connections; no writer may be using them."""
-        self._readers.close()
-        session, self._writer = self._writer, None
-        if session is not None:
-            session.close()
+        self.sessions.close()
+
+    def _read_current(self, session: Session, work: Callable[[Reading], T]) -> T:
+        for _ in range(_MOST_TRIES):
+            snapshot = self._snapshot or self._load(session)
+            try:
+                return work(Reading(session, self._dialect, snapshot))
+            except StaleSchema:
+                if self._load(session).version == snapshot.version:
+                    raise  # the plan was made for this very schema: trying again would only hide a bug
+            except ApiError:
+                if not self._is_stale(session, snapshot):
+                    raise
+                self._load(session)
+        raise ServiceUnavailable("The schema keeps changing. Try again.", headers=[("Retry-After", "1")])
 
     def _load(self, session: Session) -> Snapshot:
-        with session.moment():
-            snapshot = Catalog(session, SQLITE).load(self._snapshot)
+        try:
+            with session.moment():
+                snapshot = Catalog(session, self._dialect).load(self._snapshot)
+        except StaleSchema as error:  # not even the tables that describe it are there
+            raise NotFound("The database has been deleted.") from error
         self._snapshot = snapshot
         return snapshot
 
     def _is_stale(self, session: Session, snapshot: Snapshot) -> bool:
-        return Catalog(session, SQLITE).version() != snapshot.version
+        return Catalog(session, self._dialect).version() != snapshot.version
 
     def _run_together(self, units: list[Unit]) -> None:
         try:
-            if self._writer is None:
-                self._writer = connect(self.path, self._synchronous)
-            self._commit_together(self._writer, units)
+            for run in range(1, _MOST_RUNS + 1):
+                try:
+                    self._commit_together(units)
+                except RolledBack as error:
+                    units = _to_repeat(units, error, final=run == _MOST_RUNS)
+                    if not units:
+                        return
+                    _pause(run)
+                else:
+                    return
         except Exception as error:  # noqa: BLE001 - handed to the threads that wait, each of which raises it
-            self._fail(units, error)
+            _fail(units, error)
         except BaseException:
             # Not a unit but this thread is told to end (an interrupt at the keyboard), and the whole transaction ends with it.
-            self._fail(units, ServiceUnavailable("The server is stopping."))
+            _fail(units, ServiceUnavailable("The server is stopping."))
             raise
 
-    def _commit_together(self, session: Session, units: list[Unit]) -> None:
+    def _commit_together(self, units: list[Unit]) -> None:
+        session = self.sessions.take_writer()
         before = session.statements
         try:
-            session.script(("BEGIN IMMEDIATE",))
+            session.begin()
             snapshot, people = self._run_units(session, units)
             if any(unit.error is None for unit in units):
-                session.rows(SQLITE.fixed(sql.COUNT_COMMIT))
+                session.rows(self._dialect.fixed(sql.COUNT_COMMIT))
             session.script(("COMMIT",))
+        except BaseException:
+            # Nobody knows what state the connection is in. Closing it takes back what was not committed, and the next units open another.
+            session.close()
+            raise
         finally:
             self.statements += session.statements - before
+        self.sessions.give_back_writer(session)
         self.commits += 1
         self._snapshot = snapshot
         self._people.update(people)
         self._on_commit(sum(unit.error is None for unit in units))
 
     def _run_units(self, session: Session, units: list[Unit]) -> tuple[Snapshot, dict[Person, int]]:
+        try:
+            version = session.rows(self._dialect.fixed(sql.LOCK))[0][0]
+        except StaleSchema as error:
+            raise NotFound("The database has been deleted.") from error
         snapshot = self._snapshot
-        if snapshot is None or self._is_stale(session, snapshot):
-            snapshot = Catalog(session, SQLITE).load(snapshot)
+        if snapshot is None or snapshot.version != version:
+            snapshot = Catalog(session, self._dialect).load(snapshot)
         people: dict[Person, int] = {}
         for unit in units:
             now = self._clock()
-            writing = Writing(session, SQLITE, snapshot, self._ids, self._people, now, iso(now))
+            writing = Writing(session, self._dialect, snapshot, self._ids, self._people, now, iso(now))
             session.script(("SAVEPOINT unit",))
             try:
                 unit.result = unit.work(writing)
             except Exception as error:
+                unit.repeatable = writing.repeatable
+                if isinstance(error, RolledBack):
+                    raise
                 unit.error = error
-                if not session.connection.in_transaction:
+                if not session.in_transaction:
                     raise  # the database gave the whole transaction up: nobody's work is kept
                 session.script(("ROLLBACK TO unit", "RELEASE unit"))
             else:
+                unit.repeatable = writing.repeatable
                 session.script(("RELEASE unit",))
                 snapshot = writing.snapshot
                 people.update(writing.met)
         return snapshot, people
 
-    def _fail(self, units: list[Unit], error: Exception) -> None:
-        for unit in units:
-            unit.error = unit.error or error
-        # Nobody knows what state the connection is in. Closing it takes back what was not committed, and the next units open another.
-        session, self._writer = self._writer, None
-        if session is not None:
-            session.close()
 
-
-def new_database_file(path: Path, create: Callable[[Session], Any], synchronous: str) -> None:
-    """Makes a database file by running `create` in its first transaction. Raises what it raises; then there is no file."""
-    session = connect(path, synchronous, create=True)
-    try:
-        session.script(("BEGIN IMMEDIATE",))
-        create(session)
-        session.script(("COMMIT",))
-    except BaseException:
-        session.close()
-        remove_database_file(path)
-        raise
-    session.close()
-    sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Puts the names in a directory on disk: without it a power loss may take a new file away, however well its contents are kept."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def holds_nothing(path: Path) -> bool:
-    """Returns whether a file is a database without a single table, as one is that a crash left half made.
-
-    Opened for writing, because SQLite has to take back what a crash interrupted before it lets anybody read; nothing else changes.
+def _to_repeat(units: list[Unit], error: RolledBack, final: bool) -> list[Unit]:
+    """Returns the units of a transaction that the database gave up which run again, also those refused: it may have been for one that
+    is gone now. The others are refused.
     """
-    try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    except apsw.Error:
-        return False
-    try:
-        there = "SELECT 1 FROM sqlite_master WHERE name = 'tables'"
-        return not connection.execute(there).fetchall() or not connection.execute("SELECT 1 FROM tables").fetchall()
-    except apsw.Error:
-        return False  # whatever it is, it is not ours to remove
-    finally:
-        connection.close()
+    for unit in units:
+        unit.error = error.refusal() if final or not unit.repeatable else None
+    return [unit for unit in units if unit.error is None]
 
 
-def remove_database_file(path: Path) -> None:
-    """Removes a database file and what SQLite keeps beside it."""
-    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
-        name.unlink(missing_ok=True)
+def _fail(units: list[Unit], error: Exception) -> None:
+    for unit in units:
+        unit.error = unit.error or error
+
+
+def _pause(run: int) -> None:
+    """Waits a little longer each time, and not all for the same time: whoever gave way to each other must not meet again."""
+    time.sleep(_PAUSE_SECONDS * 2**run * (0.5 + random.random()))  # noqa: S311 - no secret

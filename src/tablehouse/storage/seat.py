@@ -16,9 +16,9 @@ MOST_AT_ONCE: Final = 256
 
 
 class Unit:
-    """One request's writes: the work to do, then its result or its error."""
+    """One request's writes: the work to do, then its result or its error. `repeatable`: it may run again in another transaction."""
 
-    __slots__ = ("done", "error", "leads", "result", "work")
+    __slots__ = ("done", "error", "leads", "repeatable", "result", "work")
 
     def __init__(self, work: Callable[[Any], Any]) -> None:
         self.work = work
@@ -26,6 +26,7 @@ class Unit:
         self.error: BaseException | None = None
         self.done = threading.Event()
         self.leads = False
+        self.repeatable = True
 
     def outcome(self) -> Any:
         """Returns the result, or raises what the work raised."""

@@ -49,4 +49,4 @@ class TimeLimit:
                 now = time.monotonic()
                 for deadline, session in self._running.values():
                     if deadline <= now:
-                        session.connection.interrupt()
+                        session.interrupt()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import msgspec
@@ -97,6 +97,16 @@ class Writing(Reading):
         """People whose numbers this unit has looked up or given out: others may rely on them once it is committed, not before."""
         self.now = now
         self.at = at
+        self.repeatable = True
+        """Whether the unit may run again, should the database give its transaction up."""
+
+    def only_once(self) -> None:
+        """Says that this unit takes what cannot be taken again, rows of a file for instance: it is refused rather than run again."""
+        self.repeatable = False
+
+    def attempt(self, table: Table) -> AbstractContextManager[None]:
+        """What raises UniqueViolated inside, because of a unique field of the table, leaves the transaction usable."""
+        return self.session.attempt() if any(field.unique for field in table.fields) else nullcontext()
 
     def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Runs a statement for each set of values; returns the rows of all."""

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import resource
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
-from typing import Final
 
-from tablehouse.storage.database import DatabaseFile
-
-_MOST: Final = 200
-_FILES_EACH: Final = 20
-"""Files that a busy database takes: two for each of nine connections, and one that they share."""
-
-
-def most_open() -> int:
-    """Returns how many databases to hold open: 200, or fewer where that would need more than half of the files a process may open."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST if files == resource.RLIM_INFINITY else max(8, min(_MOST, files // 2 // _FILES_EACH))
+from tablehouse.storage.database import Database
 
 
 class _Place:
     """A database that is open or being opened. `gone`: it is closed when its last user leaves."""
 
-    __slots__ = ("file", "gone", "lock", "users")
+    __slots__ = ("database", "gone", "lock", "users")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.file: DatabaseFile | None = None
+        self.database: Database | None = None
         self.users = 0
         self.gone = False
 
@@ -37,27 +25,27 @@ class _Place:
 class _Lease:
     """The use of one database; a class, for a generator costs a request two microseconds more."""
 
-    __slots__ = ("_database_id", "_files", "_place")
+    __slots__ = ("_database_id", "_open", "_place")
 
-    def __init__(self, files: OpenFiles, database_id: str) -> None:
-        self._files = files
+    def __init__(self, open_databases: OpenDatabases, database_id: str) -> None:
+        self._open = open_databases
         self._database_id = database_id
         self._place: _Place
 
-    def __enter__(self) -> DatabaseFile:
-        self._place = self._files.enter(self._database_id)
-        assert self._place.file is not None
-        return self._place.file
+    def __enter__(self) -> Database:
+        self._place = self._open.enter(self._database_id)
+        assert self._place.database is not None
+        return self._place.database
 
     def __exit__(self, *_: object) -> None:
-        self._files.leave(self._place, self._database_id)
+        self._open.leave(self._place, self._database_id)
 
 
-class OpenFiles:
+class OpenDatabases:
     """The open databases, the one used last at the end."""
 
-    def __init__(self, open_file: Callable[[str], DatabaseFile], most: int) -> None:
-        self._open_file = open_file
+    def __init__(self, open_one: Callable[[str], Database], most: int) -> None:
+        self._open_one = open_one
         self._most = most
         self._lock = threading.Lock()
         self._places: OrderedDict[str, _Place] = OrderedDict()
@@ -65,7 +53,7 @@ class OpenFiles:
     def __len__(self) -> int:
         return len(self._places)
 
-    def using(self, database_id: str) -> AbstractContextManager[DatabaseFile]:
+    def using(self, database_id: str) -> AbstractContextManager[Database]:
         """Gives a database, open for as long as the block lasts. Raises what opening it raises."""
         return _Lease(self, database_id)
 
@@ -78,7 +66,7 @@ class OpenFiles:
             self._places.move_to_end(database_id)
             place.users += 1
         try:
-            if place.file is None:
+            if place.database is None:
                 self._opened(place, database_id)
         except BaseException:
             self.leave(place, database_id)
@@ -89,10 +77,10 @@ class OpenFiles:
         """Takes a user of a place away; closes what nobody needs any more."""
         with self._lock:
             place.users -= 1
-            usual = not place.gone and place.file is not None and len(self._places) <= self._most
+            usual = not place.gone and place.database is not None and len(self._places) <= self._most
             idle = [] if usual else self._idle(place, database_id)
-        for file in idle:
-            file.close()
+        for database in idle:
+            database.close()
 
     def drop(self, database_id: str) -> None:
         """Closes a database as soon as nobody uses it; whoever asks for it from now on opens it anew."""
@@ -102,11 +90,11 @@ class OpenFiles:
                 return
             place.gone = True
             idle = not place.users
-        if idle and place.file is not None:
-            place.file.close()
+        if idle and place.database is not None:
+            place.database.close()
 
     def keep_only(self, listed: Container[str]) -> None:
-        """Drops the databases that are not listed: another process has removed them, and open files keep their space on the disk."""
+        """Drops the databases that are not listed: another process has removed them, and what is open keeps its space."""
         with self._lock:
             unlisted = [database_id for database_id in self._places if database_id not in listed]
         for database_id in unlisted:
@@ -118,22 +106,22 @@ class OpenFiles:
             places = list(self._places.values())
             self._places.clear()
         for place in places:
-            if place.file is not None:
-                place.file.close()
+            if place.database is not None:
+                place.database.close()
 
-    def _opened(self, place: _Place, database_id: str) -> DatabaseFile:
+    def _opened(self, place: _Place, database_id: str) -> Database:
         with place.lock:  # the place's own: bringing one large file forward must not hold up the others
-            if place.file is None:
-                place.file = self._open_file(database_id)
-            return place.file
+            if place.database is None:
+                place.database = self._open_one(database_id)
+            return place.database
 
-    def _idle(self, place: _Place, database_id: str) -> list[DatabaseFile]:
-        """Returns the files to close: this one when its last user has left, and those unused for longest beyond the most."""
+    def _idle(self, place: _Place, database_id: str) -> list[Database]:
+        """Returns the databases to close: this one when its last user has left, and those unused for longest beyond the most."""
         closing = [place] if place.gone and not place.users else []
-        if place.file is None and not place.users and self._places.get(database_id) is place:
+        if place.database is None and not place.users and self._places.get(database_id) is place:
             del self._places[database_id]  # it could not be opened
         excess = len(self._places) - self._most
         if excess > 0:
             unused = [name for name, other in self._places.items() if not other.users]
             closing += [self._places.pop(name) for name in unused[:excess]]
-        return [each.file for each in closing if each.file is not None]
+        return [each.database for each in closing if each.database is not None]

@@ -7,11 +7,9 @@ import os
 from pathlib import Path
 from typing import Final
 
+from tablehouse.storage.store import OtherVersion
+
 _LONGEST: Final = 200
-
-
-class OtherVersion(Exception):
-    """A server of another version is using the data directory."""
 
 
 class VersionLock:

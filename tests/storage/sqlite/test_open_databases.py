@@ -10,21 +10,22 @@ import pytest
 
 from tablehouse.errors import NotFound, ServiceUnavailable
 from tablehouse.service import databases
-from tablehouse.storage.open_files import OpenFiles, most_open
-from tests.local import Local, LocalTable, OpenLocal
+from tablehouse.storage.open_databases import OpenDatabases
+from tablehouse.storage.sqlite.files import most_open
+from tests.local import Local, LocalTable, OpenLocal, files_of
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 
 
 @pytest.fixture
-def few(local: Local) -> Iterator[OpenFiles]:
+def few(local: Local) -> Iterator[OpenDatabases]:
     """The same databases, of which two stay open."""
-    files = OpenFiles(local.store._open_file, 2)
+    files = OpenDatabases(local.store._open_database, 2)
     yield files
     files.close()
 
 
-def test_the_longest_unused_are_closed(local: Local, few: OpenFiles) -> None:
+def test_the_longest_unused_are_closed(local: Local, few: OpenDatabases) -> None:
     ids = [local.new_database() for _ in range(4)]
     opened = {}
     for database in (*ids, ids[2], ids[0]):
@@ -38,7 +39,7 @@ def test_the_longest_unused_are_closed(local: Local, few: OpenFiles) -> None:
         assert file is not opened[ids[1]], "opened anew"
 
 
-def test_what_is_in_use_is_not_closed(local: Local, few: OpenFiles) -> None:
+def test_what_is_in_use_is_not_closed(local: Local, few: OpenDatabases) -> None:
     ids = [local.new_database() for _ in range(5)]
     with ExitStack() as stack:
         files = [stack.enter_context(few.using(database)) for database in ids]
@@ -50,14 +51,14 @@ def test_what_is_in_use_is_not_closed(local: Local, few: OpenFiles) -> None:
 
 def test_a_thousand_visits_to_many_databases_leave_few_open(local: Local) -> None:
     tables = [local.new_table([NAME]) for _ in range(12)]
-    local.store._files._most = 3
+    local.store.open_databases._most = 3
     for number in range(60):
         tables[number * 7 % 12].create(Name=str(number))
-    assert len(local.store._files) == 3
+    assert len(local.store.open_databases) == 3
     assert sum(table.page()[1].total for table in tables) == 60
 
 
-def test_one_that_cannot_be_opened_takes_no_place(local: Local, few: OpenFiles) -> None:
+def test_one_that_cannot_be_opened_takes_no_place(local: Local, few: OpenDatabases) -> None:
     with pytest.raises(NotFound), few.using("never heard of"):
         raise AssertionError
     assert len(few) == 0
@@ -80,10 +81,10 @@ def test_a_database_that_is_deleted_while_it_is_read_is_closed_by_its_last_reade
     table.create(Name="a")
     with local.store.database(table.database) as file:
         databases.delete_database(local.app, local.caller, table.database, force=True)
-        assert len(local.store._files) == 0
+        assert len(local.store.open_databases) == 0
         assert file.snapshot().tables[0].id == table.id, "its last reader reads on"
-    assert not file._readers._idle
-    assert file._writer is None
+    assert not files_of(file).idle
+    assert files_of(file).writer is None
     with pytest.raises(NotFound):
         table.page()
     assert list(local.store.layout.databases.iterdir()) == []

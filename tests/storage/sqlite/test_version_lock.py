@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tablehouse.storage.version_lock import OtherVersion, VersionLock
+from tablehouse.storage.sqlite.version_lock import VersionLock
+from tablehouse.storage.store import OtherVersion
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
 import pathlib, sys, time
-from tablehouse.storage.version_lock import VersionLock
+from tablehouse.storage.sqlite.version_lock import VersionLock
 lock = VersionLock(pathlib.Path(sys.argv[1]), sys.argv[2])
 print("held", flush=True)
 time.sleep(60)

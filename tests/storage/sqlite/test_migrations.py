@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tablehouse.storage.session import connect
+from tablehouse.storage.sqlite.session import connect
 from tests.local import OpenLocal
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from tablehouse.errors import NotFound, ServiceUnavailable
 from tablehouse.sql import catalog_tables, control_tables
-from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, NewerFormat, Steps, back_up, bring_forward
-from tablehouse.storage.session import connect
-from tablehouse.storage.version_lock import VersionLock
+from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, NewerFormat, Steps
+from tablehouse.storage.sqlite.bring_forward import back_up, bring_forward
+from tablehouse.storage.sqlite.session import connect
+from tablehouse.storage.sqlite.version_lock import VersionLock
 from tests.local import OpenLocal
 
 STEPS: Steps = {
@@ -150,7 +151,7 @@ def test_other_databases_are_used_while_one_is_brought_forward(open_local: OpenL
     local = open_local()
     path = local.store.layout.database(slow.database)
     set_format(path, "meta", 0)
-    monkeypatch.setattr("tablehouse.storage.store.DATABASE_STEPS", dict.fromkeys(range(catalog_tables.FORMAT), ()))
+    monkeypatch.setattr("tablehouse.storage.sqlite.store.DATABASE_STEPS", dict.fromkeys(range(catalog_tables.FORMAT), ()))
     blocker = connect(path)
     blocker.script(["BEGIN IMMEDIATE"])  # bringing it forward waits for this
     with ThreadPoolExecutor(1) as pool:

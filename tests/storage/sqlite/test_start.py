@@ -21,9 +21,9 @@ from tablehouse.schema.model import Database
 from tablehouse.sql import control as sql
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.control import ControlWriting
-from tablehouse.storage.session import connect
-from tablehouse.storage.store import Store
-from tests.local import Local, OpenLocal
+from tablehouse.storage.sqlite.session import SqliteSession, connect
+from tablehouse.storage.sqlite.store import SqliteStore
+from tests.local import Local, OpenLocal, files_of
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 
@@ -80,9 +80,9 @@ def test_files_with_data_in_them_are_never_removed(open_local: OpenLocal, tmp_pa
     for path in (tmp_path / "data").glob("control.*"):
         path.unlink()
     again = open_local()
-    assert [path.name for path in again.store.strays] == [f"{table.database}.db"]
+    assert [Path(stray).name for stray in again.store.strays] == [f"{table.database}.db"]
     assert files(again) == {f"{table.database}.db"}
-    session = connect(again.store.strays[0])
+    session = connect(Path(again.store.strays[0]))
     (column,) = session.connection.execute("SELECT 'c' || num FROM fields").fetchall()[0]
     assert session.connection.execute(f"SELECT {column} FROM t1").fetchall() == [("all there is",)]
     session.close()
@@ -94,7 +94,7 @@ def test_what_is_no_database_is_left_alone(open_local: OpenLocal) -> None:
     (folder / "notes.db").write_text("not a database, " * 100)
     (folder / "readme.txt").write_text("hello")
     again = open_local()
-    assert [path.name for path in again.store.strays] == ["notes.db"]
+    assert [Path(stray).name for stray in again.store.strays] == ["notes.db"]
     assert (folder / "notes.db").read_text().startswith("not a database")
     assert (folder / "readme.txt").exists()
 
@@ -106,21 +106,21 @@ def test_a_strange_database_is_only_looked_at(open_local: OpenLocal) -> None:
     connection.execute("CREATE TABLE tables (x); INSERT INTO tables VALUES (1)")
     connection.close()
     before = strange.read_bytes()
-    assert [path.name for path in open_local().store.strays] == [strange.name]
+    assert [Path(stray).name for stray in open_local().store.strays] == [strange.name]
     assert strange.read_bytes() == before
 
 
 def test_what_is_answered_is_synced_to_the_disk(tmp_path: Path) -> None:
     """Unless a benchmark says otherwise, as the other tests here do."""
-    store = Store(tmp_path / "data")
+    store = SqliteStore(tmp_path / "data")
     now = iso(store.clock())
     database = Database(new_uuid(), "Base", None, "UTC", "MONDAY", now, now)
     store.create_database(database)
     with store.database(database.id) as file:
         file.write(lambda _: None, lambda *_: None)
-        sessions = [file._writer, file._readers.take(), store.control._pool.take()]
+        sessions = [files_of(file).writer, file.sessions.take(), store.control.sessions.take()]
     for session in sessions:
-        assert session is not None
+        assert isinstance(session, SqliteSession)
         settings = [session.connection.execute(f"PRAGMA {name}").fetchall() for name in ("synchronous", "journal_mode", "fullfsync")]
         assert settings == [[(2,)], [("wal",)], [(1,)]]
         session.close()
@@ -135,7 +135,7 @@ def test_a_copied_file_stays_beside_the_one_in_use(open_local: OpenLocal) -> Non
     original = first.store.layout.database(table.database)
     shutil.copy(original, original.with_name("copy.db"))
     again = open_local()
-    assert [path.name for path in again.store.strays] == ["copy.db"]
+    assert [Path(stray).name for stray in again.store.strays] == ["copy.db"]
     assert table.seen_by(again).cells("Name") == ["a"]
 
 

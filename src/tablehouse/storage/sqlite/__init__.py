@@ -1,0 +1,1 @@
+"""Storage in files: SQLite through apsw, a control file and one file per database."""

@@ -1,0 +1,207 @@
+"""A session runs compiled statements on one SQLite connection and turns the driver's errors into ours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
+from itertools import repeat
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from tablehouse.errors import BadRequest, ServiceUnavailable
+from tablehouse.fields.instants import day_of, zone_named
+from tablehouse.kinds.kind import fold
+from tablehouse.sql.statement import Statement
+from tablehouse.storage.session import Row, StaleSchema, UniqueViolated
+
+BUSY_SECONDS: Final = 10.0
+"""How long to wait for another process's transaction before the request is answered 503."""
+_SOON: Final = 0.0003
+_LATER: Final = 0.002
+_SOON_TRIES: Final = 100
+"""How to wait: seconds between looks, at first and after so many of them. SQLite's own waiting sleeps up to 100 ms at a time, while the
+other process gives the file free for a fraction of a millisecond between two commits: with two busy processes one got 2 % of the
+commits and its clients waited for up to two seconds. Like this they share evenly, and the longest wait measured was 30 to 100 ms."""
+
+_STATEMENTS_KEPT: Final = 500  # prepared statements kept for each connection; apsw's own default of 100 suits few shapes
+_CACHE_KIB: Final = 16_384
+
+
+# SQLite counts its memory under a lock that all connections of a process share: two threads that render pages spent half their time
+# in it. The count is only for looking at. Must be said before the first connection, and SQLite started again after it.
+apsw.shutdown()
+apsw.config(apsw.SQLITE_CONFIG_MEMSTATUS, False)
+apsw.initialize()
+
+
+class SqliteSession:
+    """Statements on one connection; used by one thread at a time. `statements` counts what has been run."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.statements = 0
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.connection.in_transaction
+
+    def rows(self, statement: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """Returns all rows. Raises StaleSchema, UniqueViolated, ServiceUnavailable."""
+        self.statements += 1
+        try:
+            return self.connection.execute(statement.text, statement.bind(values or {})).fetchall()
+        except apsw.Error as error:
+            raise translate(error) from error
+
+    def explain(self, statement: Statement, values: Mapping[str, Any]) -> list[str]:
+        """Returns how the database goes about a statement, a line for each step."""
+        found = self.connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", statement.bind(values)).fetchall()
+        return [str(row[3]) for row in found]
+
+    def row(self, statement: Statement, values: Mapping[str, Any] | None = None) -> Row | None:
+        """Returns the first row, None when there is none; the statement is not asked for more. Raises as `rows`."""
+        self.statements += 1
+        try:
+            cursor = self.connection.execute(statement.text, statement.bind(values or {}))
+            found: Row | None = cursor.fetchone()
+            cursor.close()
+        except apsw.Error as error:
+            raise translate(error) from error
+        return found
+
+    def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> list[Row]:
+        """Runs a statement once for each set of values; returns the rows of all. Raises as `rows`."""
+        self.statements += 1
+        try:
+            return self.connection.executemany(statement.text, map(statement.bind, values)).fetchall()
+        except apsw.Error as error:
+            raise translate(error) from error
+
+    def run_columns(self, statement: Statement, columns: Mapping[str, Iterable[Any]]) -> None:
+        """Runs a statement that answers no rows once for each row of the columns, until the shortest ends. Raises as `rows`."""
+        self.statements += 1
+        feeds = [columns[name] if name in columns else repeat(statement.constants[name]) for name in statement.names]
+        try:
+            self.connection.executemany(statement.text, zip(*feeds, strict=False))
+        except apsw.Error as error:
+            raise translate(error) from error
+
+    def script(self, statements: Iterable[str]) -> None:
+        """Runs schema statements and transaction control. Raises as `rows`."""
+        try:
+            for text in statements:
+                self.connection.execute(text)
+        except apsw.Error as error:
+            raise translate(error) from error
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Everything read inside is of one moment."""
+        self.script(("BEGIN",))
+        try:
+            yield
+        finally:
+            if self.connection.in_transaction:  # an error of the disk ends a transaction by itself
+                self.script(("COMMIT",))
+
+    def begin(self) -> None:
+        """Begins a transaction that writes; it is alone from here on."""
+        self.script(("BEGIN IMMEDIATE",))
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """Nothing to do: a statement that fails takes itself back and leaves the transaction as it was."""
+        return nullcontext()
+
+    def interrupt(self) -> None:
+        """Stops the statement that runs now, from another thread; it raises ServiceUnavailable."""
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> SqliteSession:
+    """Returns a session on a database file in WAL mode. Raises ServiceUnavailable when it cannot be opened."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    if create:
+        path.touch(mode=0o600)  # as private as its directory, wherever it is copied to
+    try:
+        connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS_KEPT)
+        connection.set_busy_handler(_patience())
+        mode = _to_wal(connection)
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS answers a plain fsync before anything is on the disk
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA trusted_schema = OFF")
+    except apsw.Error as error:
+        raise translate(error) from error
+    if mode != "wal":
+        # Without it readers and writers would wait for each other, and nothing here counts on that. In-memory and some network disks.
+        raise ServiceUnavailable(
+            f"The data directory's file system does not allow a write-ahead log (journal mode {mode}); keep the data on another."
+        )
+    connection.create_scalar_function("local_day", _local_day, 2, deterministic=True)
+    connection.create_scalar_function("fold", _fold, 1, deterministic=True)  # for files brought forward; requests fold in Python
+    return SqliteSession(connection)
+
+
+def _to_wal(connection: apsw.Connection) -> str:
+    """Returns the journal mode after asking for a write-ahead log: "wal", unless the file system cannot have one."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchall()[0][0])
+        except apsw.BusyError:
+            # Of two processes that turn a new file at once SQLite refuses one without waiting, lest they wait for each other.
+            if time.monotonic() > end:
+                raise
+            time.sleep(_LATER)
+
+
+def _patience() -> Callable[[int], bool]:
+    """Returns what a connection calls while another process holds the file, with the count of calls before; False ends the waiting."""
+    since = 0.0
+
+    def wait(tries: int) -> bool:
+        nonlocal since
+        now = time.monotonic()
+        if not tries:
+            since = now
+        if now - since > BUSY_SECONDS:
+            return False
+        time.sleep(_SOON if tries < _SOON_TRIES else _LATER)
+        return True
+
+    return wait
+
+
+def translate(error: apsw.Error) -> Exception:
+    """Returns what a driver's error means to the layers above; the error itself where it can only be a bug."""
+    if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_UNIQUE:
+        return UniqueViolated(str(error))
+    if isinstance(error, apsw.SQLError) and str(error).startswith(("no such table", "no such column", "table t", "no such index")):
+        return StaleSchema(str(error))
+    if isinstance(error, apsw.SchemaChangeError):
+        return StaleSchema(str(error))
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return ServiceUnavailable("Other writers kept the database busy for too long. Try again.", headers=[("Retry-After", "1")])
+    if isinstance(error, apsw.TooBigError):
+        return BadRequest("The answer would be larger than a gigabyte. Ask for fewer records or fields at a time.")
+    if isinstance(error, apsw.InterruptError):
+        return ServiceUnavailable("This took longer than the server's time limit for a statement, and was stopped. Ask for less.")
+    if isinstance(error, apsw.FullError | apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | apsw.NoMemError):
+        return ServiceUnavailable("The storage is not available: nothing was changed. The server's log says why.")
+    return error
+
+
+def _fold(*values: Any) -> Any:
+    return None if values[0] is None else fold(values[0])
+
+
+@lru_cache(maxsize=4096)
+def _local_day(instant: str | None, zone: str) -> str | None:
+    return day_of(instant, zone_named(zone)) if instant else None

@@ -1,0 +1,71 @@
+"""Connections to one file that wait for the next thread to need one. A thread keeps none: threads come and go with the crowd."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+from tablehouse.sql.dialect import SQLITE
+from tablehouse.storage.session import Session
+from tablehouse.storage.sqlite.session import SqliteSession, connect
+
+_MOST_IDLE: Final = 8
+"""Each holds two open files and some memory; opening another takes about a quarter of a millisecond."""
+
+
+class FileSessions:
+    """Gives a session to one thread at a time. Needs no lock: single steps of a deque are atomic.
+
+    The writer has a connection of its own, so that it always finds the pages it wrote last. `opened`: a first session that there is already.
+    """
+
+    dialect = SQLITE
+
+    def __init__(self, path: Path, synchronous: str, opened: SqliteSession | None = None) -> None:
+        self.path = path
+        self._synchronous = synchronous
+        self.idle: deque[Session] = deque() if opened is None else deque((opened,))
+        self.writer: Session | None = None
+        """The writer's session while nobody writes."""
+        self._closed = False
+
+    def take(self) -> Session:
+        """Returns a session for the caller alone, until it gives it back. Raises ServiceUnavailable."""
+        try:
+            return self.idle.pop()  # the one used last, which still has its pages and statements at hand
+        except IndexError:
+            return connect(self.path, self._synchronous)
+
+    def give_back(self, session: Session) -> None:
+        """Takes a session back; one that is still inside a transaction is closed, for nobody knows what is in it."""
+        if session.in_transaction or len(self.idle) >= _MOST_IDLE:
+            session.close()
+            return
+        self.idle.append(session)
+        if self._closed:
+            self.close()
+
+    def take_writer(self) -> Session:
+        """Returns the session that writes. Raises ServiceUnavailable."""
+        session, self.writer = self.writer, None
+        return connect(self.path, self._synchronous) if session is None else session
+
+    def give_back_writer(self, session: Session) -> None:
+        """Takes the writer's session back, or closes it where `give_back` would."""
+        if session.in_transaction or self._closed:
+            session.close()
+        else:
+            self.writer = session
+
+    def close(self) -> None:
+        """Closes the sessions that wait now, and the others when they come back."""
+        self._closed = True
+        writer, self.writer = self.writer, None
+        if writer is not None:
+            writer.close()
+        while self.idle:
+            try:
+                self.idle.pop().close()
+            except IndexError:
+                return  # another thread closes too
