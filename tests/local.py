@@ -18,9 +18,9 @@ from tablehouse.clock import Clock, system_clock
 from tablehouse.config import Settings
 from tablehouse.query.requests import CreateDatabase, ListRecords, SearchQuery
 from tablehouse.schema.model import Table
-from tablehouse.service import batch, databases, fields, pages, records, search, tables
+from tablehouse.service import batch, databases, fields, pages, records, search, tables, views
 from tablehouse.service.access import Access, App, Caller
-from tablehouse.service.answers import FieldAnswer
+from tablehouse.service.answers import FieldAnswer, ViewAnswer
 from tablehouse.service.fields import FieldChange
 from tablehouse.service.payload import Payload
 from tablehouse.service.setup import set_up
@@ -129,7 +129,8 @@ class LocalTable:
 
     def page(self, **query: Any) -> tuple[list[dict[str, Any]], pages.PageMetadata]:
         """(The records of a page, its metadata)."""
-        found = pages.list_records(self.local.app, self.local.caller, *self._path, ListRecords(field_names=True, **query))
+        listed = search.list_by_view if "view_id" in query else pages.list_records
+        found = listed(self.local.app, self.local.caller, *self._path, ListRecords(field_names=True, **query))
         return json.loads(found.records), found.metadata
 
     def search(self, cursor: str | None = None, **parts: Any) -> tuple[list[dict[str, Any]], pages.PageMetadata]:
@@ -137,6 +138,12 @@ class LocalTable:
         query = SearchQuery(field_names=True, cursor=cursor)
         found = search.search_records(self.local.app, self.local.caller, *self._path, body(parts), query)
         return json.loads(found.records), found.metadata
+
+    def add_view(self, **keys: Any) -> ViewAnswer:
+        return views.create_view(self.local.app, self.local.caller, *self._path, body({"name": "View", **keys}))
+
+    def change_view(self, view: str, /, **keys: Any) -> ViewAnswer:
+        return views.update_view(self.local.app, self.local.caller, *self._path, view, body(keys))
 
     def cells(self, name: str) -> list[Any]:
         """The values of one field in order of creation; at most 200."""

@@ -120,6 +120,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_tables: Annotated[_Positive, _Says("Most tables in one database.", "a whole number from 1 on")] = 512
     max_fields: Annotated[_Fields, _Says("Most fields in one table.", "a whole number from 1 to 990")] = 512
     max_choices: Annotated[_Positive, _Says("Most choices in one select field.", "a whole number from 1 on")] = 512
+    max_views: Annotated[_Positive, _Says("Most views of one table.", "a whole number from 1 on")] = 512
     statement_timeout: Annotated[
         _Positive, _Says("Seconds that a search may take before it is stopped and answered 503.", "a whole number of seconds from 1 on")
     ] = 30

@@ -54,10 +54,17 @@ def by_level(token_of: TokenOf) -> dict[str, Api]:
 
 @pytest.fixture(scope="module")
 def scene(api: Api, workspace: str) -> dict[str, str]:
-    """Ids of a workspace, a database, a table, a field and a record in it."""
+    """Ids of a workspace, a database, a table, a field, a view and a record in it."""
     database = api.post("/databases", {"name": "Scene", "workspaceId": workspace}).data["id"]
     table = api.new_table(database, [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Size", "type": "NUMBER"}])
-    return {"w": workspace, "d": database, "t": table.id, "f": table.field_id("Name"), "r": table.create()["id"]}
+    return {
+        "w": workspace,
+        "d": database,
+        "t": table.id,
+        "f": table.field_id("Name"),
+        "v": table.data["defaultViewId"],
+        "r": table.create()["id"],
+    }
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -97,6 +97,26 @@ def test_a_page_is_one_statement_and_two_with_the_look_at_what_is_kept(table: Lo
             table.page(**query)
 
 
+def test_a_page_through_the_default_view_costs_what_the_list_costs(table: LocalTable, ran: Ran) -> None:
+    query = {"view_id": table.schema.default_view_id, "limit": 7}
+    with counted(ran, 1):
+        _, metadata = table.page(**query)
+    assert metadata.total == 31
+    with counted(ran, 1):
+        table.page(**query)  # from what is kept
+
+
+def test_a_page_through_a_view_costs_what_the_search_costs(table: LocalTable, ran: Ran) -> None:
+    leaf = {"operator": "IS_NOT_EMPTY", "leftSide": "Field 0"}
+    view = table.add_view(filter=leaf, sorting=[{"sortingField": "Field 0"}]).id
+    with counted(ran, 2):
+        table.page(view_id=view, limit=7)  # the page and the count
+    with counted(ran, 1):
+        table.page(view_id=view, limit=7, offset=7)
+    with counted(ran, 1):
+        table.page(view_id=view, limit=7)
+
+
 def test_a_page_behind_deleted_records_is_one_statement_too(table: LocalTable, ran: Ran) -> None:
     for record in table.page(limit=7)[0]:
         table.delete(record["id"])

@@ -12,7 +12,7 @@ from tablehouse.service import databases, fields, members, records, tables, toke
 from tablehouse.service.access import FULL, READ, WRITE
 from tablehouse.service.batch import write_batch
 from tablehouse.service.pages import PageMetadata, list_records
-from tablehouse.service.search import search_records
+from tablehouse.service.search import list_by_view, search_records
 
 
 def _me(call: Call) -> Reply:
@@ -121,6 +121,20 @@ def _get_view(call: Call) -> Reply:
     return one(views.get_view(call.app, call.caller, call.path["database"], call.path["table"], call.path["view"]))
 
 
+def _create_view(call: Call) -> Reply:
+    return one(views.create_view(call.app, call.caller, call.path["database"], call.path["table"], call.payload))
+
+
+def _put_view(call: Call) -> Reply:
+    path = call.path
+    return one(views.update_view(call.app, call.caller, path["database"], path["table"], path["view"], call.payload))
+
+
+def _delete_view(call: Call) -> Reply:
+    views.delete_view(call.app, call.caller, call.path["database"], call.path["table"], call.path["view"])
+    return NOTHING
+
+
 def _list_fields(call: Call) -> Reply:
     return one(fields.list_fields(call.app, call.caller, call.path["database"], call.path["table"]))
 
@@ -153,7 +167,8 @@ def _delete_field(call: Call) -> Reply:
 
 
 def _list_records(call: Call) -> Reply:
-    found = list_records(call.app, call.caller, call.path["database"], call.path["table"], call.query)
+    listed = list_records if call.query.view_id is None else list_by_view
+    found = listed(call.app, call.caller, call.path["database"], call.path["table"], call.query)
     return page(found.records, found.metadata)
 
 
@@ -201,6 +216,7 @@ _WORKSPACE: Final = "/workspaces/{workspace}"
 _DATABASE: Final = "/databases/{database}"
 _TABLE: Final = _DATABASE + "/tables/{table}"
 _FIELD: Final = _TABLE + "/fields/{field}"
+_VIEW: Final = _TABLE + "/views/{view}"
 _RECORD: Final = _TABLE + "/records/{record}"
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -255,8 +271,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               query=q.Force, summary="Delete a table; force=true deletes its records too"),
     Operation(id="listViews", method="GET", path=_TABLE + "/views", level=READ, tag="Views", run=_list_views,
               answer=list[a.ViewAnswer], summary="The views of a table"),
-    Operation(id="getView", method="GET", path=_TABLE + "/views/{view}", level=READ, tag="Views", run=_get_view,
+    Operation(id="getView", method="GET", path=_VIEW, level=READ, tag="Views", run=_get_view,
               answer=a.ViewAnswer, addition=True, summary="One view"),
+    Operation(id="createView", method="POST", path=_TABLE + "/views", level=FULL, tag="Views", run=_create_view,
+              body=q.CreateView, answer=a.ViewAnswer, addition=True, errors=_WRITES, summary="Make a view"),
+    Operation(id="updateView", method="PUT", path=_VIEW, level=FULL, tag="Views", run=_put_view,
+              body=q.PutView, answer=a.ViewAnswer, addition=True, errors=_WRITES, summary="Change a view"),
+    Operation(id="deleteView", method="DELETE", path=_VIEW, level=FULL, tag="Views", run=_delete_view,
+              addition=True, errors=("BAD_REQUEST",), summary="Delete a view; its records stay"),
     Operation(id="listFields", method="GET", path=_TABLE + "/fields", level=READ, tag="Fields", run=_list_fields,
               answer=list[a.FieldAnswer], addition=True, summary="The fields of a table"),
     Operation(id="createField", method="POST", path=_TABLE + "/fields", level=FULL, tag="Fields", run=_create_field,

@@ -20,8 +20,8 @@ MOST_LEAVES: Final = 1_000
 MOST_VALUES: Final = 100_000
 """Values in all arrays of one filter together. Each costs some microseconds to read."""
 
-_SIDES: Final = ("rightSide", "lowerBound", "upperBound")
-_KEYS: Final = ("operator", "leftSide", *_SIDES, "conditions")
+SIDES: Final = ("rightSide", "lowerBound", "upperBound")
+_KEYS: Final = ("operator", "leftSide", *SIDES, "conditions")
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -55,16 +55,21 @@ def read_filter(given: Any, table: Table, around: Surroundings) -> Condition | N
         raise BadRequest(f"filter: expected an object with a condition, got {describe(given)}.", path=path)
     if "condition" in given:
         _refuse_unknown(given, ("condition",), path)
-        given, path = given["condition"], "filter.condition"
-    reader = _Reader(table, around)
-    condition = reader.read(given, path, 1)
+        path = "filter.condition"
+    reader = Reader(table, around)
+    condition = reader.read(bare_condition(given), path, 1)
     if reader.faults:
         raise ValidationError(reader.faults)
     return condition
 
 
-class _Reader:
-    """Reads one filter; counts its leaves and gathers what is wrong with values."""
+def bare_condition(given: Mapping[str, Any]) -> Any:
+    """Returns the condition in a `filter` that may hold it under `condition` or be it."""
+    return given.get("condition", given)
+
+
+class Reader:
+    """Reads one filter; counts its leaves and gathers what is wrong with values. Who reads filters of another sort overrides its public methods."""
 
     def __init__(self, table: Table, around: Surroundings) -> None:
         self.table = table
@@ -89,7 +94,7 @@ class _Reader:
         if operator is None:
             raise _no_operator(name, path)
         self._count(path)
-        return self._leaf(given, operator, path)
+        return self.leaf(given, operator, path)
 
     def _group(self, given: Mapping[str, Any], name: object, path: str, depth: int) -> Condition | None:
         conditions = given.get("conditions") or []
@@ -97,7 +102,7 @@ class _Reader:
             raise BadRequest(f"{path}.operator: conditions are joined by AND or OR, not by {describe(name)}.", path=f"{path}.operator")
         if not isinstance(conditions, list):
             raise BadRequest(f"{path}.conditions: expected an array, got {describe(conditions)}.", path=f"{path}.conditions")
-        _refuse_sides(given, ("leftSide", *_SIDES), name, path)
+        _refuse_sides(given, ("leftSide", *SIDES), name, path)
         if depth > DEEPEST:
             raise BadRequest(f"Conditions are nested deeper than {DEEPEST}.", path=path, limit=DEEPEST)
         read = (self.read(part, f"{path}.conditions[{place}]", depth + 1) for place, part in enumerate(conditions))
@@ -106,8 +111,9 @@ class _Reader:
             return parts[0] if parts else None
         return Group(name, parts)
 
-    def _leaf(self, given: Mapping[str, Any], operator: Operator, path: str) -> Condition | None:
-        field = self._subject(given, path)
+    def leaf(self, given: Mapping[str, Any], operator: Operator, path: str) -> Condition | None:
+        """Returns one comparison; None when its value is among the faults."""
+        field = self.subject(given, path)
         if not operator.applies(field.kind, field.many):
             does = ", ".join(operators.applicable(field.kind, field.many))
             self._fault(field, f"{path}.operator", f"{operator.name} does not apply to {field.type_name}; these do: {does}.")
@@ -128,7 +134,8 @@ class _Reader:
             self._fault(field, place, str(reject))
         return None
 
-    def _subject(self, given: Mapping[str, Any], path: str) -> Field:
+    def subject(self, given: Mapping[str, Any], path: str) -> Field:
+        """Returns the field that is compared. Raises BadRequest, UnknownField."""
         left = given.get("leftSide")
         if not isinstance(left, str) or not left:
             raise BadRequest(f"{path}.leftSide: expected the id or name of a field, got {describe(left)}.", path=f"{path}.leftSide")

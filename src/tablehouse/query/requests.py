@@ -181,6 +181,45 @@ class PutField(Body, frozen=True, kw_only=True):
     default_value: _Default = UNSET
 
 
+_ViewName = Annotated[Name, Meta(examples=["Open tasks"])]
+_ViewFilter = Annotated[
+    Any,
+    Meta(
+        description="Condition that records must meet; null for none.",
+        examples=[{"condition": {"operator": "IS_NOT", "leftSide": "Status", "rightSide": "Done"}}],
+    ),
+]
+_ViewSorting = Annotated[
+    Any,
+    Meta(description="Keys to sort by, the weightiest first; null: by creation.", examples=[[{"sortingField": "Name", "sortType": "ASC"}]]),
+]
+_VisibleFields = Annotated[
+    list[str] | None,
+    Meta(
+        description="Ids or names of the fields that people see; null for all. Answers hold all fields nevertheless.",
+        examples=[["Name", "Status"]],
+    ),
+]
+
+
+class CreateView(Body, frozen=True, kw_only=True):
+    name: _ViewName
+    description: Annotated[Description, Meta(examples=["What is left to do"])] = None
+    filter: _ViewFilter = None
+    sorting: _ViewSorting = None
+    visible_fields: _VisibleFields = None
+
+
+class PutView(Body, frozen=True, kw_only=True):
+    """Keys left out stay as they are; null clears."""
+
+    name: _ViewName | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    filter: _ViewFilter = UNSET
+    sorting: _ViewSorting = UNSET
+    visible_fields: _VisibleFields | UnsetType = UNSET
+
+
 class CreateTable(Body, frozen=True, kw_only=True):
     name: Annotated[Name | None, Meta(description="`Table N` when left out.", examples=["Tasks"])] = None
     description: Description = None

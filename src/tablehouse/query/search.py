@@ -9,14 +9,15 @@ from typing import Any, Final
 
 import msgspec
 
-from tablehouse.errors import BadRequest
+from tablehouse.errors import BadRequest, Fault
 from tablehouse.fields.base import describe
 from tablehouse.query.checks import Plan, plan_condition
-from tablehouse.query.conditions import read_filter
+from tablehouse.query.conditions import Condition, Group, read_filter
+from tablehouse.query.kept import hold
 from tablehouse.query.operands import Surroundings
 from tablehouse.query.paging import MOST
 from tablehouse.query.sorting import SortKey, read_sorting
-from tablehouse.schema.model import Table
+from tablehouse.schema.model import Table, View
 
 _WHOLE: Final = re.compile("[0-9]{1,16}", re.ASCII)
 _LARGEST: Final = 2**53
@@ -32,21 +33,35 @@ class Search(msgspec.Struct, frozen=True):
     limit: int
     cursor: str | None
     mark: str
+    problems: tuple[Fault, ...] = ()
+    """What no longer holds of the view that it looks through."""
 
 
-def read_search(body: Mapping[str, Any], table: Table, around: Surroundings) -> Search:
-    """Returns what a body asks for. Raises BadRequest, UnknownField, ValidationError."""
-    filter_given = _filter_of(body)
+def read_search(body: Mapping[str, Any], table: Table, around: Surroundings, view: View | None = None) -> Search:
+    """Returns what a body asks for. Through a view both filters hold, and the body's sorting goes before the view's.
+
+    Raises BadRequest, UnknownField, ValidationError.
+    """
+    filter_given = filter_of(body)
     name = "sorting" if body.get("sorting") or not body.get("sort") else "sort"
     condition = read_filter(filter_given, table, around)
+    held = None if view is None else hold(view, table, around)
     sorting = read_sorting(body.get(name), table, name)
-    offset, limit, cursor = _read_paging(body.get("paging"))
-    said = msgspec.json.encode((table.num, filter_given, [(key.field.num, key.descending) for key in sorting]), order="deterministic")
-    mark = hashlib.blake2b(said, digest_size=8).hexdigest()
-    return Search(plan_condition(condition) if condition else None, sorting, offset, limit, cursor, mark)
+    if held is not None:
+        condition, sorting = both(held.condition, condition), sorting or held.sorting
+    offset, limit, cursor = read_paging(body.get("paging"))
+    parts = (table.num, filter_given, [(key.field.num, key.descending) for key in sorting], *(() if view is None else (view.filter,)))
+    mark = hashlib.blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=8).hexdigest()
+    plan = plan_condition(condition) if condition else None
+    return Search(plan, sorting, offset, limit, cursor, mark, () if held is None else held.problems)
 
 
-def _filter_of(body: Mapping[str, Any]) -> Any:
+def both(one: Condition | None, other: Condition | None) -> Condition | None:
+    """Returns the condition that records meet when they meet both; None is met by all."""
+    return Group("AND", (one, other)) if one and other else one or other
+
+
+def filter_of(body: Mapping[str, Any]) -> Any:
     """Returns what stands for the filter: `filter`, or else a condition that a client wrote into the body itself."""
     if body.get("filter") is None:
         if body.get("condition"):
@@ -56,7 +71,8 @@ def _filter_of(body: Mapping[str, Any]) -> Any:
     return body.get("filter")
 
 
-def _read_paging(given: Any) -> tuple[int, int, str | None]:
+def read_paging(given: Any) -> tuple[int, int, str | None]:
+    """Returns (offset, limit, cursor) of a body's `paging`. Raises BadRequest."""
     if given is None or given in ({}, []):
         return 0, _USUAL_LIMIT, None
     if not isinstance(given, Mapping):

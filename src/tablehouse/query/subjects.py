@@ -30,6 +30,16 @@ def find_subject(table: Table, key: str) -> Field:
     return field
 
 
+def subject_by_id(table: Table, field_id: str) -> Field:
+    """Returns the field with this id, or the record's own time or id. Raises UnknownField; a name is none."""
+    field = table.field_by_id.get(field_id)
+    if field is None and field_id in _PSEUDO:
+        field = _pseudo_field(table, _PSEUDO[field_id])
+    if field is None:
+        raise UnknownField(f'The table "{table.name}" has no field {field_id} any more.', fieldId=field_id)
+    return field
+
+
 def _pseudo_field(table: Table, type_name: str) -> Field:
     """Returns a system field that is not in the table: what it shows, every record has."""
     known: dict[str, Field] = table.derived.setdefault(_pseudo_field, {})

@@ -101,7 +101,7 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
 
 
 class View(msgspec.Struct, frozen=True):
-    """A saved way of looking at a table."""
+    """A saved way of looking at a table. `filter`, `sorting`: as `query.kept` keeps them; `visible_fields`: ids, None for all."""
 
     num: int
     id: str
@@ -109,6 +109,14 @@ class View(msgspec.Struct, frozen=True):
     description: str | None
     created_at: str
     updated_at: str
+    filter: Any = None
+    sorting: tuple[Any, ...] = ()
+    visible_fields: tuple[str, ...] | None = None
+
+    @property
+    def selects(self) -> bool:
+        """Whether it shows anything but all records in order of creation."""
+        return self.filter is not None or bool(self.sorting)
 
 
 class Table(msgspec.Struct, frozen=True, dict=True, eq=False):

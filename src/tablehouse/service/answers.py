@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
+from tablehouse.errors import Fault
 from tablehouse.fields.number import Number, NumberOptions
 from tablehouse.fields.system import AutonumberOptions
+from tablehouse.query.kept import shown_filter
 from tablehouse.query.wire import (
     DatabaseId,
     Email,
@@ -129,7 +132,17 @@ class ViewAnswer(Answer, frozen=True, kw_only=True):
     filter: Annotated[dict[str, Any] | None, Meta(description="Condition that records must meet; null for none.", examples=[None])]
     sorting: Annotated[list[dict[str, Any]], Meta(description="Keys to sort by; empty: by creation.", examples=[[]])]
     visible_fields: Annotated[list[FieldId] | None, Meta(description="Fields that people see; null for all.", examples=[None])]
-    is_default: Annotated[bool, Meta(examples=[True])]
+    is_default: Annotated[
+        bool, Meta(description="Whether it is the one that every table has; it cannot be deleted and has no filter.", examples=[True])
+    ]
+    valid: Annotated[bool, Meta(description="Whether all of its filter and sorting still holds.", examples=[True])]
+    problems: Annotated[
+        list[Fault],
+        Meta(
+            description="What no longer holds because a field or choice is gone or became another type, and what it does instead.",
+            examples=[[]],
+        ),
+    ]
     created_at: Instant
     updated_at: Instant
 
@@ -209,17 +222,20 @@ def table_answer(table: Table, next_number: int, live: int) -> TableAnswer:
     )
 
 
-def view_answer(table: Table, view: View) -> ViewAnswer:
-    """Returns a view as the API shows it."""
+def view_answer(table: Table, view: View, problems: Sequence[Fault]) -> ViewAnswer:
+    """Returns a view as the API shows it; `problems` are what no longer holds of it."""
+    visible = view.visible_fields
     return ViewAnswer(
         id=view.id,
         table_id=table.id,
         name=view.name,
         description=view.description,
-        filter=None,
-        sorting=[],
-        visible_fields=None,
+        filter=shown_filter(view, table),
+        sorting=list(view.sorting),
+        visible_fields=None if visible is None else [field_id for field_id in visible if field_id in table.field_by_id],
         is_default=view.id == table.default_view_id,
+        valid=not problems,
+        problems=list(problems),
         created_at=view.created_at,
         updated_at=view.updated_at,
     )

@@ -15,6 +15,7 @@ from tablehouse.fields.system import AutonumberOptions
 from tablehouse.ids import new_field_id
 from tablehouse.kinds.kind import fold
 from tablehouse.query.definitions import Draft, draft_change, draft_field, numbered, unnumbered
+from tablehouse.query.kept import with_labels_of
 from tablehouse.query.requests import CreateField, PutField
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
@@ -192,6 +193,9 @@ class _Change:
                 new, outcome = self._move(new)
             elif self._loses_choices:
                 outcome = Conversion(self._writing, self._table, self._old, new, self._most_choices).run()
+            for view in self._table.views:
+                if (fresh := with_labels_of(view, self._old)) != view:
+                    self._writing.catalog.save_view(fresh)
             self._writing.catalog.save_field(new, self._old)
             self._writing.catalog.touch_table(self._table, version)
             if new.num != self._old.num and self._old is self._table.primary:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from tablehouse.errors import Fault
 from tablehouse.query.cells import choose_fields
 from tablehouse.query.paging import MOST, Cursor, decode_cursor, encode_cursor
 from tablehouse.query.requests import ListRecords
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.things import find_table
-from tablehouse.service.views import find_view
 from tablehouse.sql import records as sql
 from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.session import Row
@@ -29,6 +29,10 @@ class PageMetadata(msgspec.Struct, frozen=True, rename="camel"):
     limit: Annotated[int, Meta(description="Most records on this page.", examples=[20])]
     total: Annotated[int, Meta(description="Records there are in all.", examples=[3])]
     next_cursor: Annotated[str | None, Meta(description="`cursor` of the next page; null on the last one.", examples=[None])]
+    view_problems: Annotated[
+        list[Fault] | UnsetType,
+        Meta(description="Only there when something of the view no longer holds: what it is, and what it does instead."),
+    ] = UNSET
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -43,30 +47,32 @@ _BRIEF_CELLS: Final = 5_000
 
 
 def list_records(app: App, caller: Caller, database_id: str, table_id: str, query: ListRecords) -> Page:
-    """Returns a page of records in order of creation. Raises NotFound, BadRequest, UnknownField."""
+    """Returns a page of all records in order of creation. Raises NotFound, BadRequest, UnknownField."""
     workspace_of(caller, database_id)
-    pages, key = app.store.pages, (database_id, table_id, query)
 
     def work(reading: Reading) -> Page:
-        table = find_table(reading.snapshot, table_id)
-        kept = pages.find(key)
-        if kept is not None and kept[0] == reading.stamp():
-            pages.touch(key)
-            page: Page = kept[1]
-            return page
-        stamp, page = _read_page(reading, table, query, caller.control.secret)
-        pages.keep(key, stamp, page, len(page.records) + len(query.fields or "") + len(query.cursor or ""))
-        return page
+        return list_page(app, caller, reading, database_id, find_table(reading.snapshot, table_id), query)
 
     with app.store.database(database_id) as database:
         return database.read_versioned(work)
 
 
+def list_page(app: App, caller: Caller, reading: Reading, database_id: str, table: Table, query: ListRecords) -> Page:
+    """Returns a page of all records, from those kept when nothing has changed; no view is looked at. Raises as `list_records`."""
+    pages, key = app.store.pages, (database_id, table.id, query)
+    kept = pages.find(key)
+    if kept is not None and kept[0] == reading.stamp():
+        pages.touch(key)
+        page: Page = kept[1]
+        return page
+    stamp, page = _read_page(reading, table, query, caller.control.secret)
+    pages.keep(key, stamp, page, len(page.records) + len(query.fields or "") + len(query.cursor or ""))
+    return page
+
+
 def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes) -> tuple[Stamp, Page]:
     """Returns a page as the database renders it, with the state of the database that it shows."""
     limit = min(query.limit, MOST)
-    if query.view_id is not None:
-        find_view(table, query.view_id)
     chosen = choose_fields(table, query.fields)
     cursor = decode_cursor(query.cursor, table.num, secret) if query.cursor is not None else None
     offset = query.offset if cursor is None else cursor.offset

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 import msgspec
 import structlog
 
-from tablehouse.fields.instants import zone_named
 from tablehouse.query.cells import choose_fields
 from tablehouse.query.checks import Plan
-from tablehouse.query.dates import Calendar
-from tablehouse.query.operands import KnownPerson, Surroundings
 from tablehouse.query.paging import SearchCursor, decode_search_cursor, encode_cursor
 from tablehouse.query.requests import ListRecords, SearchQuery
 from tablehouse.query.search import Search, read_search
-from tablehouse.query.wire import WEEKDAYS
 from tablehouse.schema.model import Table
 from tablehouse.service.access import App, Caller, workspace_of
-from tablehouse.service.pages import Page, PageMetadata, list_records
+from tablehouse.service.pages import Page, PageMetadata, list_page
 from tablehouse.service.payload import Payload
+from tablehouse.service.surroundings import surroundings
 from tablehouse.service.things import find_table
 from tablehouse.service.views import find_view
-from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import search as sql
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.page_cache import Stamp
@@ -42,21 +38,47 @@ def search_records(app: App, caller: Caller, database_id: str, table_id: str, pa
     """Returns a page of the records found. Raises NotFound, BadRequest, UnknownField, ValidationError, ServiceUnavailable."""
     workspace = workspace_of(caller, database_id)
 
-    def work(reading: Reading) -> Page | ListRecords:
+    def work(reading: Reading) -> Page:
         table = find_table(reading.snapshot, table_id)
-        if query.view_id is not None:
-            find_view(table, query.view_id)
-        search = read_search(payload.decode(dict[str, Any]), table, _surroundings(app, caller, reading, workspace))
-        cursor = query.cursor or search.cursor
-        if search.condition is None and not search.sorting:
-            return ListRecords(offset=search.offset, limit=search.limit, field_names=query.field_names, fields=query.fields, cursor=cursor)
-        with app.store.time_limit.over(reading.session, app.settings.statement_timeout):
-            return _Finding(app, reading, database_id, table, search, query).page(cursor, caller.control.secret)
+        view = None if query.view_id is None else find_view(table, query.view_id)
+        search = read_search(payload.decode(dict[str, Any]), table, surroundings(app, caller, reading, workspace), view)
+        return _find(app, caller, reading, database_id, table, search, query)
 
     with app.store.database(database_id) as database:
-        found = database.read_versioned(work)
-    # Nothing is asked for but a page of all records: the list knows shorter ways to it.
-    return list_records(app, caller, database_id, table_id, found) if isinstance(found, ListRecords) else found
+        return database.read_versioned(work)
+
+
+def list_by_view(app: App, caller: Caller, database_id: str, table_id: str, query: ListRecords) -> Page:
+    """Returns a page of what a view shows, in its order. Raises NotFound, BadRequest, UnknownField, ServiceUnavailable."""
+    workspace = workspace_of(caller, database_id)
+
+    def work(reading: Reading) -> Page:
+        table = find_table(reading.snapshot, table_id)
+        assert query.view_id is not None
+        view = find_view(table, query.view_id)
+        if not view.selects:
+            return list_page(app, caller, reading, database_id, table, query)
+        body = {"paging": {"offset": query.offset, "limit": query.limit}}
+        search = read_search(body, table, surroundings(app, caller, reading, workspace), view)
+        options = SearchQuery(field_names=query.field_names, view_id=query.view_id, fields=query.fields, cursor=query.cursor)
+        return _find(app, caller, reading, database_id, table, search, options)
+
+    with app.store.database(database_id) as database:
+        return database.read_versioned(work)
+
+
+def _find(app: App, caller: Caller, reading: Reading, database_id: str, table: Table, search: Search, query: SearchQuery) -> Page:
+    cursor = query.cursor or search.cursor
+    if search.condition is None and not search.sorting:
+        # Nothing is asked for but a page of all records: the list knows shorter ways to it.
+        asked = ListRecords(offset=search.offset, limit=search.limit, field_names=query.field_names, fields=query.fields, cursor=cursor)
+        page = list_page(app, caller, reading, database_id, table, asked)
+    else:
+        with app.store.time_limit.over(reading.session, app.settings.statement_timeout):
+            page = _Finding(app, reading, database_id, table, search, query).page(cursor, caller.control.secret)
+    if not search.problems:
+        return page
+    return Page(page.records, msgspec.structs.replace(page.metadata, view_problems=list(search.problems)))
 
 
 class _Finding:
@@ -158,20 +180,3 @@ def _cursor(mark: str, offset: int, place: list[Any]) -> SearchCursor:
     if any(isinstance(key, str) and len(key) > sql.LONGEST_KEY for key in keys):
         return SearchCursor(mark, offset, 0, ())
     return SearchCursor(mark, offset, number, tuple(keys))
-
-
-def _surroundings(app: App, caller: Caller, reading: Reading, workspace: str) -> Surroundings:
-    database = reading.snapshot.database
-    calendar = Calendar(zone_named(database.timezone), WEEKDAYS.index(database.week_start), app.store.clock())
-    return Surroundings(calendar, lambda: _people(caller, reading, workspace))
-
-
-def _people(caller: Caller, reading: Reading, workspace: str) -> Sequence[KnownPerson]:
-    """Returns whom a condition may name: those in this database's records, as they were called then, and the workspace's members as they are."""
-    known: list[KnownPerson] = []
-    for num, shown in reading.rows(reading.dialect.fixed(catalog_sql.READ_PEOPLE)):
-        person = msgspec.json.decode(shown)
-        known.append(KnownPerson(num, person["id"], person["name"], person["email"]))
-    nums = {person.id: person.num for person in known}
-    members = (caller.control.users[user] for user in caller.control.roles.get(workspace, {}))
-    return [*known, *(KnownPerson(nums.get(user.id), user.id, user.name, user.email) for user in members)]

@@ -58,6 +58,8 @@ DELETE_CHOICE: Final = sa.delete(CHOICES).where(CHOICES.c.num == sa.bindparam("n
 DELETE_CHOICES: Final = sa.delete(CHOICES).where(CHOICES.c.field_num == sa.bindparam("num"))
 
 INSERT_VIEW: Final = insert_row(VIEWS)
+UPDATE_VIEW: Final = update_row(VIEWS, "name", "description", "updated_at", "filter", "sorting", "visible_fields")
+DELETE_VIEW: Final = sa.delete(VIEWS).where(VIEWS.c.num == sa.bindparam("num"))
 DELETE_VIEWS: Final = sa.delete(VIEWS).where(VIEWS.c.table_num == sa.bindparam("num"))
 
 INSERT_COUNTER: Final = insert_row(COUNTERS)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import INTEGER, TEXT
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()
@@ -96,6 +96,9 @@ VIEWS: Final = sa.Table(
     sa.Column("description", TEXT),
     sa.Column("created_at", TEXT, nullable=False),
     sa.Column("updated_at", TEXT, nullable=False),
+    sa.Column("filter", TEXT),  # JSON, as `query.kept` keeps it
+    sa.Column("sorting", TEXT),  # JSON array of sort keys; NULL: by creation
+    sa.Column("visible_fields", TEXT),  # JSON array of field ids; NULL: all
 )
 
 PEOPLE: Final = sa.Table(

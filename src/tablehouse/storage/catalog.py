@@ -81,7 +81,7 @@ class Catalog:
         for field in table.fields:
             self.insert_field(table, field)
         for view in table.views:
-            self._rows(sql.INSERT_VIEW, table_num=table.num, **msgspec.structs.asdict(view))
+            self.insert_view(table, view)
         self._rows(sql.INSERT_COUNTER, table_num=table.num, next=1, live=0)
 
     def save_table(self, table: Table) -> None:
@@ -136,6 +136,18 @@ class Catalog:
         self._rows(sql.DELETE_CHOICES, num=field.num)
         self._rows(sql.DELETE_FIELD, num=field.num)
 
+    def insert_view(self, table: Table, view: View) -> None:
+        """Writes a new view."""
+        self._rows(sql.INSERT_VIEW, num=view.num, table_num=table.num, id=view.id, created_at=view.created_at, **_of_view(view))
+
+    def save_view(self, view: View) -> None:
+        """Writes a changed view."""
+        self._rows(sql.UPDATE_VIEW, which=view.num, **_of_view(view))
+
+    def delete_view(self, view: View) -> None:
+        """Removes a view."""
+        self._rows(sql.DELETE_VIEW, num=view.num)
+
     def insert_choices(self, field_num: int, choices: Sequence[Choice], known: Iterable[int] = ()) -> None:
         """Writes a field's choices in their order; those whose number is `known` are changed in place."""
         there = set(known)
@@ -169,7 +181,7 @@ class Catalog:
         for field_num, choice_num, choice_id, label, color in self._rows(sql.READ_CHOICES, num=num):
             choices[field_num].append(Choice(label=label, id=choice_id, color=color, num=choice_num))
         fields = tuple(_field(found, choices, database) for found in self._rows(sql.READ_FIELDS, num=num))
-        views = tuple(View(found[0], *found[2:]) for found in self._rows(sql.READ_VIEWS, num=num))
+        views = tuple(_view(found) for found in self._rows(sql.READ_VIEWS, num=num))
         return Table(
             num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at, fields, views
         )
@@ -178,6 +190,28 @@ class Catalog:
 def choices_of(options: Any) -> tuple[Choice, ...]:
     """Returns the choices in a field's options; none for types without."""
     return options.choices if isinstance(options, SelectOptions) else ()
+
+
+def _of_view(view: View) -> dict[str, Any]:
+    return {
+        "name": view.name,
+        "description": view.description,
+        "updated_at": view.updated_at,
+        "filter": _json(view.filter),
+        "sorting": _json(view.sorting or None),
+        "visible_fields": _json(view.visible_fields),
+    }
+
+
+def _view(row: Row) -> View:
+    num, _, view_id, name, description, created_at, updated_at, *kept = row
+    condition, sorting, visible = (None if text is None else msgspec.json.decode(text) for text in kept)
+    shown = None if visible is None else tuple(visible)
+    return View(num, view_id, name, description, created_at, updated_at, condition, tuple(sorting or ()), shown)
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 def _changing(field: Field) -> dict[str, Any]:
@@ -191,7 +225,7 @@ def _changing(field: Field) -> dict[str, Any]:
         "many": int(field.many),
         "required": int(field.required),
         "is_unique": int(field.unique),
-        "default_value": None if field.default is None else msgspec.json.encode(field.default).decode(),
+        "default_value": _json(field.default),
         "number_offset": field.offset,
         "updated_at": field.updated_at,
     }

@@ -15,6 +15,11 @@ Steps = Mapping[int, Sequence[str]]
 CONTROL_STEPS: Final[Steps] = {}
 DATABASE_STEPS: Final[Steps] = {
     1: ("ALTER TABLE people ADD COLUMN folded TEXT", "UPDATE people SET folded = fold(json_extract(json, '$.name'))"),
+    2: (
+        "ALTER TABLE views ADD COLUMN filter TEXT",
+        "ALTER TABLE views ADD COLUMN sorting TEXT",
+        "ALTER TABLE views ADD COLUMN visible_fields TEXT",
+    ),
 }
 
 

@@ -24,7 +24,7 @@ def schemas() -> dict[str, Schema]:
 
 
 def body_properties(declared: dict[str, Schema]) -> dict[str, Schema]:
-    """Returns the properties of a search's body with their shapes."""
+    """Returns those properties of a body that a search has, with their shapes."""
     condition = {"$ref": "#/components/schemas/Condition"}
     wrapped = {"type": "object", "properties": {"condition": condition}, "additionalProperties": False}
     keys = {"type": "array", "items": {"$ref": "#/components/schemas/SortKey"}}
@@ -33,7 +33,7 @@ def body_properties(declared: dict[str, Schema]) -> dict[str, Schema]:
         "sorting": [keys],
         "paging": [{"$ref": "#/components/schemas/Paging"}],
     }
-    return {name: {**declared[name], "anyOf": [*shape, {"type": "null"}]} for name, shape in shapes.items()}
+    return {name: {**declared[name], "anyOf": [*shape, {"type": "null"}]} for name, shape in shapes.items() if name in declared}
 
 
 def _condition() -> Schema:

@@ -18,6 +18,9 @@ from tablehouse.http.operations import OPERATIONS
 PREFIX: Final = "#/components/schemas/"
 Schema = dict[str, Any]
 
+_SEARCHING: Final = ("SearchRecords", "CreateView", "PutView")
+"""Bodies with a filter, sorting or paging."""
+
 
 def component_schemas() -> dict[str, Schema]:
     """Returns every schema that operations refer to, by name."""
@@ -31,7 +34,8 @@ def component_schemas() -> dict[str, Schema]:
     schemas["Field"]["allOf"] = [ref("TypeWithOptions")]
     schemas["Record"]["properties"]["fields"]["additionalProperties"] = ref("CellValue")
     schemas |= field_types.schemas(name_of) | conditions.schemas()
-    schemas["SearchRecords"]["properties"] |= conditions.body_properties(schemas["SearchRecords"]["properties"])
+    for name in _SEARCHING:
+        schemas[name]["properties"] |= conditions.body_properties(schemas[name]["properties"])
     return {name: schemas[name] for name in sorted(schemas)}
 
 
