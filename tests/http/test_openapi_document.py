@@ -206,11 +206,15 @@ def test_the_answers_fit_the_schemas_also_where_generated_requests_seldom_get(ap
     fields = [{"name": field_type.name, "type": field_type.name} for field_type in FIELD_TYPES]
     table = make_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, *fields])
     table.create({"DATE_RANGE": "2025-01-01/2025-02-01", "NUMBER": 1.5, "CHECKBOX": True, "TIME": "10:30"})
+    gone = {"operator": "IS", "leftSide": table.add_field("Gone", "NUMBER")["id"], "rightSide": 1}
+    view = api.post(f"{table.path}/views", {"name": "Broken", "filter": gone, "sorting": [{"sortingField": "TIME"}]}).data["id"]
+    api.delete(table.field_path("Gone")).nothing()
     answers = {
         "listTables": f"/databases/{table.database}/tables",
         "listFields": f"{table.path}/fields",
         "listViews": f"{table.path}/views",
-        "listRecords": table.records_path,
+        "getView": f"{table.path}/views/{view}",
+        "listRecords": f"{table.records_path}?viewId={view}",
         "getMe": "/me",
         "listMembers": f"/workspaces/{api.workspace_id()}/members",
         "listTokens": f"/workspaces/{api.workspace_id()}/tokens",

@@ -14,7 +14,7 @@ KEYS = {
     "id", "tableId", "name", "description", "createdAt", "updatedAt",
     "filter", "sorting", "visibleFields", "isDefault", "valid", "problems",
 }  # fmt: skip
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"Name": "Ada", "Age": 36, "Status": "Done"},
     {"Name": "Blaise", "Age": 39, "Status": "To do"},
     {"Name": "Carl", "Age": 12, "Status": "To do"},
@@ -48,6 +48,11 @@ def made(table: Table, **keys: Any) -> dict[str, Any]:
 
 def path_of(table: Table, view: dict[str, Any]) -> str:
     return f"{table.path}/views/{view['id']}"
+
+
+def change_field(table: Table, name: str, body: dict[str, Any]) -> None:
+    changed = table.api.put(table.field_path(name), body).data
+    assert changed["id"] == table.field_id(name)
 
 
 def names(answer: Answer) -> list[str]:
@@ -179,8 +184,8 @@ def test_a_view_outlives_renaming(table: Table, api: Api) -> None:
     leaf = {"operator": "HAS_ANY_OF", "leftSide": table.field_id("Status"), "rightSide": ["t", "x"]}
     assert view["filter"] == {"condition": {"operator": "AND", "conditions": [leaf]}}
     choices = [{"id": "t", "label": "Open"}, {"id": "d", "label": "To do"}, {"id": "x", "label": "Gone"}]
-    api.put(table.field_path("Status"), {"name": "State", "options": {"choices": choices}}).data
-    api.put(table.field_path("Age"), {"name": "Status"}).data
+    change_field(table, "Status", {"name": "State", "options": {"choices": choices}})
+    change_field(table, "Age", {"name": "Status"})
     assert names(listed(table, view)) == ["Blaise", "Carl"]
     assert api.get(path_of(table, view)).data == view
     assert api.put(path_of(table, view), {"filter": view["filter"]}).data["filter"] == view["filter"]
@@ -243,14 +248,14 @@ def test_a_removed_choice_is_one_that_no_record_has(table: Table, api: Api) -> N
         "all of": (view("HAS_ALL_OF", ["To do", "Done"]), []),
     }
     before = {name: each for name, (each, _) in views.items()}
-    api.put(table.field_path("Status"), {"options": {"choices": [{"id": "t", "label": "To do"}]}}).data
+    change_field(table, "Status", {"options": {"choices": [{"id": "t", "label": "To do"}]}})
     for each, expected in views.values():
         assert names(listed(table, each)) == expected, each["name"]
         assert [path.partition("[")[0] for path, _ in problems(table, each)] == ["filter.condition.rightSide"]
         assert api.get(path_of(table, each)).data["filter"] == each["filter"]
     # One that is made again under the same label is meant by it.
     choices = [{"id": "t", "label": "To do"}, {"id": "new", "label": "done"}]
-    api.put(table.field_path("Status"), {"options": {"choices": choices}}).data
+    change_field(table, "Status", {"options": {"choices": choices}})
     assert problems(table, before["is"]) == []
     assert api.get(path_of(table, before["is"])).data["filter"]["condition"]["rightSide"] == "new"
 
@@ -260,15 +265,15 @@ def test_conditions_follow_a_field_through_conversions(table: Table, api: Api) -
     age = made(table, name="Age", filter={"operator": "GREATER_THAN", "leftSide": "Age", "rightSide": "30"})
     name = made(table, name="Name", filter={"operator": "IS_NOT", "leftSide": "Name", "rightSide": "Ada"})
     labels = [{"id": "t", "label": "To do"}, {"id": "d", "label": "Finished"}]
-    api.put(table.field_path("Status"), {"options": {"choices": labels}}).data
-    api.put(table.field_path("Status"), {"type": "SINGLE_LINE_TEXT"}).data
+    change_field(table, "Status", {"options": {"choices": labels}})
+    change_field(table, "Status", {"type": "SINGLE_LINE_TEXT"})
     assert (names(listed(table, status)), problems(table, status)) == (["Ada"], [])
     assert api.get(path_of(table, status)).data["filter"]["condition"]["rightSide"] == "Finished"
-    api.put(table.field_path("Status"), {"type": "SELECT"}).data
+    change_field(table, "Status", {"type": "SELECT"})
     assert (names(listed(table, status)), problems(table, status)) == (["Ada"], [])
-    api.put(table.field_path("Age"), {"type": "CHECKBOX"}).data
+    change_field(table, "Age", {"type": "CHECKBOX"})
     assert (names(listed(table, age)), problems(table, age)) == ([], [("filter.condition.operator", table.field_id("Age"))])
-    api.put(table.field_path("Name"), {"type": "NUMBER"}).data
+    change_field(table, "Name", {"type": "NUMBER"})
     assert problems(table, name) == [("filter.condition.rightSide", table.field_id("Name"))]
     assert listed(table, name).data == []
 
