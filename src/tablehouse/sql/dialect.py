@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect as CoreDialect
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -13,16 +13,25 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from tablehouse.sql.statement import Statement
 
 
-class Dialect:
-    """Compiles for one kind of database; statements that never change are compiled once."""
+SCHEMA: Final = "tablehouse_schema"
+"""Stands in PostgreSQL's statements for the schema of the database at hand; a session puts its name there. A search path would not do:
+it is a setting of the session, and those do not reach the nodes of a cluster."""
 
-    def __init__(self, core: CoreDialect) -> None:
+
+class Dialect:
+    """Compiles for one kind of database; statements that never change are compiled once. `schema`: what the names of tables begin with."""
+
+    def __init__(self, core: CoreDialect, schema: str | None = None) -> None:
         self.core = core
+        self._prefix = "" if schema is None else f"{schema}."
+        self._options: dict[str, Any] = {}
+        if schema is not None:
+            self._options = {"schema_translate_map": {None: schema}, "render_schema_translate": True}
         self._fixed: dict[sa.ClauseElement, Statement] = {}
 
     def compile(self, clause: sa.ClauseElement) -> Statement:
         """Returns the statement's text, the order of its parameters, and the values that are part of it."""
-        compiled = clause.compile(dialect=self.core)
+        compiled = clause.compile(dialect=self.core, **self._options)
         assert isinstance(compiled, SQLCompiler)
         names = tuple(compiled.positiontup or ())
         required = {name for name, bind in compiled.binds.items() if bind.required}
@@ -38,7 +47,11 @@ class Dialect:
 
     def ddl(self, element: ExecutableDDLElement) -> str:
         """Returns the text of a schema statement."""
-        return str(element.compile(dialect=self.core)).strip()
+        return str(element.compile(dialect=self.core, **self._options)).strip()
+
+    def named(self, name: str) -> str:
+        """Returns the name of a table or an index of the database at hand, for statements that are not composed."""
+        return self._prefix + name
 
     def type_name(self, column_type: sa.types.TypeEngine[Any]) -> str:
         """Returns how a column's type is written."""
@@ -51,4 +64,11 @@ def _sqlite() -> Dialect:
     return Dialect(core)
 
 
-SQLITE = _sqlite()
+def _postgres() -> Dialect:
+    core = postgresql.dialect(paramstyle="numeric_dollar")
+    core.insert_returning = False  # an insert answers what it says it answers; Core would ask for the keys it made
+    return Dialect(core, SCHEMA)
+
+
+SQLITE: Final = _sqlite()
+POSTGRES: Final = _postgres()
