@@ -12,7 +12,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from tablehouse.sql.statement import Statement
 
-
 SCHEMA: Final = "tablehouse_schema"
 """Stands in PostgreSQL's statements for the schema of the database at hand; a session puts its name there. A search path would not do:
 it is a setting of the session, and those do not reach the nodes of a cluster."""
@@ -65,7 +64,8 @@ def _sqlite() -> Dialect:
 
 
 def _postgres() -> Dialect:
-    core = postgresql.dialect(paramstyle="numeric_dollar")
+    make: Any = postgresql.dialect  # not typed
+    core = make(paramstyle="numeric_dollar")
     core.insert_returning = False  # an insert answers what it says it answers; Core would ask for the keys it made
     return Dialect(core, SCHEMA)
 
