@@ -16,7 +16,7 @@ Q = TypeVar("Q")
 class Call(msgspec.Struct, frozen=True):
     """A request whose caller is known and may do this. `path`: the ids in the path by name. `query`: the operation's struct.
 
-    `if_match`: the header of that name, for operations that heed it.
+    `if_match`, `idempotency_key`: the headers of these names, for operations that heed them.
     """
 
     app: App
@@ -25,6 +25,7 @@ class Call(msgspec.Struct, frozen=True):
     query: Any
     payload: Payload
     if_match: str | None = None
+    idempotency_key: str | None = None
 
 
 class Reply(msgspec.Struct, frozen=True):

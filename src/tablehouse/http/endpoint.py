@@ -47,7 +47,8 @@ class Endpoint:
         payload = Payload(read_body(request.env, app.settings.max_body)) if operation.method in BODY_METHODS else _NO_PAYLOAD
         query = read_query(request.params, operation.query)
         if_match = request.env.get("HTTP_IF_MATCH") if operation.conditional else None
-        answer(operation.run(Call(app, caller, path, query, payload, if_match)), request, response)
+        key = request.env.get("HTTP_IDEMPOTENCY_KEY") if operation.repeatable else None
+        answer(operation.run(Call(app, caller, path, query, payload, if_match, key)), request, response)
 
 
 def token_of(request: falcon.Request) -> str | None:

@@ -46,7 +46,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `addition`: the original API lacks it. `metadata`: the type of `metadata` where it is not always null, `always_metadata`: it never is.
     `errors`: the codes it can answer besides those that follow from its path, level, query and body (see `codes`).
-    `tagged`: the answer has an ETag, and is 304 for who has it already. `conditional`: it heeds `If-Match`.
+    `tagged`: the answer has an ETag, and is 304 for who has it already. `conditional`: it heeds `If-Match`,
+    `repeatable`: it heeds `Idempotency-Key`.
     `only_reads`: it changes nothing, though its method says otherwise.
     """
 
@@ -65,6 +66,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
     tagged: bool = False
     conditional: bool = False
+    repeatable: bool = False
     addition: bool = False
     only_reads: bool = False
 
@@ -83,6 +85,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             possible |= {"FORBIDDEN"}
         if self.conditional:
             possible |= {"PRECONDITION_FAILED"}
+        if self.repeatable:
+            possible |= {"CONSTRAINT_VIOLATION"}
         if self.query is not q.NoQuery:
             possible |= {"BAD_REQUEST"}
         if self.method in BODY_METHODS:

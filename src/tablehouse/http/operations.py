@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from tablehouse.http.call import NOTHING, Call, Reply, batch, one, page, record
 from tablehouse.http.operation import Operation
 from tablehouse.query import requests as q
@@ -11,6 +13,7 @@ from tablehouse.service import answers as a
 from tablehouse.service import databases, fields, members, records, tables, tokens, views, workspaces
 from tablehouse.service.access import FULL, READ, WRITE
 from tablehouse.service.batch import write_batch
+from tablehouse.service.idempotency import Repeatable, repeatable
 from tablehouse.service.pages import PageMetadata, list_records
 from tablehouse.service.search import list_by_view, search_records
 
@@ -177,9 +180,17 @@ def _search_records(call: Call) -> Reply:
     return page(found.records, found.metadata)
 
 
+def _repeatable(call: Call, what: str) -> Repeatable | None:
+    asked = msgspec.json.encode([what, call.path, call.query])
+    return repeatable(call.caller, call.idempotency_key, asked, call.payload.raw)
+
+
 def _create_record(call: Call) -> Reply:
     path = call.path
-    return record(records.create_record(call.app, call.caller, path["database"], path["table"], call.payload, call.query.field_names))
+    made = records.create_record(
+        call.app, call.caller, path["database"], path["table"], call.payload, call.query.field_names, _repeatable(call, "create")
+    )
+    return record(made)
 
 
 def _get_record(call: Call) -> Reply:
@@ -203,7 +214,10 @@ def _delete_record(call: Call) -> Reply:
 
 
 def _write_batch(call: Call) -> Reply:
-    done = write_batch(call.app, call.caller, call.path["database"], call.path["table"], call.payload, call.query.field_names)
+    path = call.path
+    done = write_batch(
+        call.app, call.caller, path["database"], path["table"], call.payload, call.query.field_names, _repeatable(call, "batch")
+    )
     return batch(done.created, done.updated, done.deleted)
 
 
@@ -297,10 +311,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               query=q.SearchQuery, body=q.SearchRecords, answer=list[a.RecordAnswer], metadata=PageMetadata, always_metadata=True,
               errors=("UNKNOWN_FIELD", "VALIDATION_ERROR"), only_reads=True, summary="A page of the records that meet a condition, sorted"),
     Operation(id="createRecord", method="POST", path=_TABLE + "/records", level=WRITE, tag="Records", run=_create_record,
-              query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, errors=_ADDS, summary="Make a record"),
+              query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, repeatable=True, errors=_ADDS,
+              summary="Make a record"),
     Operation(id="writeBatch", method="POST", path=_TABLE + "/records/batch", level=WRITE, tag="Records", run=_write_batch,
               query=q.RecordQuery, body=q.Batch, answer=a.BatchRecordsAnswer, addition=True,
-              errors=_ADDS, summary="Create, update, delete and upsert up to 5,000 records in one transaction"),
+              repeatable=True, errors=_ADDS, summary="Create, update, delete and upsert up to 5,000 records in one transaction"),
     Operation(id="getRecord", method="GET", path=_RECORD, level=READ, tag="Records", run=_get_record,
               query=q.RecordQuery, answer=a.RecordAnswer, tagged=True, summary="One record"),
     Operation(id="updateRecord", method="PATCH", path=_RECORD, level=WRITE, tag="Records", run=_update_record,

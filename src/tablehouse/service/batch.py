@@ -13,6 +13,7 @@ from tablehouse.query.cells import Cells, compared_value, find_field, read_cells
 from tablehouse.query.requests import Batch, Upsert
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.idempotency import Repeatable, write_once
 from tablehouse.service.payload import Payload
 from tablehouse.service.row_writes import insert_records, raise_faults, remove_records, update_records
 from tablehouse.service.things import find_table
@@ -54,8 +55,16 @@ class _Plan(msgspec.Struct, frozen=True):
     upsert: list[_Upserted]
 
 
-def write_batch(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload, field_names: bool = False) -> BatchAnswer:
-    """Returns what was created, updated and deleted, in this order of doing: create, update, delete, upsert.
+def write_batch(
+    app: App,
+    caller: Caller,
+    database_id: str,
+    table_id: str,
+    payload: Payload,
+    field_names: bool = False,
+    request: Repeatable | None = None,
+) -> BatchAnswer:
+    """Returns what was created, updated and deleted, in this order of doing: create, update, delete, upsert; or what `request` did before.
 
     Raises NotFound, BadRequest, UnknownField, ValidationError with all faults of all rows, ConstraintViolation, QuotaExceeded.
     """
@@ -74,7 +83,7 @@ def write_batch(app: App, caller: Caller, database_id: str, table_id: str, paylo
         return BatchAnswer(created, updated, deleted)
 
     with app.store.database(database_id) as database:
-        return database.write(prepare, apply)
+        return write_once(app, database, request, BatchAnswer, prepare, apply)
 
 
 def plan_batch(table: Table, batch: Batch, now: str) -> _Plan:

@@ -12,6 +12,7 @@ from tablehouse.query.cells import (
 from tablehouse.query.requests import WriteRecord
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.idempotency import Repeatable, write_once
 from tablehouse.service.payload import Payload
 from tablehouse.service.revision import check_revision
 from tablehouse.service.row_writes import insert_records, raise_faults, remove_records, update_records
@@ -37,8 +38,19 @@ def get_record(app: App, caller: Caller, database_id: str, table_id: str, record
         return database.read_versioned(work)
 
 
-def create_record(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload, field_names: bool = False) -> str:
-    """Returns the JSON of a new record. Raises NotFound, BadRequest, UnknownField, ValidationError, ConstraintViolation, QuotaExceeded."""
+def create_record(
+    app: App,
+    caller: Caller,
+    database_id: str,
+    table_id: str,
+    payload: Payload,
+    field_names: bool = False,
+    request: Repeatable | None = None,
+) -> str:
+    """Returns the JSON of a new record, or of the one that `request` made before.
+
+    Raises NotFound, BadRequest, UnknownField, ValidationError, ConstraintViolation, QuotaExceeded.
+    """
     workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Cells]:
@@ -52,7 +64,7 @@ def create_record(app: App, caller: Caller, database_id: str, table_id: str, pay
         return insert_records(app, caller, writing, plan[0], [plan[1]], field_names)[0]
 
     with app.store.database(database_id) as database:
-        return database.write(prepare, apply)
+        return write_once(app, database, request, str, prepare, apply)
 
 
 def update_record(

@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tablehouse.sql.catalog_tables import CHOICES, COMMITS, COUNTERS, FIELDS, HOLES, META, PEOPLE, TABLES, VIEWS
+from tablehouse.sql.catalog_tables import ANSWERS, CHOICES, COMMITS, COUNTERS, FIELDS, HOLES, META, PEOPLE, TABLES, VIEWS
 from tablehouse.sql.rows import insert_row, update_row
 
 VERSION: Final = sa.select(META.c.version)
@@ -82,3 +82,9 @@ FIND_PERSON: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json).where(PEOPLE.c.id ==
 READ_PEOPLE: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json)
 INSERT_PERSON: Final = insert_row(PEOPLE)
 UPDATE_PERSON: Final = update_row(PEOPLE, "json", "folded")
+
+FIND_ANSWER: Final = sa.select(ANSWERS.c.request, ANSWERS.c.answer).where(
+    ANSWERS.c.key == sa.bindparam("key"), ANSWERS.c.at > sa.bindparam("since")
+)
+FORGET_ANSWERS: Final = sa.delete(ANSWERS).where(ANSWERS.c.at <= sa.bindparam("before"))
+INSERT_ANSWER: Final = insert_row(ANSWERS)

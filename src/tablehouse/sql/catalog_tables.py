@@ -9,9 +9,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tablehouse.sql.types import INTEGER, TEXT
+from tablehouse.sql.types import BYTES, INTEGER, TEXT
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()
@@ -127,3 +127,13 @@ HOLES: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 """How many records were deleted in each block of 1,024 numbers: an offset becomes a number without walking there."""
+
+ANSWERS: Final = sa.Table(
+    "answers",
+    CATALOG,
+    sa.Column("key", TEXT, primary_key=True),  # a digest of the Idempotency-Key and its sender
+    sa.Column("request", TEXT, nullable=False),  # a digest of what was asked
+    sa.Column("answer", BYTES, nullable=False),  # JSON, compressed by zstd
+    sa.Column("at", TEXT, nullable=False, index=True),
+)
+"""Answers to requests that may be sent again, kept for a day."""

@@ -13,6 +13,7 @@ TEXT: Final[sa.types.TypeEngine[Any]] = sa.Text().with_variant(sa.Text(collation
 INTEGER: Final[sa.types.TypeEngine[Any]] = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 # NUMERIC affinity makes SQLite keep whole numbers as integers, so that they read `45` and not `45.0`.
 NUMBER: Final[sa.types.TypeEngine[Any]] = sa.Double().with_variant(sa.Numeric(asdecimal=False), "sqlite")
+BYTES: Final[sa.types.TypeEngine[Any]] = sa.LargeBinary()
 
 _BY_STORAGE: Final[dict[Storage, sa.types.TypeEngine[Any]]] = {
     Storage.TEXT: TEXT,

@@ -20,6 +20,10 @@ DATABASE_STEPS: Final[Steps] = {
         "ALTER TABLE views ADD COLUMN sorting TEXT",
         "ALTER TABLE views ADD COLUMN visible_fields TEXT",
     ),
+    3: (
+        "CREATE TABLE answers (key TEXT NOT NULL PRIMARY KEY, request TEXT NOT NULL, answer BLOB NOT NULL, at TEXT NOT NULL)",
+        "CREATE INDEX ix_answers_at ON answers (at)",
+    ),
 }
 
 

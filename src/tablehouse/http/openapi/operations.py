@@ -12,6 +12,7 @@ from tablehouse.http.operation import PATH_PARAMETERS, Operation
 from tablehouse.http.operations import OPERATIONS
 from tablehouse.query.requests import NoQuery
 from tablehouse.service.access import LEVELS
+from tablehouse.service.idempotency import LONGEST_KEY
 
 Schemas = dict[str, dict[str, Any]]
 
@@ -50,6 +51,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.tagged and operation.method == "GET":
         schema = {"type": "string", "description": "ETag of an earlier answer: 304 when it is still right."}
         found.append(_parameter("If-None-Match", "header", schema, required=False))
+    if operation.repeatable:
+        says = "A name for this request, such as a UUID: sent again within 24 hours, it is not done again but answered as before."
+        found.append(_parameter("Idempotency-Key", "header", {"type": "string", "maxLength": LONGEST_KEY, "description": says}, required=False))
     if operation.conditional:
         schema = {"type": "string", "description": "ETag of the version that this is meant for: 412 when the record is another by now."}
         found.append(_parameter("If-Match", "header", schema, required=False))
