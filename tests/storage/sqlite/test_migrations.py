@@ -1,45 +1,85 @@
-"""Files of older formats: brought forward when they are opened, with nothing lost."""
+"""Files of older formats: brought forward when they are opened, with nothing lost, to the very layout that a new file has."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
+
+import pytest
 
 from tablehouse.sql.catalog_tables import FORMAT
 from tablehouse.storage.sqlite.session import connect
-from tests.local import OpenLocal
+from tests.local import Local, LocalTable, OpenLocal
 
-VIEWS_BEFORE = tuple(f"ALTER TABLE views DROP COLUMN {name}" for name in ("filter", "sorting", "visible_fields"))
+BACK: Final = {
+    2: ("ALTER TABLE people DROP COLUMN folded",),
+    3: tuple(f"ALTER TABLE views DROP COLUMN {name}" for name in ("filter", "sorting", "visible_fields")),
+    4: ("DROP TABLE answers",),
+}
+"""From a format to the statements that take a file back to the one before."""
 
 
-def test_format_1_knew_no_names_to_sort_people_by(open_local: OpenLocal, tmp_path: Path) -> None:
+def taken_back(local: Local, table: LocalTable, wanted: int) -> Path:
+    """The closed file of a table's database, as a Tablehouse of an older format would have left it."""
+    local.close()
+    path = local.store.layout.database(table.database)
+    session = connect(path)
+    for found in range(FORMAT, wanted, -1):
+        session.script(BACK[found])
+    session.script([f"UPDATE meta SET format = {wanted}"])
+    session.close()
+    return path
+
+
+def layout(path: Path) -> dict[str, str]:
+    """What is in a file, by name; however its statements are spaced and quoted, and whether a column was added later."""
+    session = connect(path)
+    found = session.connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    columns = {
+        str(name): sorted(session.connection.execute(f"SELECT name, type, \"notnull\", pk FROM pragma_table_info('{name}')").fetchall())
+        for name, sql in found
+        if str(sql).startswith("CREATE TABLE")
+    }
+    session.close()
+    return {str(name): str(columns.get(str(name)) or re.sub(r'[\s"]+', " ", str(sql))) for name, sql in found}
+
+
+@pytest.mark.parametrize("older", range(1, FORMAT))
+def test_an_older_file_is_brought_to_the_layout_of_a_new_one(open_local: OpenLocal, older: int) -> None:
     first = open_local()
     table = first.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "By", "type": "CREATED_BY"}])
     table.create(Name="kept")
-    first.close()
-    path = first.store.layout.database(table.database)
-    session = connect(path)
-    session.script((*VIEWS_BEFORE, "ALTER TABLE people DROP COLUMN folded", "UPDATE meta SET format = 1"))
-    session.close()
-
+    new = layout(first.store.layout.database(table.database))
+    path = taken_back(first, table, older)
+    assert layout(path) != new
     again = open_local()
-    seen = table.seen_by(again)
-    assert seen.cells("Name") == ["kept"]
+    assert table.seen_by(again).cells("Name") == ["kept"]
+    assert layout(path) == new
+    session = connect(path)
+    assert session.connection.execute("SELECT format FROM meta").fetchall() == [(FORMAT,)]
+    session.close()
+    assert [file.name.partition("-format")[2][:1] for file in again.store.layout.backups.iterdir()] == [str(older)]
+
+
+def test_format_1_knew_no_names_to_sort_people_by(open_local: OpenLocal) -> None:
+    first = open_local()
+    table = first.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "By", "type": "CREATED_BY"}])
+    table.create(Name="kept")
+    path = taken_back(first, table, 1)
+
+    seen = table.seen_by(open_local())
     assert [record["fields"]["Name"] for record in seen.search(sorting=[{"sortingField": "By"}])[0]] == ["kept"]
     session = connect(path)
     assert session.connection.execute("SELECT folded FROM people").fetchall() == [("owner",)]
-    assert session.connection.execute("SELECT format FROM meta").fetchall() == [(FORMAT,)]
     session.close()
-    assert [file.name.partition("-format")[2][:1] for file in again.store.layout.backups.iterdir()] == ["1"]
 
 
 def test_format_2_knew_no_filters_of_views(open_local: OpenLocal) -> None:
     first = open_local()
     table = first.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}])
     table.create(Name="kept")
-    first.close()
-    session = connect(first.store.layout.database(table.database))
-    session.script((*VIEWS_BEFORE, "UPDATE meta SET format = 2"))
-    session.close()
+    taken_back(first, table, 2)
 
     seen = table.seen_by(open_local())
     assert len(seen.page(view_id=seen.schema.default_view_id)[0]) == 1

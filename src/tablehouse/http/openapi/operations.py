@@ -53,7 +53,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         found.append(_parameter("If-None-Match", "header", schema, required=False))
     if operation.repeatable:
         says = "A name for this request, such as a UUID: sent again within 24 hours, it is not done again but answered as before."
-        found.append(_parameter("Idempotency-Key", "header", {"type": "string", "maxLength": LONGEST_KEY, "description": says}, required=False))
+        found.append(
+            _parameter("Idempotency-Key", "header", {"type": "string", "maxLength": LONGEST_KEY, "description": says}, required=False)
+        )
     if operation.conditional:
         schema = {"type": "string", "description": "ETag of the version that this is meant for: 412 when the record is another by now."}
         found.append(_parameter("If-Match", "header", schema, required=False))
