@@ -2,11 +2,10 @@
 
 Granian calls once per request, as soon as the headers are there, from a pool of threads that grows when all of them are busy. The
 answer may be given after the call and from another thread, but the body can only be read during the call. Hence:
-- A request with a body stays in the thread it came with. Two hundred clients that trickle their bodies are two hundred sleeping
-  threads, as are writers that wait for a shared commit.
-- Of requests without one, one at a time computes; the others wait in a queue, and their threads are free to take the next. While one
-  waits for a long statement of the database it gives its turn away (`storage.turn`), so that at most `threads` are under way. A crowd
-  of readers thus does not grow the pool, whose threads would only fight for Python's lock.
+- Reads without a body are computed by one thread of the pool, the one that takes them in (`leader`). It hands the lead on before it waits
+  for a long statement of the database (`storage.turn`); at most `threads` reads are under way.
+- A request that writes or has a body stays in the thread it came with, while another takes in requests. Two hundred clients that trickle
+  their bodies are two hundred sleeping threads, as are writers that wait for a shared commit.
 - An answer that is streamed goes out from a thread aside, because it moves at its client's pace.
 - Once `drain` was called, a request that arrives is answered 503; those that run are counted until they are done.
 
@@ -20,7 +19,6 @@ import secrets
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
@@ -30,22 +28,25 @@ import msgspec
 
 from tablehouse.errors import ApiError, InternalError, ServiceUnavailable
 from tablehouse.http.body import CHUNK, ClientBody, Input, content_length
-from tablehouse.storage import turn
+from tablehouse.http.leader import Leadership
 
-POOL_THREADS: Final = 1000
-"""The most threads Granian's pool may grow to; a sleeping one costs some 30 kB."""
-BODY_PLACES: Final = 900
-"""Requests with a body at the same time. Past this many they are refused, so that a thread is left for those without."""
+POOL_THREADS: Final = 256
+"""The most threads of Granian's pool. It starts another one whenever a request waits, so under load it soon has all of them; those that are
+asleep cost some 90 kB each."""
+BESIDE_PLACES: Final = 240
+"""Requests that write or have a body at the same time. Past this many they are refused, so that threads are left for reads."""
 STREAM_THREADS: Final = 256
 """Streamed answers at the same time; further ones wait for their turn."""
 LINGER_PLACES: Final = 8
 LINGER_BYTES: Final = 256 * 1024 * 1024
 """How many clients that were refused before their body was read may go on sending, and how much (see `Dispatcher._linger`)."""
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
+Request = tuple["Reply", dict[str, Any]]
 
 
 class Reply(Protocol):
@@ -59,7 +60,7 @@ class Reply(Protocol):
 
 
 class Dispatcher:
-    """The callable that Granian gets, and the turn in which requests without a body compute; at most `threads` of them are under way."""
+    """The callable that Granian gets. At most `threads` reads are under way."""
 
     def __init__(self, app: WSGIApplication, threads: int) -> None:
         self._app = app
@@ -76,30 +77,23 @@ class Dispatcher:
         self._open = 0
         """Requests that were taken and not answered yet."""
         self._draining = False
-        self._threads = threads
-        self._under_way = 0
-        self._computing = 0
-        """Of those under way the ones that hold the turn; more than one only while one that has come back finishes."""
-        self._queue: deque[tuple[Reply, dict[str, Any]]] = deque()
-        self._body_places = threading.Semaphore(BODY_PLACES)
+        self._leadership = Leadership(self._read, threads)
+        self._beside_places = threading.Semaphore(BESIDE_PLACES)
         self._linger_places = threading.Semaphore(LINGER_PLACES)
-        self._relief = ThreadPoolExecutor(threads, thread_name_prefix="relief")
         self._streams = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="stream")
 
     def __call__(self, reply: Reply, scope: dict[str, Any]) -> None:
-        with_body = _has_body(scope)
         with self._lock:
             draining = self._draining
             self._open += not draining
-            if not draining and not with_body and not self._begin():
-                self._queue.append((reply, scope))
-                return
+        with_body = _has_body(scope)
         if draining:
             _refuse(reply, _shutting_down())
-        elif with_body:
-            self._work_with_body(reply, scope)
+        elif scope["REQUEST_METHOD"] in _READS and not with_body:
+            self._leadership.lead((reply, scope))
         else:
-            self._work(reply, scope)
+            with self._leadership.beside():
+                self._work_beside(reply, scope, with_body)
 
     def drain(self) -> None:
         """From now on requests that arrive are refused."""
@@ -113,57 +107,33 @@ class Dispatcher:
             time.sleep(0.01)
         return not self._open
 
-    def leave(self) -> None:
-        """The request of this thread waits for the database: the next one may compute."""
-        with self._lock:
-            self._computing -= 1
-            following = self._queue.popleft() if self._queue and self._begin() else None
-        if following is not None:
-            self._relief.submit(self._work, *following)
+    def _read(self, request: Request) -> None:
+        try:
+            self._answer(*request)
+        except Exception:
+            log.exception("an answer could not be given")  # the client has gone; the next ones have not
 
-    def come_back(self) -> None:
-        """The request of this thread computes again, beside the one that took its turn."""
-        with self._lock:
-            self._computing += 1
-
-    def _begin(self) -> bool:
-        """Returns whether another request may begin to compute, and counts it; to be called under the lock."""
-        may = self._computing < 1 and self._under_way < self._threads
-        self._computing += may
-        self._under_way += may
-        return may
-
-    def _work(self, reply: Reply, scope: dict[str, Any]) -> None:
-        """Answers this request, and then those of the queue until it is empty or another thread sees to it."""
-        turn.hold(self)
-        following: tuple[Reply, dict[str, Any]] | None = (reply, scope)
-        while following is not None:
-            try:
-                self._answer(*following)
-            except Exception:
-                log.exception("an answer could not be given")  # the client has gone; those in the queue have not
-            with self._lock:
-                following = self._queue.popleft() if self._queue and self._computing <= 1 else None
-                if following is None:
-                    self._computing -= 1
-                    self._under_way -= 1
-        turn.hold(None)
-
-    def _work_with_body(self, reply: Reply, scope: dict[str, Any]) -> None:
-        if not self._body_places.acquire(blocking=False):
+    def _work_beside(self, reply: Reply, scope: dict[str, Any], with_body: bool) -> None:
+        if not self._beside_places.acquire(blocking=False):
             self._done()
             headers = [("Retry-After", "1"), ("Connection", "close")]
             _refuse(reply, ServiceUnavailable("Too many clients are sending at the same time.", headers=headers))
             return
         try:
-            source: Input = scope["wsgi.input"]
-            body = scope["wsgi.input"] = ClientBody(source, content_length(scope))
-            status = self._answer(reply, scope)
-            # A client that waits for "100 Continue" has sent nothing yet, and shall not be told to.
-            if status >= 400 and not body.ended and "HTTP_EXPECT" not in scope:
-                self._linger(source)
+            if with_body:
+                self._work_with_body(reply, scope)
+            else:
+                self._answer(reply, scope)
         finally:
-            self._body_places.release()
+            self._beside_places.release()
+
+    def _work_with_body(self, reply: Reply, scope: dict[str, Any]) -> None:
+        source: Input = scope["wsgi.input"]
+        body = scope["wsgi.input"] = ClientBody(source, content_length(scope))
+        status = self._answer(reply, scope)
+        # A client that waits for "100 Continue" has sent nothing yet, and shall not be told to.
+        if status >= 400 and not body.ended and "HTTP_EXPECT" not in scope:
+            self._linger(source)
 
     def _answer(self, reply: Reply, scope: dict[str, Any]) -> int:
         """Runs the application and answers; returns the status."""

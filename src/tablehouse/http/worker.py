@@ -40,8 +40,8 @@ REFUSING_SECONDS: Final = 0.25
 """How long an idle process goes on answering 503: a client that is just sending gets an answer and not a broken connection."""
 CONNECTIONS: Final = 4096
 """Open connections of one process, idle ones included; further ones wait in the listen queue. Some 20 kB each."""
-IDLE_THREAD_SECONDS: Final = 60
-"""After this long threads that a crowd of clients brought up are given back."""
+IDLE_THREAD_SECONDS: Final = 366 * 24 * 3600
+"""Threads of the pool stay: `http.leader` counts those that wait for a request."""
 BACKLOG: Final = 1024
 
 log = logging.getLogger(__name__)

@@ -77,8 +77,8 @@ class Reading:
             first = self.session.row(statement, values)
             rows = [] if first is None else [first]
         else:
-            with aside():
-                rows = self.session.rows(statement, values)
+            aside()
+            rows = self.session.rows(statement, values)
         if rows and rows[0][0] != self.snapshot.version:
             raise StaleSchema
         return [row[1:] for row in rows]

@@ -8,8 +8,6 @@ Must not know who hands out turns: a thread without one (a command, a test) lose
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -17,10 +15,7 @@ class Turn(Protocol):
     """What a thread that may compute holds."""
 
     def leave(self) -> None:
-        """Somebody else may compute now."""
-
-    def come_back(self) -> None:
-        """This thread computes again."""
+        """Somebody else may compute from now on, and this thread beside it once it is back."""
 
 
 class _Mine(threading.local):
@@ -35,15 +30,8 @@ def hold(turn: Turn | None) -> None:
     _mine.turn = turn
 
 
-@contextmanager
-def aside() -> Iterator[None]:
-    """Inside, this thread waits for something else than Python."""
+def aside() -> None:
+    """To be called before this thread waits for something else than Python."""
     turn = _mine.turn
-    if turn is None:
-        yield
-        return
-    turn.leave()
-    try:
-        yield
-    finally:
-        turn.come_back()
+    if turn is not None:
+        turn.leave()
