@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tablehouse import __version__
+from tablehouse.cli.backup import backup, restore
 from tablehouse.cli.docs import docs
 from tablehouse.cli.export_csv import exports
 from tablehouse.cli.import_csv import imports
@@ -20,6 +21,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("serve")(serve)
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("docs")(docs)
 app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")

@@ -14,7 +14,8 @@ from tablehouse.config import ConfigError, Settings
 from tablehouse.errors import ApiError
 from tablehouse.storage.migrations import NewerFormat
 from tablehouse.storage.opening import open_store
-from tablehouse.storage.store import OtherVersion, Store
+from tablehouse.storage.sqlite.manifest import BackupError
+from tablehouse.storage.store import InUse, OtherVersion, Store
 
 people = Console(stderr=True, highlight=False)
 
@@ -45,7 +46,7 @@ def refusals() -> Iterator[None]:
     except ApiError as error:
         say(error.message)
         raise typer.Exit(1) from None
-    except (OtherVersion, NewerFormat, OSError) as error:
+    except (BackupError, InUse, OtherVersion, NewerFormat, OSError) as error:
         say(str(error))
         raise typer.Exit(1) from None
 

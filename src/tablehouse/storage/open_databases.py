@@ -93,11 +93,17 @@ class OpenDatabases:
         if idle and place.database is not None:
             place.database.close()
 
-    def keep_only(self, listed: Container[str]) -> None:
-        """Drops the databases that are not listed: another process has removed them, and what is open keeps its space."""
+    def keep_only(self, listed: Container[str], is_there: Callable[[Database], bool] = lambda _: True) -> None:
+        """Drops the databases that are not listed, and those that are not there any more (others may have been restored in their
+        place): another process has removed them, what is open keeps its space, and what is written to it is lost.
+        """
         with self._lock:
-            unlisted = [database_id for database_id in self._places if database_id not in listed]
-        for database_id in unlisted:
+            gone = [
+                database_id
+                for database_id, place in self._places.items()
+                if database_id not in listed or (place.database is not None and not is_there(place.database))
+            ]
+        for database_id in gone:
             self.drop(database_id)
 
     def close(self) -> None:

@@ -28,6 +28,10 @@ class OtherVersion(Exception):
     """A server of another version is using the store."""
 
 
+class InUse(Exception):
+    """A server or another command is using the store."""
+
+
 class Store(ABC):
     """The storage of one server process or command. `most`: databases held open."""
 
@@ -70,7 +74,11 @@ class Store(ABC):
         """Returns a database, brought forward to this version's format. Raises as `database`."""
 
     def _use_control(self, sessions: Sessions, signal: Signal) -> None:
-        self.control = Control(sessions, signal, lambda control: self.open_databases.keep_only(control.databases))
+        self.control = Control(sessions, signal, lambda control: self.open_databases.keep_only(control.databases, self._is_there))
+
+    def _is_there(self, database: Database) -> bool:
+        """Returns whether what is open is still what is stored: it may have been removed, and restored under the same id."""
+        return True
 
 
 def fill_new_database(session: Session, dialect: Dialect, database: Properties) -> None:

@@ -36,6 +36,11 @@ class Layout(msgspec.Struct, frozen=True):
     def limits(self) -> Path:
         return self.root / "limits.bin"
 
+    @property
+    def restoring(self) -> Path:
+        """Where a restore gathers its files; while it is there and `control` is not, the directory is half restored."""
+        return self.root / "restore.partial"
+
     def database(self, database_id: str) -> Path:
         """Returns the file of a database; its id must come from the control file, never from a request."""
         return self.databases / f"{database_id}.db"

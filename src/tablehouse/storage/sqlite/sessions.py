@@ -14,6 +14,12 @@ _MOST_IDLE: Final = 8
 """Each holds two open files and some memory; opening another takes about a quarter of a millisecond."""
 
 
+def identity(path: Path) -> tuple[int, int]:
+    """Returns what tells a file from another one that gets its name. Raises FileNotFoundError."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
 class FileSessions:
     """Gives a session to one thread at a time. Needs no lock: single steps of a deque are atomic.
 
@@ -24,6 +30,7 @@ class FileSessions:
 
     def __init__(self, path: Path, synchronous: str, opened: SqliteSession | None = None) -> None:
         self.path = path
+        self._identity = identity(path)
         self._synchronous = synchronous
         self.idle: deque[Session] = deque() if opened is None else deque((opened,))
         self.writer: Session | None = None
@@ -57,6 +64,13 @@ class FileSessions:
             session.close()
         else:
             self.writer = session
+
+    def is_there(self) -> bool:
+        """Returns whether the path still leads to the file that was opened."""
+        try:
+            return identity(self.path) == self._identity
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Closes the sessions that wait now, and the others when they come back."""

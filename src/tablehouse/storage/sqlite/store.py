@@ -21,6 +21,7 @@ from tablehouse.storage.signal_file import SignalFile
 from tablehouse.storage.sqlite.bring_forward import bring_forward
 from tablehouse.storage.sqlite.files import holds_nothing, most_open, new_database_file, remove_database_file, sync_directory
 from tablehouse.storage.sqlite.layout import Layout
+from tablehouse.storage.sqlite.manifest import BackupError
 from tablehouse.storage.sqlite.session import connect
 from tablehouse.storage.sqlite.sessions import FileSessions
 from tablehouse.storage.sqlite.version_lock import VersionLock
@@ -49,6 +50,8 @@ class SqliteStore(Store):
         self.layout.make()
         self._version = VersionLock(self.layout.lock, __version__)
         try:
+            if self.layout.restoring.exists() and not self.layout.control.exists():
+                raise BackupError(f"A restore into {root} was cut off. Repeat it, and then start again.")
             self._open_control()
         except BaseException:
             self._version.release()
@@ -86,6 +89,10 @@ class SqliteStore(Store):
             session.close()
             raise
         return Database(FileSessions(path, self._synchronous, session), self.clock, self._share, self._on_commit)
+
+    def _is_there(self, database: Database) -> bool:
+        assert isinstance(database.sessions, FileSessions)
+        return database.sessions.is_there()
 
     def _open_control(self) -> None:
         path = self.layout.control

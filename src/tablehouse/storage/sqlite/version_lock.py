@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from tablehouse.storage.store import OtherVersion
+from tablehouse.storage.store import InUse, OtherVersion
 
 _LONGEST: Final = 200
 
@@ -18,10 +18,17 @@ class VersionLock:
     The file names the version of those who hold shares. Whoever comes when nobody holds one writes his own version into it.
     """
 
-    def __init__(self, path: Path, version: str) -> None:
+    def __init__(self, path: Path, version: str, alone: bool = False) -> None:
+        """`alone`: the whole lock instead of a share. Until it is released nobody else gets a share, and who asks for one waits.
+
+        Raises OtherVersion, or InUse when it cannot be had alone.
+        """
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._enter(version)
+            if alone:
+                self._enter_alone(path, version)
+            else:
+                self._enter(version)
         except BaseException:
             os.close(self._fd)
             raise
@@ -31,6 +38,14 @@ class VersionLock:
         descriptor, self._fd = self._fd, -1  # closing a number twice might close what somebody else has opened since
         if descriptor >= 0:
             os.close(descriptor)
+
+    def _enter_alone(self, path: Path, version: str) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(f"A server or another command is using {path.parent}; stop it first.") from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, version.encode(), 0)
 
     def _enter(self, version: str) -> None:
         try:
