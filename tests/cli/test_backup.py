@@ -19,7 +19,7 @@ from tests.cli.running import Done, begin, run
 from tests.conftest import Connect, StartServer
 from tests.server import Server, SqliteStorage
 
-FIELDS = [{"name": "Key", "type": "SINGLE_LINE_TEXT", "unique": True}, {"name": "Amount", "type": "NUMBER"}]
+FIELDS: list[dict[str, Any]] = [{"name": "Key", "type": "SINGLE_LINE_TEXT", "unique": True}, {"name": "Amount", "type": "NUMBER"}]
 
 
 class Place:
