@@ -98,7 +98,7 @@ def test_a_damaged_database_is_not_backed_up_as_if_it_were_whole(table: LocalTab
     table.local.close()
     path = data.database(table.database)
     good = path.read_bytes()
-    path.write_bytes(good[: len(good) // 2] + b"\xff" * 2000 + good[len(good) // 2 + 2000 :])
+    path.write_bytes(good[:8192] + b"\xff" * 8192 + good[16384:])  # whole pages: what a page does not use is not looked at
     with pytest.raises(BackupError, match=rf"{table.database}.*damaged"):
         back_up(data, tmp_path / "b")
     path.write_bytes(good)
