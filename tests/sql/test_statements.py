@@ -169,7 +169,7 @@ def test_no_name_of_a_user_is_in_a_statement(local: Local) -> None:
     texts = [SQLITE.compile(clause).text for _, clause in compositions(table)]
     texts += ddl.create_table(SQLITE, table)
     for field in table.fields:
-        texts += [*ddl.add_columns(SQLITE, table, field), *ddl.drop_columns(table, field), ddl.drop_unique(field)]
+        texts += [*ddl.add_columns(SQLITE, table, field), *ddl.drop_columns(SQLITE, table, field), ddl.drop_unique(SQLITE, field)]
         texts.append(ddl.create_unique(SQLITE, table, field))
     telling = [name for name in HOSTILE if len(name) > 2]  # the others are also words of SQL
     assert [(name, text) for text in texts for name in telling if name in text] == []

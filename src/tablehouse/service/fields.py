@@ -242,7 +242,7 @@ class _Change:
     def _set_unique(self, new: Field) -> None:
         had = self._old.unique and not self._moves
         if had and not new.unique:
-            self._writing.session.script([ddl.drop_unique(self._old)])
+            self._writing.session.script([ddl.drop_unique(self._writing.dialect, self._old)])
         if new.unique and not had:
             table = msgspec.structs.replace(self._table, fields=tuple(new if field is self._old else field for field in self._table.fields))
             _make_unique(self._writing, table, new)
@@ -289,8 +289,8 @@ def _make_columns(writing: Writing, table: Table, field: Field, unique: bool = T
 
 def _drop_columns(writing: Writing, table: Table, field: Field) -> None:
     if field.unique:
-        writing.session.script([ddl.drop_unique(field)])
-    writing.session.script(ddl.drop_columns(table, field))
+        writing.session.script([ddl.drop_unique(writing.dialect, field)])
+    writing.session.script(ddl.drop_columns(writing.dialect, table, field))
 
 
 def _make_unique(writing: Writing, table: Table, field: Field) -> None:

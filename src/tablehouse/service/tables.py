@@ -120,7 +120,7 @@ def delete_table(app: App, caller: Caller, database_id: str, table_id: str, forc
 
         def change(_version: int) -> None:
             writing.catalog.delete_table(table)
-            writing.session.script(ddl.drop_table(table))
+            writing.session.script(ddl.drop_table(writing.dialect, table))
 
         writing.change_schema(change)
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.catalog_tables import ANSWERS, CHOICES, COMMITS, COUNTERS, FIELDS, HOLES, META, PEOPLE, TABLES, VIEWS
 from tablehouse.sql.rows import insert_row, update_row
+from tablehouse.sql.types import INTEGER
 
 VERSION: Final = sa.select(META.c.version)
 LOCK: Final = VERSION.with_for_update()
@@ -25,7 +26,7 @@ READ_VIEWS: Final = sa.select(VIEWS).where(VIEWS.c.table_num == sa.bindparam("nu
 READ_LIVE: Final = sa.select(COUNTERS.c.table_num, COUNTERS.c.live)
 READ_COUNTER: Final = sa.select(COUNTERS.c.next, COUNTERS.c.live).where(COUNTERS.c.table_num == sa.bindparam("num"))
 READ_COUNTERS: Final = sa.select(COUNTERS.c.table_num, COUNTERS.c.next)
-TOTAL_LIVE: Final = sa.select(sa.func.coalesce(sa.func.sum(COUNTERS.c.live), sa.literal_column("0")))
+TOTAL_LIVE: Final = sa.select(sa.cast(sa.func.coalesce(sa.func.sum(COUNTERS.c.live), sa.literal_column("0")), INTEGER))
 
 STAMP: Final = sa.select(META.c.version, COMMITS.c.count).select_from(META.join(COMMITS, sa.true()))
 COUNT_COMMIT: Final = sa.update(COMMITS).values(count=COMMITS.c.count + sa.literal_column("1"))

@@ -10,6 +10,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from tablehouse.kinds.kind import BOOLEAN
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.dialect import Dialect
+from tablehouse.sql.elements import HasText
 from tablehouse.sql.records import compared, record_table
 from tablehouse.sql.types import TEXT, column_type
 
@@ -30,9 +31,9 @@ def create_table(dialect: Dialect, table: Table) -> list[str]:
     return statements
 
 
-def drop_table(table: Table) -> list[str]:
+def drop_table(dialect: Dialect, table: Table) -> list[str]:
     """Returns the statements that remove a table's records."""
-    return [f"DROP TABLE t{table.num}"]
+    return [f"DROP TABLE {dialect.named(f't{table.num}')}"]
 
 
 def add_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:
@@ -42,13 +43,13 @@ def add_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:
         columns.append(f"{field.column} {dialect.type_name(column_type(field))}")
     if field.folded_column:
         columns.append(f"{field.folded_column} {dialect.type_name(TEXT)}")
-    return [f"ALTER TABLE t{table.num} ADD COLUMN {column}" for column in columns]
+    return [f"ALTER TABLE {dialect.named(f't{table.num}')} ADD COLUMN {column}" for column in columns]
 
 
-def drop_columns(table: Table, field: Field) -> list[str]:
+def drop_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:
     """Returns the statements that remove the columns of a field and what was in them."""
     names = [name for name in (field.column, field.folded_column) if name]
-    return [f"ALTER TABLE t{table.num} DROP COLUMN {name}" for name in names]
+    return [f"ALTER TABLE {dialect.named(f't{table.num}')} DROP COLUMN {name}" for name in names]
 
 
 def create_unique(dialect: Dialect, table: Table, field: Field) -> str:
@@ -56,9 +57,9 @@ def create_unique(dialect: Dialect, table: Table, field: Field) -> str:
     return dialect.ddl(CreateIndex(sa.Index(f"u{field.num}", compared(table, field), unique=True, _table=record_table(table))))
 
 
-def drop_unique(field: Field) -> str:
+def drop_unique(dialect: Dialect, field: Field) -> str:
     """Returns the statement that lets a field's values repeat."""
-    return f"DROP INDEX u{field.num}"
+    return f"DROP INDEX {dialect.named(f'u{field.num}')}"
 
 
 def duplicates(table: Table, field: Field) -> sa.ClauseElement:
@@ -99,7 +100,7 @@ def count_several(table: Table, field: Field) -> sa.ClauseElement:
     return (
         sa.select(sa.func.count())
         .select_from(record_table(table))
-        .where(sa.func.instr(cell, sa.literal_column("','")) > sa.literal_column("0"))
+        .where(HasText(cell, sa.literal_column("','")))
     )
 
 

@@ -85,7 +85,8 @@ def _place(table: Table) -> sa.CTE:
     the block's beginning, one behind it is a number as many places on as records before it are gone. No row when there is no such block.
     """
     size: sa.ColumnElement[int] = sa.literal_column(str(BLOCK))
-    before = sa.func.sum(HOLES.c.count).over(order_by=HOLES.c.block) - HOLES.c.count
+    # A sum is wider than what it adds up on some databases, and a number of another type finds nothing in an index.
+    before = sa.cast(sa.func.sum(HOLES.c.count).over(order_by=HOLES.c.block), INTEGER) - HOLES.c.count
     running = sa.select(HOLES.c.block, HOLES.c.count, before.label("before"), (HOLES.c.block * size - before).label("start"))
     blocks = running.where(HOLES.c.table_num == sa.literal_column(str(table.num))).subquery("blocks")
     last = sa.select(blocks).where(blocks.c.start <= _OFFSET).order_by(blocks.c.block.desc()).limit(sa.literal_column("1")).subquery("last")
@@ -159,7 +160,7 @@ def _of(columns: sa.Table) -> Columns:
 
 def _returned(columns: sa.Table) -> Columns:
     # Core would add the table to the sub-selects of a RETURNING clause; as bare names they refer to the row at hand.
-    return {name: sa.literal_column(f"{columns.name}.{name}") for name in columns.c.keys()}  # noqa: SIM118 - a column collection iterates columns
+    return {name: sa.literal_column(f"{columns.name}.{name}", column.type) for name, column in columns.c.items()}
 
 
 def _cell_parameters(fields: Collection[Field]) -> dict[str, Any]:

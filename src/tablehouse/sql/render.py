@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tablehouse.kinds import kind
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
-from tablehouse.sql.elements import Json, JsonItems, JsonObject, JsonRows, LocalDay
+from tablehouse.sql.elements import Json, JsonItems, JsonObject, JsonRows, LocalDay, Number, Plain
 
 Cell = sa.ColumnElement[Any]
 Columns = Mapping[str, Cell]
@@ -22,11 +22,11 @@ def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name
     cells = [(_key(field, by_name), cell_json(field, columns)) for field in fields]
     return JsonObject(
         [
-            (sa.literal_column("'id'"), columns["id"]),
+            (sa.literal_column("'id'"), Plain(columns["id"])),
             (sa.literal_column("'tableId'"), sa.literal_column(f"'{table.id}'")),
             (sa.literal_column("'fields'"), JsonObject(cells)),
-            (sa.literal_column("'createdAt'"), columns["created_at"]),
-            (sa.literal_column("'updatedAt'"), columns["updated_at"]),
+            (sa.literal_column("'createdAt'"), Plain(columns["created_at"])),
+            (sa.literal_column("'updatedAt'"), Plain(columns["updated_at"])),
         ]
     )
 
@@ -48,8 +48,10 @@ def _key(field: Field, by_name: bool) -> Cell:
 
 def _source_json(field: Field, columns: Columns) -> Cell:
     source: Cell = columns[field.shown_column]
+    if field.type.source == "id":
+        return Plain(source)
     if field.kind is kind.DATE:
-        return LocalDay(source, sa.literal(str(field.spec.zone)))
+        return Plain(LocalDay(source, sa.literal(str(field.spec.zone))))
     return _ONE.get(field.kind.name, _plain)(source)
 
 
@@ -89,7 +91,11 @@ def _person(cell: Cell) -> Cell:
 
 
 _ONE: dict[str, Callable[[Cell], Cell]] = {
+    kind.NUMBER.name: Number,
     kind.BOOLEAN.name: _boolean,
+    kind.DATE.name: Plain,
+    kind.DATETIME.name: Plain,
+    kind.TIME.name: Plain,
     kind.DATE_RANGE.name: _date_range,
     kind.CHOICE.name: _choice,
     kind.PERSON.name: _person,

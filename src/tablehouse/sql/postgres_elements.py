@@ -1,0 +1,238 @@
+"""The elements of `elements` for PostgreSQL 15 and newer. What they answer is the same to the byte; how is decided by measurement.
+
+A record is joined from pieces by `concat`, which looks at each piece once: 200 records of ten fields take 340 µs, with `row_to_json` over
+sub-selects 450, with `json_build_object` (and its blanks) 560. It takes at most 100 arguments, so that wide records are joined from several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from tablehouse.sql.elements import (
+    AmongSpans,
+    Covers,
+    EndsWith,
+    HasText,
+    InItems,
+    ItemCount,
+    JoinedRows,
+    Json,
+    JsonArray,
+    JsonItems,
+    JsonObject,
+    JsonRows,
+    LocalDay,
+    Number,
+    Plain,
+    SomeItem,
+    Utf8,
+)
+from tablehouse.sql.postgres import cast_name
+
+_MOST_ARGUMENTS: Final = 100
+_JSON: Final = (Json, JsonArray, JsonObject, JsonRows)
+"""What is JSON text already."""
+
+
+def _parts(element: FunctionElement[Any], compiler: SQLCompiler, options: dict[str, Any]) -> list[str]:
+    return [compiler.process(clause, **options) for clause in element.clauses]
+
+
+def _only(element: FunctionElement[Any], compiler: SQLCompiler, options: dict[str, Any]) -> str:
+    (text,) = _parts(element, compiler, options)
+    return text
+
+
+def _joined(pieces: Iterable[str]) -> str:
+    whole = list(pieces)
+    while len(whole) > 1:
+        whole = [f"concat({', '.join(whole[start : start + _MOST_ARGUMENTS])})" for start in range(0, len(whole), _MOST_ARGUMENTS)]
+    return whole[0]
+
+
+def _number(number: str) -> str:
+    """Returns a double's shortest digits that read back as it, in SQLite's form: whole numbers without a point as long as they fit 64 bits,
+    an exponent below 1e-4 and from there on.
+    """
+    digits = f"regexp_replace({number}::text, '^(-?[0-9])[.]([0-9]{{15}})([0-9]+)e[+]15$', '\\1\\2.\\3')"
+    scientific = f"regexp_replace({digits}, '^(-?[0-9])e', '\\1.0e')"
+    whole = f"{number} = trunc({number}) AND abs({number}) < 9223372036854775808"
+    rare = f"CASE WHEN {whole} THEN {number}::bigint::text ELSE {scientific} END"
+    return f"CASE WHEN abs({number}) >= 1e-4 AND abs({number}) < 1e15 THEN {number}::text ELSE {rare} END"
+
+
+def _json_text(value: Any, compiler: SQLCompiler, options: dict[str, Any]) -> str:
+    """Returns the expression for a value's JSON text; it is NULL for NULL."""
+    text = compiler.process(value, **options)
+    if isinstance(value, _JSON):
+        return text
+    if isinstance(value, Plain):
+        return f"'\"' || {text} || '\"'"
+    if isinstance(value.type, sa.Float | sa.Numeric):
+        return _number(text)
+    return f"{text}::text" if isinstance(value.type, sa.Integer) else f"to_json({text})::text"
+
+
+def _piece(value: Any, compiler: SQLCompiler, options: dict[str, Any]) -> str:
+    return f"coalesce({_json_text(value, compiler, options)}, 'null')"
+
+
+def _constant(element: Any) -> str | None:
+    """Returns a literal text without its quotes; None for what is no such thing."""
+    literal = isinstance(element, sa.ColumnClause) and element.is_literal and element.name.startswith("'")
+    return element.name[1:-1] if literal else None
+
+
+def _pieces(element: JsonObject, compiler: SQLCompiler, options: dict[str, Any]) -> list[str]:
+    """Returns the pieces of an object's text, those of nested objects among them."""
+    pieces: list[str] = []
+    fixed = "{"
+
+    def close() -> None:
+        nonlocal fixed
+        if fixed:
+            pieces.append(f"'{fixed}'")
+        fixed = ""
+
+    clauses = list(element.clauses)
+    for place, (key, value) in enumerate(zip(clauses[::2], clauses[1::2], strict=True)):
+        fixed += "," if place else ""
+        name = _constant(key)
+        if name is None:
+            # A name of a user is a parameter; as the JSON text of a key, so that it need not be made for each record.
+            close()
+            pieces.append(compiler.process(sa.literal(f"{msgspec.json.encode(key.value).decode()}:", sa.Text()), **options))
+        else:
+            fixed += f'"{name}":'
+        text = _constant(value)
+        if text is not None:
+            fixed += f'"{text}"'
+        elif isinstance(value, JsonObject):
+            close()
+            pieces += _pieces(value, compiler, options)
+        else:
+            close()
+            pieces.append(_piece(value, compiler, options))
+    fixed += "}"
+    close()
+    return pieces
+
+
+@compiles(JsonObject, "postgresql")
+def _json_object(element: JsonObject, compiler: SQLCompiler, **options: Any) -> str:
+    return _joined(_merged(_pieces(element, compiler, options)))
+
+
+def _merged(pieces: Iterable[str]) -> list[str]:
+    """Returns the pieces with neighbouring constants as one."""
+    merged: list[str] = []
+    for piece in pieces:
+        constant = piece.startswith("'") and piece.endswith("'") and piece.count("'") == 2
+        if constant and merged and merged[-1].startswith("'"):
+            merged[-1] = merged[-1][:-1] + piece[1:]
+        else:
+            merged.append(piece)
+    return merged
+
+
+@compiles(JsonArray, "postgresql")
+def _json_array(element: JsonArray, compiler: SQLCompiler, **options: Any) -> str:
+    pieces = ["'['"]
+    for place, value in enumerate(element.clauses):
+        pieces += ["','", _piece(value, compiler, options)] if place else [_piece(value, compiler, options)]
+    return _joined([*pieces, "']'"])
+
+
+@compiles(JsonRows, "postgresql")
+def _json_rows(element: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
+    return f"'[' || coalesce(string_agg({_only(element, compiler, options)}, ','), '') || ']'"
+
+
+@compiles(JoinedRows, "postgresql")
+def _joined_rows(element: JoinedRows, compiler: SQLCompiler, **options: Any) -> str:
+    return f"string_agg({_only(element, compiler, options)}::text, '')"
+
+
+@compiles(Utf8, "postgresql")
+def _utf8(element: Utf8, compiler: SQLCompiler, **options: Any) -> str:
+    return f"convert_to({_only(element, compiler, options)}, 'UTF8')"
+
+
+def _itself(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+    return _only(element, compiler, options)
+
+
+for _as_it_is in (Json, Plain, Number):
+    compiles(_as_it_is, "postgresql")(_itself)
+
+
+def _items(array: str, item: str = "BIGINT") -> str:
+    """Returns the sub-select for the items of an array, in order, as (key, value)."""
+    value = "value" if item == "TEXT" else f"value::{item}"
+    each = f"json_array_elements_text({array}::json) WITH ORDINALITY AS each (value, place)"
+    return f"(SELECT place AS key, {value} AS value FROM {each})"
+
+
+@compiles(JsonItems, "postgresql")
+def _json_items(element: JsonItems, compiler: SQLCompiler, **options: Any) -> str:
+    return _items(_only(element, compiler, options))
+
+
+@compiles(InItems, "postgresql")
+def _in_items(element: InItems, compiler: SQLCompiler, **options: Any) -> str:
+    value, items = _parts(element, compiler, options)
+    # As one array, which is made once, the items can be looked up in an index.
+    cast = cast_name(next(iter(element.clauses)).type) or "TEXT"
+    found = "value" if cast == "TEXT" else f"value::{cast}"
+    return f"{value} = ANY (ARRAY(SELECT {found} FROM json_array_elements_text({items}::json) AS each (value)))"
+
+
+@compiles(AmongSpans, "postgresql")
+def _among_spans(element: AmongSpans, compiler: SQLCompiler, **options: Any) -> str:
+    value, spans = _parts(element, compiler, options)
+    cast = cast_name(next(iter(element.clauses)).type) or "TEXT"
+    low, high = (f"(span.value ->> {place})" if cast == "TEXT" else f"(span.value ->> {place})::{cast}" for place in (0, 1))
+    return f"EXISTS (SELECT 1 FROM json_array_elements({spans}::json) AS span (value) WHERE {value} BETWEEN {low} AND {high})"
+
+
+@compiles(SomeItem, "postgresql")
+def _some_item(element: SomeItem, compiler: SQLCompiler, **options: Any) -> str:
+    items, test = _parts(element, compiler, options)
+    return f"EXISTS (SELECT 1 FROM {_items(items)} AS item WHERE {test})"
+
+
+@compiles(Covers, "postgresql")
+def _covers(element: Covers, compiler: SQLCompiler, **options: Any) -> str:
+    held, wanted = (f"json_array_elements_text({part}::json)" for part in _parts(element, compiler, options))
+    there = f"SELECT held.value FROM {held} AS held (value)"
+    return f"NOT EXISTS (SELECT 1 FROM {wanted} AS want (value) WHERE want.value NOT IN ({there}))"
+
+
+@compiles(ItemCount, "postgresql")
+def _item_count(element: ItemCount, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_array_length({_only(element, compiler, options)}::json)"
+
+
+@compiles(HasText, "postgresql")
+def _has_text(element: HasText, compiler: SQLCompiler, **options: Any) -> str:
+    text, part = _parts(element, compiler, options)
+    return f"strpos({text}, {part}) > 0"
+
+
+@compiles(EndsWith, "postgresql")
+def _ends_with(element: EndsWith, compiler: SQLCompiler, **options: Any) -> str:
+    text, end = _parts(element, compiler, options)
+    return f"right({text}, length({end})) = {end}"
+
+
+@compiles(LocalDay, "postgresql")
+def _local_day(element: LocalDay, compiler: SQLCompiler, **options: Any) -> str:
+    instant, zone = _parts(element, compiler, options)
+    return f"to_char({instant}::timestamptz AT TIME ZONE {zone}, 'YYYY-MM-DD')"
