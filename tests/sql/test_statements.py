@@ -121,7 +121,9 @@ def compositions(table: Table) -> list[tuple[str, sa.ClauseElement]]:
         ]
         found.append((f"filled cells {field.name}", ddl.filled_cells(table, field)))
         if field.column:
-            found += [(f"fill {field.name}", ddl.fill_cell(table, field)), (f"several {field.name}", ddl.count_several(table, field))]
+            found.append((f"fill {field.name}", ddl.fill_cell(table, field)))
+        if field.many:
+            found.append((f"several {field.name}", ddl.count_several(table, field)))
         if field.kind.comparable:
             found += [
                 (f"match {field.name}", records.matching_records(table, [field])),

@@ -97,11 +97,7 @@ def count_several(table: Table, field: Field) -> sa.ClauseElement:
     """One row: (how many cells hold more than one value)."""
     cell = record_table(table).c[field.shown_column]
     # Several values are a JSON array of numbers: only one with two items or more has a comma.
-    return (
-        sa.select(sa.func.count())
-        .select_from(record_table(table))
-        .where(HasText(cell, sa.literal_column("','")))
-    )
+    return sa.select(sa.func.count()).select_from(record_table(table)).where(HasText(cell, sa.literal_column("','")))
 
 
 def fill_cell(table: Table, field: Field) -> sa.Update:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDDLCompiler, PGDialect, PGIdentifierPreparer
+from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
 
 SCHEMA: Final = "tablehouse_schema"
 """Stands for the schema of the database at hand; a session puts its name there."""
@@ -22,6 +22,9 @@ _CASTS: Final[tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...]] = (
     (sa.LargeBinary, "BYTEA"),
     (sa.String, "TEXT"),
 )
+
+
+_plain_table: Any = PGCompiler.visit_table  # not typed
 
 
 def cast_name(column_type: sa.types.TypeEngine[Any] | None) -> str | None:
@@ -38,34 +41,27 @@ class _Preparer(PGIdentifierPreparer):
 
 
 class _Compiler(PGCompiler):
-    def visit_table(self, table: Any, asfrom: bool = False, **options: Any) -> str:
-        written: str = super().visit_table(table, asfrom=asfrom, **options)
-        return f"{SCHEMA}.{written}" if asfrom else written
+    def visit_table(self, *arguments: Any, **options: Any) -> str:
+        written: str = _plain_table(self, *arguments, **options)
+        return f"{SCHEMA}.{written}" if options.get("asfrom") else written
 
-    def bindparam_string(self, name: str, *, bindparam_type: sa.types.TypeEngine[Any] | None = None, **options: Any) -> str:
-        written: str = super().bindparam_string(name, bindparam_type=bindparam_type, **options)
-        cast = cast_name(bindparam_type)
+    def bindparam_string(self, *arguments: Any, **options: Any) -> str:
+        written = super().bindparam_string(*arguments, **options)
+        cast = cast_name(options.get("bindparam_type"))
         return f"{written}::{cast}" if cast else written
 
 
-class _DDLCompiler(PGDDLCompiler):
-    def visit_drop_index(self, drop: Any, **options: Any) -> str:
-        written: str = super().visit_drop_index(drop, **options)
-        name = self.preparer.format_index(drop.element)
-        return written.removesuffix(name) + f"{SCHEMA}.{name}"
-
-
-class Core(PGDialect):  # type: ignore[misc]
+class Core(PGDialect):
     """Core's dialect for PostgreSQL with the differences above. It never connects."""
 
     supports_statement_cache = False
     statement_compiler = _Compiler
-    ddl_compiler = _DDLCompiler
     preparer = _Preparer
 
 
 def core() -> PGDialect:
     """Returns the dialect that composed statements are compiled with; parameters are $1, $2 …"""
-    made = Core(paramstyle="numeric_dollar")
+    make: Any = Core  # not typed
+    made: PGDialect = make(paramstyle="numeric_dollar")
     made.insert_returning = False  # an insert answers what it says it answers; Core would ask for the keys it made
     return made

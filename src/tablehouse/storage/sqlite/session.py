@@ -145,6 +145,7 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sqli
             f"The data directory's file system does not allow a write-ahead log (journal mode {mode}); keep the data on another."
         )
     connection.create_scalar_function("local_day", _local_day, 2, deterministic=True)
+    connection.create_scalar_function("shortest", _shortest, 1, deterministic=True)
     connection.create_scalar_function("fold", _fold, 1, deterministic=True)  # for files brought forward; requests fold in Python
     return SqliteSession(connection)
 
@@ -200,6 +201,12 @@ def translate(error: apsw.Error) -> Exception:
 
 def _fold(*values: Any) -> Any:
     return None if values[0] is None else fold(values[0])
+
+
+def _shortest(*values: Any) -> Any:
+    """The fewest digits that read back as a number, as SQLite writes numbers: with a point before an exponent."""
+    digits, sign, exponent = repr(values[0]).partition("e")
+    return f"{digits}.0{sign}{exponent}" if sign and "." not in digits else digits + sign + exponent
 
 
 @lru_cache(maxsize=4096)
