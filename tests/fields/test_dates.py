@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tablehouse.clock import iso, iso_datetime
 from tablehouse.fields.base import Reject
-from tablehouse.fields.instants import day_of, read_day, read_instant, time_of, zone_named
+from tablehouse.fields.instants import day_of, read_day, read_instant, time_of
+from tablehouse.kinds.zones import zone_named
 from tests.fields.types import BERLIN, read
 from tests.fields.types import UTC as UTC_ZONE
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tablehouse.fields.base import Reject
-from tablehouse.fields.decimal_text import finite, number_text, parse_loose_number, parse_number
 from tablehouse.fields.registry import BY_NAME
+from tablehouse.kinds.decimal_text import finite, number_text, parse_loose_number, parse_number
 from tests.fields.types import read, spec
 
 doubles = st.floats(allow_nan=False, allow_infinity=False)

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec
-from tablehouse.fields.instants import read_day, read_instant, zone_named
+from tablehouse.fields.instants import read_day, read_instant
 from tablehouse.kinds import kind
 from tablehouse.kinds.kind import Kind
+from tablehouse.kinds.zones import zone_named
 
 NOW: Final = "PREDEFINED:NOW"
 TODAY: Final = "PREDEFINED:TODAY"

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, Options, Read, Reject, Spec, describe
-from tablehouse.fields.decimal_text import finite
 from tablehouse.fields.number import read_number
 from tablehouse.kinds import kind
+from tablehouse.kinds.decimal_text import finite
 
 _CLOCK: Final = re.compile(r"(?P<sign>-?)(?P<h>\d{1,12}):(?P<m>[0-5]\d)(:(?P<s>[0-5]\d(\.\d{1,6})?))?", re.ASCII)
 _DECIMALS: Final = 6  # of a second, as many as the text form may have

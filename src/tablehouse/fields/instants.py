@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from tablehouse.clock import iso_datetime
 from tablehouse.fields.base import Reject, describe
@@ -47,15 +46,6 @@ def day_of(instant: str, zone: ZoneInfo) -> str:
 def time_of(instant: str, zone: ZoneInfo) -> str:
     """Returns the time of day, HH:MM:SS, in `zone` of a stored instant. Raises as `day_of`."""
     return _in_zone(instant, zone).strftime("%H:%M:%S")
-
-
-@lru_cache(maxsize=1024)
-def zone_named(name: str) -> ZoneInfo:
-    """Returns the IANA time zone of that name. Raises KeyError when there is none."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise KeyError(name) from error
 
 
 def _in_zone(instant: str, zone: ZoneInfo) -> datetime:

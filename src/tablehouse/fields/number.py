@@ -7,8 +7,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec, Stored, describe
-from tablehouse.fields.decimal_text import finite, number_text, parse_loose_number, parse_number
 from tablehouse.kinds import kind
+from tablehouse.kinds.decimal_text import finite, number_text, parse_loose_number, parse_number
 
 
 class NumberOptions(Options, frozen=True, kw_only=True):

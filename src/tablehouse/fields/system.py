@@ -8,10 +8,10 @@ from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, NoOptions, OptionFault, Options, Spec, Stored
 from tablehouse.fields.datetime import DatetimeOptions, DatetimeType
-from tablehouse.fields.decimal_text import number_text
 from tablehouse.fields.instants import day_of
 from tablehouse.fields.number import read_number
 from tablehouse.kinds import kind
+from tablehouse.kinds.decimal_text import number_text
 
 
 class RecordTime(DatetimeType):

@@ -8,8 +8,8 @@ from typing import Annotated, Final, TypeVar
 from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec, describe
-from tablehouse.fields.decimal_text import number_text
 from tablehouse.kinds import kind
+from tablehouse.kinds.decimal_text import number_text
 
 LONGEST: Final = 2_000_000
 """The most characters any text cell may be set to hold."""

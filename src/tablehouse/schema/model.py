@@ -14,9 +14,9 @@ import msgspec
 
 from tablehouse.fields.base import FieldType, Reject, Spec
 from tablehouse.fields.datetime import NOW, TODAY, predefined
-from tablehouse.fields.instants import zone_named
 from tablehouse.fields.registry import BY_NAME
 from tablehouse.kinds.kind import DATE, DATETIME, Kind, fold
+from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.plans import Plans
 
 

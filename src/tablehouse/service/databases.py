@@ -9,8 +9,8 @@ from msgspec import UNSET
 
 from tablehouse.clock import iso
 from tablehouse.errors import BadRequest, NotFound
-from tablehouse.fields.instants import zone_named
 from tablehouse.ids import new_uuid
+from tablehouse.kinds.zones import zone_named
 from tablehouse.query.definitions import clean_name, clean_text
 from tablehouse.query.requests import CreateDatabase, PutDatabase
 from tablehouse.schema.model import Database, Snapshot

@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Meta
 
 from tablehouse.errors import BadRequest, ConstraintViolation
-from tablehouse.fields.instants import zone_named
 from tablehouse.fields.select import SelectOptions
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.ids import new_field_id
 from tablehouse.kinds.kind import fold
+from tablehouse.kinds.zones import zone_named
 from tablehouse.query.definitions import Draft, draft_change, draft_field, numbered, unnumbered
 from tablehouse.query.kept import with_labels_of
 from tablehouse.query.requests import CreateField, PutField

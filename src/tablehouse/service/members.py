@@ -6,9 +6,9 @@ from tablehouse.clock import iso
 from tablehouse.errors import BadRequest, ConstraintViolation, Forbidden, NotFound
 from tablehouse.fields.base import NoOptions, Reject, Spec
 from tablehouse.fields.email import Email
-from tablehouse.fields.instants import zone_named
 from tablehouse.ids import new_uuid
 from tablehouse.kinds.kind import fold
+from tablehouse.kinds.zones import zone_named
 from tablehouse.query.requests import CreateMember, PutMember
 from tablehouse.service.access import ROLES, App, Caller
 from tablehouse.service.answers import MemberAnswer

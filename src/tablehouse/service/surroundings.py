@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tablehouse.fields.instants import zone_named
+from tablehouse.kinds.zones import zone_named
 from tablehouse.query.dates import Calendar
 from tablehouse.query.operands import KnownPerson, Surroundings
 from tablehouse.query.wire import WEEKDAYS

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import UNSET
 
 from tablehouse.errors import BadRequest, ConstraintViolation, Fault, ValidationError
-from tablehouse.fields.instants import zone_named
 from tablehouse.ids import new_field_id, new_table_id
 from tablehouse.kinds.kind import fold
+from tablehouse.kinds.zones import zone_named
 from tablehouse.query.cells import find_field
 from tablehouse.query.definitions import Draft, clean_name, clean_text, draft_field, numbered, unnumbered
 from tablehouse.query.requests import CreateField, CreateTable, PutTable

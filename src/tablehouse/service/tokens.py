@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from tablehouse.clock import iso
 from tablehouse.errors import BadRequest, NotFound
 from tablehouse.fields.base import Reject
-from tablehouse.fields.instants import read_instant, zone_named
+from tablehouse.fields.instants import read_instant
 from tablehouse.ids import new_token, new_uuid, token_hash
+from tablehouse.kinds.zones import zone_named
 from tablehouse.query.definitions import clean_name
 from tablehouse.query.requests import CreateToken
 from tablehouse.service.access import LEVELS, App, Caller

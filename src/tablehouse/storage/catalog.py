@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from tablehouse.fields.base import decode_options
-from tablehouse.fields.instants import zone_named
 from tablehouse.fields.registry import BY_NAME
 from tablehouse.fields.select import Choice, SelectOptions
+from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.model import Database, Field, Snapshot, Table, View
 from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import Dialect

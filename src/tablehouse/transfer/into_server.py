@@ -14,8 +14,8 @@ import msgspec
 from tablehouse.client.api import Client
 from tablehouse.client.connection import ServerRefusal
 from tablehouse.errors import ApiError
-from tablehouse.fields.decimal_text import parse_number
 from tablehouse.fields.registry import BY_NAME
+from tablehouse.kinds.decimal_text import parse_number
 from tablehouse.kinds.kind import NUMBER, fold
 from tablehouse.query.requests import CreateTable
 from tablehouse.service.answers import DatabaseAnswer, TableAnswer

@@ -13,8 +13,9 @@ from typing import Any, Final
 import apsw
 
 from tablehouse.errors import BadRequest, ServiceUnavailable
-from tablehouse.fields.instants import day_of, zone_named
+from tablehouse.fields.instants import day_of
 from tablehouse.kinds.kind import fold
+from tablehouse.kinds.zones import zone_named
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.session import Row, StaleSchema, UniqueViolated
 
