@@ -30,9 +30,6 @@ from tablehouse.errors import ApiError, InternalError, ServiceUnavailable
 from tablehouse.http.body import CHUNK, ClientBody, Input, content_length
 from tablehouse.http.leader import Leadership
 
-POOL_THREADS: Final = 256
-"""The most threads of Granian's pool. It starts another one whenever a request waits, so under load it soon has all of them; those that are
-asleep cost some 90 kB each."""
 BESIDE_PLACES: Final = 240
 """Requests that write or have a body at the same time. Past this many they are refused, so that threads are left for reads."""
 STREAM_THREADS: Final = 256
@@ -79,6 +76,9 @@ class Dispatcher:
         self._draining = False
         self._leadership = Leadership(self._read, threads)
         self._beside_places = threading.Semaphore(BESIDE_PLACES)
+        self.pool_threads = BESIDE_PLACES + 2 * threads
+        """The most threads that Granian's pool needs. It starts another one whenever a request waits, so under load it soon has all of them;
+        one that is asleep costs some 90 kB."""
         self._linger_places = threading.Semaphore(LINGER_PLACES)
         self._streams = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="stream")
 

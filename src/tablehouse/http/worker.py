@@ -27,7 +27,7 @@ from granian.http import HTTP1Settings, HTTP2Settings
 
 from tablehouse.config import Settings
 from tablehouse.http import log as log_lines
-from tablehouse.http.dispatch import POOL_THREADS, Dispatcher
+from tablehouse.http.dispatch import Dispatcher
 
 Target = Callable[[Settings], WSGIApplication]
 """Makes the application of one process. It opens its stores here, in the process that uses them."""
@@ -124,7 +124,7 @@ class _Server:
             sock=(None, native.SocketHolder(listener.detach(), False, BACKLOG)),
             ipc=None,
             threads=1,
-            py_threads=POOL_THREADS,
+            py_threads=dispatcher.pool_threads,
             py_threads_idle_timeout=IDLE_THREAD_SECONDS,
             backpressure=CONNECTIONS,
             http_mode=HTTPModes.auto,
