@@ -159,9 +159,10 @@ def test_a_killed_backup_leaves_nothing_that_looks_like_one_and_is_repeated(new_
     wait_for(lambda: any(path.stat().st_size > 1_000_000 for path in partial.glob("databases/*")))
     backing_up.send_signal(signal.SIGSTOP)
     assert backing_up.poll() is None
-    refused(run("backup", to, "--data", tmp_path / "data"), "Another backup")
+    second = run("backup", to, "--data", tmp_path / "data")
     backing_up.kill()
     backing_up.wait()
+    refused(second, "Another backup")
     assert not to.exists()
     refused(restore(partial, tmp_path / "again"), "is no backup")
     assert not (tmp_path / "again" / "control.db").exists()
@@ -181,9 +182,10 @@ def test_a_killed_restore_starts_no_server_and_is_repeated(new_place: NewPlace, 
     wait_for(lambda: any(path.stat().st_size > 0 for path in part.glob("databases/*")))
     restoring.send_signal(signal.SIGSTOP)
     assert restoring.poll() is None
-    refused(restore(tmp_path / "b", tmp_path / "again"), "stop it first")
+    second = restore(tmp_path / "b", tmp_path / "again")
     restoring.kill()
     restoring.wait()
+    refused(second, "stop it first")
     refused(run("serve", "--port", "0", "--data", tmp_path / "again"), "Repeat it")
     # Cut off later: when one database was in its place already.
     moved = next(part.glob("databases/*"))

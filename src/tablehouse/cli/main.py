@@ -6,6 +6,7 @@ import typer
 
 from tablehouse import __version__
 from tablehouse.cli.backup import backup, restore
+from tablehouse.cli.copy import copy
 from tablehouse.cli.docs import docs
 from tablehouse.cli.export_csv import exports
 from tablehouse.cli.import_csv import imports
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("serve")(serve)
 app.command("backup")(backup)
 app.command("restore")(restore)
+app.command("copy")(copy)
 app.command("docs")(docs)
 app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")

@@ -19,6 +19,7 @@ LOCK: Final = GENERATION.with_for_update()
 """Who has run this is the only one to change the control tables until the transaction ends."""
 RAISE_GENERATION: Final = sa.update(STORE).values(generation=STORE.c.generation + sa.literal_column("1"))
 READ_STORE: Final = sa.select(STORE)
+SET_SECRET: Final = sa.update(STORE).values(secret=sa.bindparam("secret"))
 INSERT_STORE: Final = insert_row(STORE)
 
 READ_WORKSPACES: Final = sa.select(WORKSPACES).order_by(WORKSPACES.c.created_at, WORKSPACES.c.id)

@@ -37,6 +37,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "limits.bin"
 
     @property
+    def incoming(self) -> Path:
+        """The lock of whoever copies a database into the directory."""
+        return self.root / "incoming.lock"
+
+    @property
     def restoring(self) -> Path:
         """Where a restore gathers its files; while it is there and `control` is not, the directory is half restored."""
         return self.root / "restore.partial"

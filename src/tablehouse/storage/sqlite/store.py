@@ -20,6 +20,7 @@ from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, NewerFo
 from tablehouse.storage.signal_file import SignalFile
 from tablehouse.storage.sqlite.bring_forward import bring_forward
 from tablehouse.storage.sqlite.files import holds_nothing, most_open, new_database_file, remove_database_file, sync_directory
+from tablehouse.storage.sqlite.incoming import sweep_incoming
 from tablehouse.storage.sqlite.layout import Layout
 from tablehouse.storage.sqlite.manifest import BackupError
 from tablehouse.storage.sqlite.session import connect
@@ -123,6 +124,7 @@ class SqliteStore(Store):
         """Removes what a crash left of databases that were never listed. A file that holds tables is never removed: should the control
         file be lost, or be an older copy, these files are all there is.
         """
+        sweep_incoming(self.layout, listed)
         strays = [path for path in sorted(self.layout.databases.glob("*.db")) if path.stem not in listed]
         for path in strays:
             if holds_nothing(path):
