@@ -24,6 +24,8 @@ _TIME_DIGITS: Final = 8
 _TAIL_DIGITS: Final = 6
 
 TOKEN_PREFIX: Final = "pat_"
+SESSION_PREFIX: Final = "ses_"
+INVITATION_PREFIX: Final = "inv_"
 TOKEN_FORM: Final = re.compile(r"pat_[A-Za-z0-9]{40}")
 UUID_FORM: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -48,11 +50,16 @@ def new_field_id(taken: Collection[str]) -> str:
 
 def new_token() -> str:
     """Returns a personal access token: shown once, only its hash is stored."""
-    return TOKEN_PREFIX + _random(40)
+    return new_secret(TOKEN_PREFIX)
+
+
+def new_secret(prefix: str) -> str:
+    """Returns what somebody shows to be let in: shown once, only its hash is stored."""
+    return prefix + _random(40)
 
 
 def token_hash(token: str) -> str:
-    """Returns the SHA-256 of a token in hex: 240 random bits need no salt."""
+    """Returns the SHA-256 of a token, session or invitation in hex: 240 random bits need no salt."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from tablehouse.cli.import_csv import imports
 from tablehouse.cli.output import say
 from tablehouse.cli.serve import serve
 from tablehouse.cli.token import tokens
+from tablehouse.cli.user import users
 
 app = typer.Typer(
     name="tablehouse",
@@ -29,6 +30,7 @@ app.command("docs")(docs)
 app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")
 app.add_typer(tokens, name="token")
+app.add_typer(users, name="user")
 
 
 def _version(wanted: bool) -> None:

@@ -44,7 +44,7 @@ def make_app(settings: Settings) -> WSGIApplication:
     for operation in OPERATIONS:
         by_path[operation.path].append(operation)
     for path, operations in by_path.items():
-        falcon_app.add_route(BASE + path, Endpoint(app, operations, throttle.count))
+        falcon_app.add_route(BASE + path, Endpoint(app, operations, throttle))
     add_entrance(falcon_app, settings)
     falcon_app.add_route("/healthz", Health(app))
     falcon_app.add_route("/metrics", MetricsPage(metrics))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,20 +29,30 @@ class Call(msgspec.Struct, frozen=True):
     idempotency_key: str | None = None
 
 
+class StrangerCall(msgspec.Struct, frozen=True):
+    """A request of somebody who is about to come in. `secure`: it came by HTTPS. `count`: counts a try to log in to an account."""
+
+    app: App
+    payload: Payload
+    secure: bool
+    count: Callable[[str], None]
+
+
 class Reply(msgspec.Struct, frozen=True):
-    """An answer: status, JSON body (None for no body), and the ETag of one record."""
+    """An answer: status, JSON body (None for no body), the ETag of one record, further headers."""
 
     status: int
     body: bytes | None = None
     tag: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 NOTHING = Reply(204)
 
 
-def one(thing: Any, metadata: Any = None) -> Reply:
+def one(thing: Any, metadata: Any = None, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
     """Returns the answer with one thing or a list of them."""
-    return Reply(200, msgspec.json.encode({"data": thing, "metadata": metadata}))
+    return Reply(200, msgspec.json.encode({"data": thing, "metadata": metadata}), headers=headers)
 
 
 def record(json: str) -> Reply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -12,10 +12,12 @@ import msgspec
 
 from tablehouse.errors import BadRequest, in_plain_words
 from tablehouse.http.body import read_body
-from tablehouse.http.call import Call, Reply
+from tablehouse.http.call import Call, Reply, StrangerCall
 from tablehouse.http.operation import BODY_METHODS, Operation
+from tablehouse.http.session_cookie import session_of
+from tablehouse.http.throttle import Throttle
 from tablehouse.query.requests import NoQuery
-from tablehouse.service.access import App, Caller
+from tablehouse.service.access import OPEN, App
 from tablehouse.service.payload import Payload
 from tablehouse.service.permission import check_permission
 from tablehouse.service.revision import names_revision
@@ -23,9 +25,6 @@ from tablehouse.service.revision import names_revision
 # Read from text, msgspec takes 1e2 and 5.0 for integers.
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _NO_PAYLOAD: Final = Payload(b"")
-
-Throttle = Callable[[Caller, bool, falcon.Response], None]
-"""Counts a request of a caller (True: a read) against its rate limit. Raises TooManyRequests."""
 
 
 class Endpoint:
@@ -35,20 +34,29 @@ class Endpoint:
         self._app = app
         self._throttle = throttle
         for operation in operations:
-            setattr(self, f"on_{operation.method.lower()}", partial(self._serve, operation))
+            serve = self._welcome if operation.level == OPEN else self._serve
+            setattr(self, f"on_{operation.method.lower()}", partial(serve, operation))
 
     def _serve(self, operation: Operation, request: falcon.Request, response: falcon.Response, **path: str) -> None:
         app = self._app
         request.context.operation = operation
-        caller = app.access.caller(token_of(request))
+        caller = app.access.caller(token_of(request) or session_of(request))
         request.context.token_id = caller.token.id
-        self._throttle(caller, operation.reads, response)
+        self._throttle.count(caller, operation.reads, response)
         check_permission(app, caller, operation.level, path)
         payload = Payload(read_body(request.env, app.settings.max_body)) if operation.method in BODY_METHODS else _NO_PAYLOAD
         query = read_query(request.params, operation.query)
         if_match = request.env.get("HTTP_IF_MATCH") if operation.conditional else None
         key = request.env.get("HTTP_IDEMPOTENCY_KEY") if operation.repeatable else None
         answer(operation.run(Call(app, caller, path, query, payload, if_match, key)), request, response)
+
+    def _welcome(self, operation: Operation, request: falcon.Request, response: falcon.Response, **_path: str) -> None:
+        """Serves who has no token and no session yet."""
+        request.context.operation = operation
+        payload = Payload(read_body(request.env, self._app.settings.max_body))
+        secure = self._app.settings.tls_cert is not None or request.forwarded_scheme == "https"
+        count = partial(self._throttle.count_stranger, request.remote_addr)
+        answer(operation.run(StrangerCall(self._app, payload, secure, count)), request, response)
 
 
 def token_of(request: falcon.Request) -> str | None:
@@ -99,6 +107,8 @@ def _bare(described: msgspec.inspect.Type) -> msgspec.inspect.Type:
 def answer(reply: Reply, request: falcon.Request, response: falcon.Response) -> None:
     """Puts an operation's answer into the response; one record gets an ETag, and 304 when the client has it already."""
     response.status = reply.status
+    for name, value in reply.headers:
+        response.append_header(name, value)
     if reply.body is None:
         return
     if reply.tag is not None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.errors import CODES
-from tablehouse.http.call import Call, Reply
+from tablehouse.http.call import Reply
 from tablehouse.query import requests as q
 from tablehouse.query import wire
 from tablehouse.service.access import READ
@@ -28,6 +28,7 @@ TAGS: Final = {
 PATH_PARAMETERS: Final[dict[str, Any]] = {
     "workspace": wire.WorkspaceId,
     "user": wire.UserId,
+    "invitation": wire.InvitationId,
     "token": wire.TokenId,
     "database": wire.DatabaseId,
     "table": wire.TableId,
@@ -42,7 +43,7 @@ _ALWAYS: Final = frozenset({"UNAUTHORIZED", "TOO_MANY_REQUESTS", "SERVICE_UNAVAI
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One method of one path. `level`: what the caller needs. `answer`: the type of `data`, None for 204.
+    """One method of one path. `level`: what the caller needs; at level OPEN `run` gets a StrangerCall, else a Call. `answer`: the type of `data`, None for 204.
 
     `addition`: the original API lacks it. `metadata`: the type of `metadata` where it is not always null, `always_metadata`: it never is.
     `errors`: the codes it can answer besides those that follow from its path, level, query and body (see `codes`).
@@ -57,7 +58,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     level: int
     tag: str
     summary: str
-    run: Callable[[Call], Reply]
+    run: Callable[[Any], Reply]
     query: type[q.Query] = q.NoQuery
     body: type[q.Body] | None = None
     answer: Any = None

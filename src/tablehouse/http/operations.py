@@ -6,12 +6,13 @@ from typing import Final
 
 import msgspec
 
-from tablehouse.http.call import NOTHING, Call, Reply, batch, one, page, record
+from tablehouse.http.call import NOTHING, Call, Reply, StrangerCall, batch, one, page, record
 from tablehouse.http.operation import Operation
+from tablehouse.http.session_cookie import drop_cookie, set_cookie
 from tablehouse.query import requests as q
 from tablehouse.service import answers as a
-from tablehouse.service import databases, fields, members, records, tables, tokens, views, workspaces
-from tablehouse.service.access import FULL, READ, WRITE
+from tablehouse.service import databases, fields, invitations, members, records, sessions, tables, tokens, views, workspaces
+from tablehouse.service.access import FULL, OPEN, READ, WRITE
 from tablehouse.service.batch import write_batch
 from tablehouse.service.idempotency import Repeatable, repeatable
 from tablehouse.service.pages import PageMetadata, list_records
@@ -72,6 +73,38 @@ def _create_token(call: Call) -> Reply:
 def _delete_token(call: Call) -> Reply:
     tokens.revoke_token(call.app, call.caller, call.path["workspace"], call.path["token"])
     return NOTHING
+
+
+def _log_in(call: StrangerCall) -> Reply:
+    body = call.payload.decode(q.LogIn)
+    call.count(body.email.casefold())
+    session, secret = sessions.log_in(call.app, body)
+    return one(session, headers=(set_cookie(secret, secure=call.secure),))
+
+
+def _log_out(call: Call) -> Reply:
+    sessions.log_out(call.app, call.caller)
+    return Reply(204, headers=(drop_cookie(),))
+
+
+def _list_invitations(call: Call) -> Reply:
+    return one(invitations.list_invitations(call.app, call.caller, call.path["workspace"]))
+
+
+def _invite(call: Call) -> Reply:
+    return one(invitations.invite(call.app, call.caller, call.path["workspace"], call.payload.decode(q.CreateInvitation)))
+
+
+def _withdraw_invitation(call: Call) -> Reply:
+    invitations.withdraw_invitation(call.app, call.caller, call.path["workspace"], call.path["invitation"])
+    return NOTHING
+
+
+def _accept_invitation(call: StrangerCall) -> Reply:
+    body = call.payload.decode(q.AcceptInvitation)
+    call.count(body.token)
+    session, secret = invitations.accept_invitation(call.app, body)
+    return one(session, headers=(set_cookie(secret, secure=call.secure),))
 
 
 def _list_databases(call: Call) -> Reply:
@@ -236,6 +269,14 @@ _RECORD: Final = _TABLE + "/records/{record}"
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(id="getMe", method="GET", path="/me", level=READ, tag="Workspaces", run=_me, answer=a.MeAnswer, addition=True,
               summary="Who the token belongs to and which workspaces it reaches"),
+    Operation(id="logIn", method="POST", path="/session", level=OPEN, tag="Workspaces", run=_log_in, body=q.LogIn,
+              answer=a.SessionAnswer, addition=True, errors=("BAD_REQUEST",),
+              summary="Log in with a password; the answer sets a cookie for pages in a browser"),
+    Operation(id="logOut", method="DELETE", path="/session", level=READ, tag="Workspaces", run=_log_out, addition=True,
+              errors=("BAD_REQUEST", "FORBIDDEN"), summary="Log out"),
+    Operation(id="acceptInvitation", method="POST", path="/invitations/accept", level=OPEN, tag="Workspaces", run=_accept_invitation,
+              body=q.AcceptInvitation, answer=a.SessionAnswer, addition=True, errors=("FORBIDDEN", "CONSTRAINT_VIOLATION"),
+              summary="Join the workspace that an invitation is for, and log in"),
     Operation(id="listWorkspaces", method="GET", path="/workspaces", level=READ, tag="Workspaces", run=_list_workspaces,
               answer=list[a.WorkspaceAnswer], addition=True, summary="The workspaces that the token reaches"),
     Operation(id="createWorkspace", method="POST", path="/workspaces", level=FULL, tag="Workspaces", run=_create_workspace,
@@ -254,6 +295,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               body=q.PutMember, answer=a.MemberAnswer, addition=True, errors=_NAMES, summary="Give a member another role"),
     Operation(id="removeMember", method="DELETE", path=_WORKSPACE + "/members/{user}", level=FULL, tag="Workspaces",
               run=_delete_member, addition=True, errors=_NAMES, summary="Take a member out of a workspace"),
+    Operation(id="listInvitations", method="GET", path=_WORKSPACE + "/invitations", level=FULL, tag="Workspaces", run=_list_invitations,
+              answer=list[a.InvitationAnswer], addition=True, summary="The invitations to a workspace that wait to be accepted"),
+    Operation(id="createInvitation", method="POST", path=_WORKSPACE + "/invitations", level=FULL, tag="Workspaces", run=_invite,
+              body=q.CreateInvitation, answer=a.InvitationAnswer, addition=True, errors=_NAMES,
+              summary="Invite somebody by a link that works once, within a week"),
+    Operation(id="withdrawInvitation", method="DELETE", path=_WORKSPACE + "/invitations/{invitation}", level=FULL, tag="Workspaces",
+              run=_withdraw_invitation, addition=True, summary="Withdraw an invitation"),
     Operation(id="listTokens", method="GET", path=_WORKSPACE + "/tokens", level=READ, tag="Workspaces", run=_list_tokens,
               answer=list[a.TokenAnswer], addition=True, summary="The tokens that reach a workspace"),
     Operation(id="createToken", method="POST", path=_WORKSPACE + "/tokens", level=FULL, tag="Workspaces", run=_create_token,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import falcon
 
@@ -10,6 +11,11 @@ from tablehouse.config import Settings
 from tablehouse.errors import TooManyRequests
 from tablehouse.service.access import Caller
 from tablehouse.storage.buckets import Buckets
+
+_TRIES_OF_ACCOUNT: Final = 10
+"""Tries a minute to log in to one account: more than people mistype, too few for guessing."""
+_TRIES_OF_ADDRESS: Final = 100
+"""From one address, behind which there may be an office, or a proxy with everybody behind it."""
 
 
 class Throttle:
@@ -41,6 +47,14 @@ class Throttle:
                 headers=[("Retry-After", str(max(math.ceil(taken.retry_after), 1)))],
                 limit=rate,
             )
+
+    def count_stranger(self, address: str, name: str) -> None:
+        """Takes one try to come in out of the buckets of an account and of the address it comes from. Raises TooManyRequests."""
+        for key, a_minute in ((f"login {name}", _TRIES_OF_ACCOUNT), (f"login from {address}", _TRIES_OF_ADDRESS)):
+            taken = self._buckets.take(key.encode(), a_minute / 60, holds=a_minute)
+            if not taken.allowed:
+                seconds = max(math.ceil(taken.retry_after), 1)
+                raise TooManyRequests(f"Too many tries to log in. Wait {seconds} s and try again.", headers=[("Retry-After", str(seconds))])
 
     def _server_rate(self, reads: bool) -> float:
         assert self._limit is not None

@@ -129,6 +129,29 @@ class PutMember(Body, frozen=True, kw_only=True):
     role: Role
 
 
+class LogIn(Body, frozen=True, kw_only=True):
+    email: Email
+    password: Annotated[str, Meta(max_length=1024, description="The user's password.", examples=["correct horse battery staple"])]
+
+
+class CreateInvitation(Body, frozen=True, kw_only=True):
+    email: Email
+    role: Role
+
+
+class AcceptInvitation(Body, frozen=True, kw_only=True):
+    token: Annotated[str, Meta(description="What the invitation was sent with.", examples=["inv_" + "4fT9" * 10])]
+    password: Annotated[
+        str,
+        Meta(
+            max_length=1024,
+            description="The password to log in with from now on; for somebody who has one already: that one.",
+            examples=["correct horse battery staple"],
+        ),
+    ]
+    name: Annotated[str, Meta(max_length=255, description="What to call somebody who is new here.", examples=["Ada"])] = ""
+
+
 class CreateToken(Body, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(examples=["Nightly report"])]
     level: Level

@@ -25,6 +25,9 @@ WorkspaceId = Annotated[
 DatabaseId = Annotated[
     str, Meta(description="Id of a database.", examples=["7c9d2f0e-5a41-4c1b-9f37-2b8e6d4a1c55"], extra_json_schema=_UUID)
 ]
+InvitationId = Annotated[
+    str, Meta(description="Id of an invitation.", examples=["0d2f6c52-9a8e-4b5e-8c66-6f2f9b0a1c11"], extra_json_schema=_UUID)
+]
 UserId = Annotated[str, Meta(description="Id of a user.", examples=["5b0e2a9c-1f63-4d0e-8a57-c3d94f7be210"], extra_json_schema=_UUID)]
 TokenId = Annotated[
     str,

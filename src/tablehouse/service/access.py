@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -11,16 +12,17 @@ import msgspec
 from tablehouse.clock import iso
 from tablehouse.config import Settings
 from tablehouse.errors import Forbidden, NotFound, ServiceUnavailable, Unauthorized
-from tablehouse.ids import TOKEN_FORM, token_hash
+from tablehouse.ids import SESSION_PREFIX, TOKEN_FORM, token_hash
 from tablehouse.storage.control import ControlSnapshot, Token, User
 from tablehouse.storage.store import Store
 from tablehouse.storage.transaction import Person
 
+OPEN: Final = 0
 READ: Final = 1
 WRITE: Final = 2
 FULL: Final = 3
 LEVELS: Final = {"read": READ, "write": WRITE, "full": FULL}
-"""Permission levels of tokens: all GETs and search, then records, then databases, tables, fields and views."""
+"""Permission levels of tokens: all GETs and search, then records, then databases, tables, fields and views. OPEN needs no token."""
 ROLES: Final = {"viewer": READ, "editor": WRITE, "admin": FULL, "owner": FULL}
 """Roles of members, with the highest level that each allows."""
 
@@ -28,7 +30,10 @@ _NOTED_EVERY_MS: Final = 60_000  # last_used_at is for people: a minute is preci
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A token with its user, for one request. `levels`: workspace id → what the token may do there."""
+    """A token with its user, for one request. `levels`: workspace id → what the token may do there.
+
+    Somebody who has logged in has no token: `token` then describes the session, and `by_session` is true.
+    """
 
     token: Token
     user: User
@@ -37,6 +42,7 @@ class Caller(msgspec.Struct, frozen=True):
     person: Person
     control: ControlSnapshot
     """The control tables as the request found them."""
+    by_session: bool = False
 
 
 class Access:
@@ -61,9 +67,11 @@ class Access:
         if caller is None:
             caller = callers[hashed] = _identify(control, token, hashed)
         now = self._store.clock()
+        if caller.by_session and caller.token.expires_at is not None and caller.token.expires_at <= iso(now):
+            raise Unauthorized("The session has expired; log in again.")
         if caller.token.expires_at is not None and caller.token.expires_at <= iso(now):
             raise Unauthorized(f'The token "{caller.token.name}" expired at {caller.token.expires_at}.')
-        if now - self._noted.get(caller.token.id, 0) > _NOTED_EVERY_MS:
+        if not caller.by_session and now - self._noted.get(caller.token.id, 0) > _NOTED_EVERY_MS:
             self._noted[caller.token.id] = now
             with suppress(ServiceUnavailable):  # a full disk must not keep anybody from reading; it is noted with a later request
                 self._store.control.touch_token(caller.token.id, iso(now))
@@ -92,12 +100,37 @@ def workspace_of(caller: Caller, database_id: str) -> str:
 
 
 def _identify(control: ControlSnapshot, token: str, hashed: str) -> Caller:
+    if token.startswith(SESSION_PREFIX):
+        return _of_session(control, hashed)
     stored = control.token_by_hash.get(hashed) if TOKEN_FORM.fullmatch(token) else None
     if stored is None or not hmac.compare_digest(stored.hash, hashed):
         raise Unauthorized("The token is not valid: it is unknown or has been revoked.")
-    user = control.users[stored.user_id]
-    level = LEVELS[stored.level]
-    roles = {workspace: control.roles.get(workspace, {}).get(user.id) for workspace in control.reach[stored.id]}
+    return _caller(control, stored, control.reach[stored.id])
+
+
+def _of_session(control: ControlSnapshot, hashed: str) -> Caller:
+    session = control.session_by_hash.get(hashed)
+    if session is None or not hmac.compare_digest(session.hash, hashed):
+        raise Unauthorized("The session is not valid: it has ended. Log in again.")
+    token = Token(
+        id=session.id,
+        user_id=session.user_id,
+        name="session",
+        level="full",
+        hash=session.hash,
+        expires_at=session.expires_at,
+        last_used_at=None,
+        created_at=session.created_at,
+    )
+    return _caller(control, token, control.workspaces, by_session=True)
+
+
+def _caller(control: ControlSnapshot, token: Token, reach: Iterable[str], *, by_session: bool = False) -> Caller:
+    user = control.users[token.user_id]
+    if user.disabled_at is not None:
+        raise Unauthorized("The user of this token has been disabled.")
+    level = LEVELS[token.level]
+    roles = {workspace: control.roles.get(workspace, {}).get(user.id) for workspace in reach}
     levels = {workspace: min(level, ROLES[role]) for workspace, role in roles.items() if role is not None}
     person = Person(id=user.id, name=user.name, email=user.email, avatar_url=user.avatar_url)
-    return Caller(token=stored, user=user, level=level, levels=levels, person=person, control=control)
+    return Caller(token=token, user=user, level=level, levels=levels, person=person, control=control, by_session=by_session)

@@ -18,6 +18,7 @@ from tablehouse.query.wire import (
     FieldId,
     FieldTypeName,
     Instant,
+    InvitationId,
     Level,
     RecordId,
     Role,
@@ -74,8 +75,27 @@ class UserAnswer(Answer, frozen=True, kw_only=True):
 
 class MeAnswer(Answer, frozen=True, kw_only=True):
     user: UserAnswer
-    token: TokenAnswer
+    token: Annotated[TokenAnswer | None, Meta(description="null: who asks has logged in, and has no token.")]
     workspaces: list[WorkspaceAnswer]
+
+
+class SessionAnswer(Answer, frozen=True, kw_only=True):
+    user: UserAnswer
+    expires_at: Instant
+
+
+class InvitationAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """A place in a workspace that waits for somebody; `token` is there only in the answer that makes it."""
+
+    id: InvitationId
+    email: Email
+    role: Role
+    expires_at: Instant
+    created_at: Instant
+    token: (
+        Annotated[str, Meta(description="What the person shows to accept, once; it goes into a link.", examples=["inv_" + "4fT9" * 10])]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class DatabaseAnswer(Answer, frozen=True, kw_only=True):

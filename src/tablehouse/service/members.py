@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from tablehouse.clock import iso
 from tablehouse.errors import BadRequest, ConstraintViolation, Forbidden, NotFound
-from tablehouse.fields.base import NoOptions, Reject, Spec
-from tablehouse.fields.email import Email
-from tablehouse.ids import new_uuid
 from tablehouse.kinds.kind import fold
-from tablehouse.kinds.zones import zone_named
 from tablehouse.query.requests import CreateMember, PutMember
 from tablehouse.service.access import ROLES, App, Caller
 from tablehouse.service.answers import MemberAnswer
+from tablehouse.service.users import check_address, insert_user, user_of
 from tablehouse.service.workspaces import find_workspace
 from tablehouse.sql import control as sql
-from tablehouse.storage.control import ControlSnapshot, ControlWriting, User
+from tablehouse.storage.control import ControlSnapshot, ControlWriting
 
 
 def list_members(app: App, caller: Caller, workspace_id: str) -> list[MemberAnswer]:
@@ -27,17 +24,14 @@ def list_members(app: App, caller: Caller, workspace_id: str) -> list[MemberAnsw
 
 def add_member(app: App, caller: Caller, workspace_id: str, body: CreateMember) -> MemberAnswer:
     """Returns a new member; a user is made for an address that none has. Raises ConstraintViolation for one who is a member."""
-    _check_role(body.role)
-    email = _address(body.email)
+    check_role(body.role)
+    email = check_address(body.email)
 
     def work(writing: ControlWriting) -> str:
         control = writing.before
         find_workspace(control, caller, workspace_id)
-        _check_may_grant(control, caller, workspace_id, body.role)
-        user = next((user for user in control.users.values() if fold(user.email) == fold(email)), None)
-        if user is None:
-            user = User(id=new_uuid(), name=email.partition("@")[0], email=email, avatar_url=None, created_at=iso(app.store.clock()))
-            insert_user(writing, user)
+        check_may_grant(control, caller, workspace_id, body.role)
+        user = user_of(control, email) or insert_user(writing, email, "", iso(app.store.clock()))
         if user.id in control.roles[workspace_id]:
             raise ConstraintViolation(f"{user.email} is a member already; PUT …/members/{user.id} changes the role.")
         writing.run(sql.INSERT_MEMBER, workspace_id=workspace_id, user_id=user.id, role=body.role)
@@ -49,11 +43,11 @@ def add_member(app: App, caller: Caller, workspace_id: str, body: CreateMember) 
 
 def change_member(app: App, caller: Caller, workspace_id: str, user_id: str, body: PutMember) -> MemberAnswer:
     """Returns a member in the new role. Raises NotFound, Forbidden, and ConstraintViolation for the last owner."""
-    _check_role(body.role)
+    check_role(body.role)
 
     def work(writing: ControlWriting) -> None:
         _check_member(writing.before, caller, workspace_id, user_id)
-        _check_may_grant(writing.before, caller, workspace_id, body.role)
+        check_may_grant(writing.before, caller, workspace_id, body.role)
         if body.role != "owner":
             _check_not_last_owner(writing.before, caller, workspace_id, user_id)
         writing.run(sql.DELETE_MEMBER, workspace=workspace_id, user=user_id)
@@ -74,24 +68,13 @@ def remove_member(app: App, caller: Caller, workspace_id: str, user_id: str) -> 
     app.store.control.change(work)
 
 
-def insert_user(writing: ControlWriting, user: User) -> None:
-    """Writes a new user."""
-    writing.run(sql.INSERT_USER, id=user.id, name=user.name, email=user.email, avatar_url=user.avatar_url, created_at=user.created_at)
-
-
 def _answer(control: ControlSnapshot, workspace_id: str, user_id: str) -> MemberAnswer:
     user = control.users[user_id]
     return MemberAnswer(user_id=user.id, name=user.name, email=user.email, role=control.roles[workspace_id][user_id])
 
 
-def _address(text: str) -> str:
-    try:
-        return str(Email().read(text, Spec(options=NoOptions(), many=False, zone=zone_named("UTC"))))
-    except Reject as reject:
-        raise BadRequest(f"email: {reject}", path="email") from None
-
-
-def _check_role(role: str) -> None:
+def check_role(role: str) -> None:
+    """Raises BadRequest when there is no role of that name."""
     if role not in ROLES:
         raise BadRequest(f'role: there is no role "{role}"; roles are {", ".join(ROLES)}.', path="role")
 
@@ -102,7 +85,8 @@ def _check_member(control: ControlSnapshot, caller: Caller, workspace_id: str, u
         raise NotFound(f"There is no member {user_id} in this workspace.")
 
 
-def _check_may_grant(control: ControlSnapshot, caller: Caller, workspace_id: str, role: str) -> None:
+def check_may_grant(control: ControlSnapshot, caller: Caller, workspace_id: str, role: str) -> None:
+    """Raises Forbidden when the caller may not give somebody that role in a workspace."""
     if role == "owner" and control.roles[workspace_id].get(caller.user.id) != "owner":
         raise Forbidden("Only an owner can make someone an owner.")
 

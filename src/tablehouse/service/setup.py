@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tablehouse.clock import iso
 from tablehouse.ids import new_token, new_uuid, token_hash
-from tablehouse.service.members import insert_user
 from tablehouse.service.tokens import insert_token
+from tablehouse.service.users import insert_user
 from tablehouse.service.workspaces import insert_workspace
-from tablehouse.storage.control import ControlWriting, Token, User, Workspace
+from tablehouse.storage.control import ControlWriting, Token, Workspace
 from tablehouse.storage.store import Store
 
 
@@ -22,8 +22,7 @@ def set_up(store: Store, admin_token: str | None) -> str | None:
         now = iso(store.clock())
         control = writing.before
         if not control.users:
-            user = User(id=new_uuid(), name="Owner", email="owner@localhost.localdomain", avatar_url=None, created_at=now)
-            insert_user(writing, user)
+            user = insert_user(writing, "owner@localhost.localdomain", "Owner", now)
             workspace = Workspace(id=new_uuid(), name="My workspace", created_at=now, updated_at=now)
             insert_workspace(writing, workspace, user.id)
             shown = None if admin_token else new_token()

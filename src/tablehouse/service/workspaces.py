@@ -18,7 +18,8 @@ from tablehouse.storage.control import ControlSnapshot, ControlWriting, Token, W
 def me(app: App, caller: Caller) -> MeAnswer:
     """Returns who the caller is, by which token, and which workspaces it reaches."""
     user = UserAnswer(id=caller.user.id, name=caller.user.name, email=caller.user.email, avatar_url=caller.user.avatar_url)
-    return MeAnswer(user=user, token=token_answer(app.store.control.as_used(caller.token)), workspaces=list_workspaces(app, caller))
+    token = None if caller.by_session else token_answer(app.store.control.as_used(caller.token))
+    return MeAnswer(user=user, token=token, workspaces=list_workspaces(app, caller))
 
 
 def list_workspaces(app: App, caller: Caller) -> list[WorkspaceAnswer]:
@@ -41,7 +42,8 @@ def create_workspace(app: App, caller: Caller, body: CreateWorkspace) -> Workspa
 
     def work(writing: ControlWriting) -> None:
         insert_workspace(writing, workspace, caller.user.id)
-        writing.run(sql.INSERT_TOKEN_WORKSPACE, token_id=caller.token.id, workspace_id=workspace.id)
+        if not caller.by_session:  # a session reaches all workspaces of its user
+            writing.run(sql.INSERT_TOKEN_WORKSPACE, token_id=caller.token.id, workspace_id=workspace.id)
 
     app.store.control.change(work)
     return workspace_answer(app.store.control.current(), caller, workspace)
@@ -69,7 +71,7 @@ def delete_workspace(app: App, caller: Caller, workspace_id: str, force: bool) -
             raise BadRequest(f"The workspace has {len(inside)} databases. Delete them first, or add ?force=true to delete all of it.")
         for database_id in inside:
             writing.run(sql.DELETE_DATABASE, which=database_id)
-        for statement in (sql.DELETE_MEMBERS, sql.DELETE_WORKSPACE_TOKENS, sql.DELETE_WORKSPACE):
+        for statement in (sql.DELETE_MEMBERS, sql.DELETE_INVITATIONS, sql.DELETE_WORKSPACE_TOKENS, sql.DELETE_WORKSPACE):
             writing.run(statement, which=workspace_id)
         return inside
 

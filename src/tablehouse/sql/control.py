@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tablehouse.sql.control_tables import DATABASES, MEMBERS, STORE, TOKEN_WORKSPACES, TOKENS, USERS, WORKSPACES
+from tablehouse.sql.control_tables import DATABASES, INVITATIONS, MEMBERS, SESSIONS, STORE, TOKEN_WORKSPACES, TOKENS, USERS, WORKSPACES
 from tablehouse.sql.rows import insert_row, update_row
 
 
@@ -23,7 +23,10 @@ SET_SECRET: Final = sa.update(STORE).values(secret=sa.bindparam("secret"))
 INSERT_STORE: Final = insert_row(STORE)
 
 READ_WORKSPACES: Final = sa.select(WORKSPACES).order_by(WORKSPACES.c.created_at, WORKSPACES.c.id)
-READ_USERS: Final = sa.select(USERS)
+READ_USERS: Final = sa.select(*(column for column in USERS.c if column.name != "password")).order_by(USERS.c.created_at, USERS.c.id)
+READ_PASSWORD: Final = sa.select(USERS.c.password).where(USERS.c.id == sa.bindparam("which"))
+READ_SESSIONS: Final = sa.select(SESSIONS)
+READ_INVITATIONS: Final = sa.select(INVITATIONS).order_by(INVITATIONS.c.created_at, INVITATIONS.c.id)
 READ_MEMBERS: Final = sa.select(MEMBERS)
 READ_TOKENS: Final = sa.select(TOKENS).order_by(TOKENS.c.created_at, TOKENS.c.id)
 READ_TOKEN_WORKSPACES: Final = sa.select(TOKEN_WORKSPACES)
@@ -33,6 +36,15 @@ INSERT_WORKSPACE: Final = insert_row(WORKSPACES)
 UPDATE_WORKSPACE: Final = update_row(WORKSPACES, "name", "updated_at")
 DELETE_WORKSPACE: Final = _delete(WORKSPACES, "id")
 INSERT_USER: Final = insert_row(USERS)
+UPDATE_USER: Final = update_row(USERS, "name", "disabled_at")
+SET_PASSWORD: Final = update_row(USERS, "password")
+INSERT_SESSION: Final = insert_row(SESSIONS)
+DELETE_SESSION: Final = _delete(SESSIONS, "id")
+DELETE_SESSIONS: Final = _delete(SESSIONS, "user_id")
+FORGET_SESSIONS: Final = sa.delete(SESSIONS).where(SESSIONS.c.expires_at <= sa.bindparam("now"))
+INSERT_INVITATION: Final = insert_row(INVITATIONS)
+DELETE_INVITATION: Final = _delete(INVITATIONS, "id")
+DELETE_INVITATIONS: Final = _delete(INVITATIONS, "workspace_id")
 INSERT_MEMBER: Final = insert_row(MEMBERS)
 DELETE_MEMBER: Final = sa.delete(MEMBERS).where(
     MEMBERS.c.workspace_id == sa.bindparam("workspace"), MEMBERS.c.user_id == sa.bindparam("user")

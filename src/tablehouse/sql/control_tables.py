@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import INTEGER, NUMBER, TEXT
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of this layout. Raise it together with a step in `storage.migrations`."""
 
 CONTROL: Final = sa.MetaData()
@@ -40,6 +40,31 @@ USERS: Final = sa.Table(
     sa.Column("email", TEXT, nullable=False, unique=True),
     sa.Column("avatar_url", TEXT),
     sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("password", TEXT),  # as Argon2id's own text form; null: nobody can log in
+    sa.Column("disabled_at", TEXT),
+)
+
+SESSIONS: Final = sa.Table(
+    "sessions",
+    CONTROL,
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("user_id", TEXT, nullable=False, index=True),
+    sa.Column("hash", TEXT, nullable=False, unique=True),
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("expires_at", TEXT, nullable=False),
+)
+
+INVITATIONS: Final = sa.Table(
+    "invitations",
+    CONTROL,
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("workspace_id", TEXT, nullable=False, index=True),
+    sa.Column("email", TEXT, nullable=False),
+    sa.Column("role", TEXT, nullable=False),
+    sa.Column("invited_by", TEXT, nullable=False),  # a user's id
+    sa.Column("hash", TEXT, nullable=False, unique=True),
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("expires_at", TEXT, nullable=False),
 )
 
 MEMBERS: Final = sa.Table(

@@ -88,13 +88,13 @@ class Buckets:
         with self._lock:
             self._words = self._map()
 
-    def take(self, key: bytes, rate: float, now: int | None = None) -> Taken:
-        """Takes one request out of the bucket of `key`, which refills at `rate` per second and holds one second's worth.
+    def take(self, key: bytes, rate: float, now: int | None = None, holds: int | None = None) -> Taken:
+        """Takes one request out of the bucket of `key`, which refills at `rate` per second and holds one second's worth, or `holds` requests.
 
         `now` is in nanoseconds of the monotonic clock, which all processes of a machine share. A refused request takes nothing.
         """
         interval = int(_SECOND / rate)  # rounded down, so that a second holds the whole rate
-        window = max(_SECOND, interval)  # below one per second the bucket holds one request
+        window = max(_SECOND, interval) if holds is None else holds * interval  # below one per second the bucket holds one request
         with self._lock:
             if now is None:
                 now = time.monotonic_ns()

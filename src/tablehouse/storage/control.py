@@ -37,6 +37,30 @@ class User(msgspec.Struct, frozen=True):
     email: str
     avatar_url: str | None
     created_at: str
+    disabled_at: str | None = None
+
+
+class LoginSession(msgspec.Struct, frozen=True):
+    """A person who has logged in with a password, until it expires or they log out."""
+
+    id: str
+    user_id: str
+    hash: str
+    created_at: str
+    expires_at: str
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """A place in a workspace for whoever has the link. `invited_by`: a user's id."""
+
+    id: str
+    workspace_id: str
+    email: str
+    role: str
+    invited_by: str
+    hash: str
+    created_at: str
+    expires_at: str
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -67,6 +91,8 @@ class ControlSnapshot(msgspec.Struct, frozen=True):
     reach: dict[str, frozenset[str]]
     databases: dict[str, str]
     """Database id → workspace id, in order of creation."""
+    session_by_hash: dict[str, LoginSession]
+    invitations: dict[str, Invitation]
 
 
 class Signal(Protocol):
@@ -120,6 +146,11 @@ class Control:
         """Returns a token with the time of its last use as it is stored now."""
         rows = self._rows(sql.LAST_USE, which=token.id)
         return msgspec.structs.replace(token, last_used_at=rows[0][0]) if rows else token
+
+    def password_of(self, user_id: str) -> str | None:
+        """Returns the hash of a user's password, None when there is none. It is not held in memory with the rest."""
+        rows = self._rows(sql.READ_PASSWORD, which=user_id)
+        return rows[0][0] if rows else None
 
     def close(self) -> None:
         """Closes the connections."""
@@ -204,4 +235,6 @@ def load(session: Session, dialect: Dialect) -> ControlSnapshot:
         token_by_hash={token.hash: token for token in tokens},
         reach={token.id: frozenset(reach[token.id]) for token in tokens},
         databases={row[0]: row[1] for row in rows(sql.READ_DATABASES)},
+        session_by_hash={row[2]: LoginSession(*row) for row in rows(sql.READ_SESSIONS)},
+        invitations={row[0]: Invitation(*row) for row in rows(sql.READ_INVITATIONS)},
     )

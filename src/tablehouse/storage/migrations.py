@@ -12,7 +12,18 @@ from typing import Final
 Steps = Mapping[int, Sequence[str]]
 """From a format to the statements that lead to the next one."""
 
-CONTROL_STEPS: Final[Steps] = {}
+CONTROL_STEPS: Final[Steps] = {
+    1: (
+        "ALTER TABLE users ADD COLUMN password TEXT",
+        "ALTER TABLE users ADD COLUMN disabled_at TEXT",
+        """CREATE TABLE sessions (id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, hash TEXT NOT NULL UNIQUE,
+            created_at TEXT NOT NULL, expires_at TEXT NOT NULL)""",
+        "CREATE INDEX ix_sessions_user_id ON sessions (user_id)",
+        """CREATE TABLE invitations (id TEXT NOT NULL PRIMARY KEY, workspace_id TEXT NOT NULL, email TEXT NOT NULL, role TEXT NOT NULL,
+            invited_by TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, expires_at TEXT NOT NULL)""",
+        "CREATE INDEX ix_invitations_workspace_id ON invitations (workspace_id)",
+    ),
+}
 DATABASE_STEPS: Final[Steps] = {
     1: ("ALTER TABLE people ADD COLUMN folded TEXT", "UPDATE people SET folded = fold(json_extract(json, '$.name'))"),
     2: (

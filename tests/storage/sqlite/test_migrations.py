@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from tablehouse.sql import control_tables
 from tablehouse.sql.catalog_tables import FORMAT
 from tablehouse.storage.sqlite.session import connect
 from tests.local import Local, LocalTable, OpenLocal
@@ -18,6 +19,17 @@ BACK: Final = {
     4: ("DROP TABLE answers",),
 }
 """From a format to the statements that take a file back to the one before."""
+
+
+CONTROL_BACK: Final = {
+    2: (
+        "ALTER TABLE users DROP COLUMN password",
+        "ALTER TABLE users DROP COLUMN disabled_at",
+        "DROP TABLE sessions",
+        "DROP TABLE invitations",
+    ),
+}
+"""The same for the control file."""
 
 
 def taken_back(local: Local, table: LocalTable, wanted: int) -> Path:
@@ -60,6 +72,24 @@ def test_an_older_file_is_brought_to_the_layout_of_a_new_one(open_local: OpenLoc
     assert session.connection.execute("SELECT format FROM meta").fetchall() == [(FORMAT,)]
     session.close()
     assert [file.name.partition("-format")[2][:1] for file in again.store.layout.backups.iterdir()] == [str(older)]
+
+
+@pytest.mark.parametrize("older", range(1, control_tables.FORMAT))
+def test_an_older_control_file_is_brought_to_the_layout_of_a_new_one(open_local: OpenLocal, older: int) -> None:
+    first = open_local()
+    table = first.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}])
+    table.create(Name="kept")
+    first.close()
+    path = first.store.layout.control
+    new = layout(path)
+    session = connect(path)
+    for found in range(control_tables.FORMAT, older, -1):
+        session.script(CONTROL_BACK[found])
+    session.script([f"UPDATE store SET format = {older}"])
+    session.close()
+    assert layout(path) != new
+    assert table.seen_by(open_local()).cells("Name") == ["kept"]
+    assert layout(path) == new
 
 
 def test_format_1_knew_no_names_to_sort_people_by(open_local: OpenLocal) -> None:

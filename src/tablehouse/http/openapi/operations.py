@@ -11,7 +11,7 @@ from tablehouse.http.openapi.schemas import PREFIX, answer_schema, name_of, quer
 from tablehouse.http.operation import PATH_PARAMETERS, Operation
 from tablehouse.http.operations import OPERATIONS
 from tablehouse.query.requests import NoQuery
-from tablehouse.service.access import LEVELS
+from tablehouse.service.access import LEVELS, OPEN
 from tablehouse.service.idempotency import LONGEST_KEY
 
 Schemas = dict[str, dict[str, Any]]
@@ -27,21 +27,27 @@ def paths(schemas: Schemas) -> dict[str, Any]:
 
 def operation_object(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     """Returns one operation as OpenAPI has it."""
-    level = next(name for name, value in LEVELS.items() if value == operation.level)
     addition = " The original Softr Database API does not have it." if operation.addition else ""
     described: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": f"Needs a token of level `{level}`.{addition}",
+        "description": f"{_needs(operation)}{addition}",
         "parameters": _parameters(operation),
         "responses": _answers(operation, schemas) | error_responses(operation),
     }
+    if operation.level == OPEN:
+        described["security"] = []
     if not described["parameters"]:
         del described["parameters"]
     if operation.body is not None:
         described["requestBody"] = _body(operation, schemas)
     return described
+
+
+def _needs(operation: Operation) -> str:
+    level = next((name for name, value in LEVELS.items() if value == operation.level), None)
+    return "Needs no token." if level is None else f"Needs a token of level `{level}`."
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
