@@ -16,9 +16,9 @@ import pytest
 
 from tablehouse.clock import Clock, system_clock
 from tablehouse.config import Settings
-from tablehouse.query.requests import CreateDatabase, ListRecords, SearchQuery
+from tablehouse.query.requests import AggregateQuery, CreateDatabase, ListRecords, SearchQuery
 from tablehouse.schema.model import Table
-from tablehouse.service import batch, databases, fields, pages, records, search, tables, views
+from tablehouse.service import aggregate, batch, databases, fields, pages, records, search, tables, views
 from tablehouse.service.access import Access, App, Caller
 from tablehouse.service.answers import FieldAnswer, ViewAnswer
 from tablehouse.service.fields import FieldChange
@@ -138,6 +138,11 @@ class LocalTable:
         query = SearchQuery(field_names=True, cursor=cursor)
         found = search.search_records(self.local.app, self.local.caller, *self._path, body(parts), query)
         return json.loads(found.records), found.metadata
+
+    def aggregate(self, **parts: Any) -> tuple[list[dict[str, Any]], aggregate.GroupsMetadata]:
+        """(The groups, the page's metadata) for the parts of an aggregate's body."""
+        found = aggregate.aggregate_records(self.local.app, self.local.caller, *self._path, body(parts), AggregateQuery(field_names=True))
+        return json.loads(found.groups), found.metadata
 
     def add_view(self, **keys: Any) -> ViewAnswer:
         return views.create_view(self.local.app, self.local.caller, *self._path, body({"name": "View", **keys}))

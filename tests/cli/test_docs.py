@@ -14,7 +14,7 @@ from tablehouse.fields.registry import FIELD_TYPES
 from tablehouse.http.operations import OPERATIONS
 from tests.server import clean_environment, program
 
-PAGES = {"commands.md", "endpoints.md", "errors.md", "field-types.md", "operators.md", "settings.md"}
+PAGES = {"aggregates.md", "commands.md", "endpoints.md", "errors.md", "field-types.md", "operators.md", "settings.md"}
 
 
 @pytest.fixture(scope="module")

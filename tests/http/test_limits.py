@@ -97,10 +97,11 @@ def test_each_token_has_its_own_buckets(start_server: StartServer, connect: Conn
     assert [answer.status for answer in burst(other, "GET", "/databases", 5)] == [200] * 5
 
 
-def test_searching_counts_as_reading(start_server: StartServer, connect: Connect) -> None:
+@pytest.mark.parametrize("what", ["search", "aggregate"])
+def test_searching_counts_as_reading(what: str, start_server: StartServer, connect: Connect) -> None:
     server = start_server(rate_limit="100,2")
     api = connect(server.address, server.token)
-    path = "/databases/x/tables/y/records/search"
+    path = f"/databases/x/tables/y/records/{what}"
     assert 429 not in [answer.status for answer in burst(api, "POST", path, 10, {})]
 
 

@@ -11,8 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from tablehouse.fields.registry import FIELD_TYPES
+from tablehouse.kinds import aggregates
+from tablehouse.query.aggregate import Aggregation, GroupKey, GroupSort
 from tablehouse.schema.model import Table
-from tablehouse.sql import catalog, catalog_tables, control, control_tables, ddl, records
+from tablehouse.sql import aggregate, catalog, catalog_tables, control, control_tables, ddl, records
 from tablehouse.sql.ddl import create_metadata
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.sql.statement import Statement
@@ -128,6 +130,14 @@ def compositions(table: Table) -> list[tuple[str, sa.ClauseElement]]:
             found += [
                 (f"match {field.name}", records.matching_records(table, [field])),
                 (f"repeat {field.name}", ddl.duplicates(table, field)),
+            ]
+        if aggregates.groups(field.kind, field.many):
+            key = GroupKey(field, "WEEK" if field.kind.name in aggregates.DATED else None)
+            computed = [Aggregation(each, field) for each in aggregates.FUNCTIONS if each.applies(field.kind, field.many)]
+            sorting = [GroupSort(0, False, True), GroupSort(0, True, False)]
+            found += [
+                (f"aggregate {field.name}", aggregate.aggregate_groups(table, [key], computed, sorting, None, 6)),
+                (f"groups {field.name}", aggregate.count_groups(table, [key], None, 6)),
             ]
         if field.type_name == "AUTONUMBER":
             found.append(("number", ddl.number_records(table, field)))

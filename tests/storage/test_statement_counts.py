@@ -117,6 +117,17 @@ def test_a_page_through_a_view_costs_what_the_search_costs(table: LocalTable, ra
         table.page(view_id=view, limit=7)
 
 
+def test_an_aggregate_is_one_statement(table: LocalTable, ran: Ran) -> None:
+    asked = {"groupBy": ["Field 2"], "aggregations": [{"function": "SUM", "field": "Field 1"}, {"function": "COUNT"}]}
+    with counted(ran, 1):
+        groups, metadata = table.aggregate(**asked)
+    assert (len(groups), metadata.total) == (2, 2)
+    with counted(ran, 1):
+        table.aggregate(**asked)  # from what is kept, once it is known to be current
+    with counted(ran, 2):
+        assert table.aggregate(**asked, paging={"offset": 5})[1].total == 2  # an empty page cannot tell how many groups there are
+
+
 def test_a_page_behind_deleted_records_is_one_statement_too(table: LocalTable, ran: Ran) -> None:
     for record in table.page(limit=7)[0]:
         table.delete(record["id"])

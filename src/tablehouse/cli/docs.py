@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tablehouse.cli.output import refusals, say
+from tablehouse.cli.reference.aggregates import aggregates
 from tablehouse.cli.reference.commands import commands
 from tablehouse.cli.reference.endpoints import endpoints
 from tablehouse.cli.reference.errors import errors
@@ -21,6 +22,7 @@ def docs(
 ) -> None:
     """Write the reference pages, as they are in docs/reference, from what this version declares."""
     pages = {
+        "aggregates.md": aggregates(),
         "commands.md": commands(context.find_root().command),
         "endpoints.md": endpoints(),
         "errors.md": errors(),

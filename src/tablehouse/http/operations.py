@@ -13,6 +13,7 @@ from tablehouse.query import requests as q
 from tablehouse.service import answers as a
 from tablehouse.service import databases, fields, invitations, members, records, sessions, tables, tokens, views, workspaces
 from tablehouse.service.access import FULL, OPEN, READ, WRITE
+from tablehouse.service.aggregate import GroupsMetadata, aggregate_records
 from tablehouse.service.batch import write_batch
 from tablehouse.service.idempotency import Repeatable, repeatable
 from tablehouse.service.pages import PageMetadata, list_records
@@ -218,6 +219,11 @@ def _repeatable(call: Call, what: str) -> Repeatable | None:
     return repeatable(call.caller, call.idempotency_key, asked, call.payload.raw)
 
 
+def _aggregate_records(call: Call) -> Reply:
+    found = aggregate_records(call.app, call.caller, call.path["database"], call.path["table"], call.payload, call.query)
+    return page(found.groups, found.metadata)
+
+
 def _create_record(call: Call) -> Reply:
     path = call.path
     made = records.create_record(
@@ -358,6 +364,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(id="searchRecords", method="POST", path=_TABLE + "/records/search", level=READ, tag="Records", run=_search_records,
               query=q.SearchQuery, body=q.SearchRecords, answer=list[a.RecordAnswer], metadata=PageMetadata, always_metadata=True,
               errors=("UNKNOWN_FIELD", "VALIDATION_ERROR"), only_reads=True, summary="A page of the records that meet a condition, sorted"),
+    Operation(id="aggregateRecords", method="POST", path=_TABLE + "/records/aggregate", level=READ, tag="Records", run=_aggregate_records,
+              query=q.AggregateQuery, body=q.AggregateRecords, answer=list[a.GroupAnswer], metadata=GroupsMetadata, always_metadata=True,
+              errors=("UNKNOWN_FIELD", "VALIDATION_ERROR"), only_reads=True, addition=True,
+              summary="Sums, means, extremes and counts of groups of records"),
     Operation(id="createRecord", method="POST", path=_TABLE + "/records", level=WRITE, tag="Records", run=_create_record,
               query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, repeatable=True, errors=_ADDS,
               summary="Make a record"),

@@ -112,6 +112,37 @@ class SearchRecords(Body, frozen=True, kw_only=True):
     paging: Annotated[Any, Meta(description="Which page: offset and limit, at most 200.", examples=[{"offset": 0, "limit": 20}])] = None
 
 
+class AggregateQuery(Query, frozen=True, kw_only=True):
+    field_names: Annotated[bool, Meta(description="true: the keys of `group` in the answer are names of fields instead of their ids.")] = (
+        False
+    )
+    view_id: Annotated[ViewId | None, Meta(description="Only of what this view shows; its sorting has no say.")] = None
+
+
+class AggregateRecords(Body, frozen=True, kw_only=True):
+    """`aggregations` or `groupBy` may be left out, not both; without `groupBy` all records are one group. `sort` is another word for `sorting`."""
+
+    filter: Annotated[
+        Any, Meta(description="Which records.", examples=[{"condition": {"operator": "IS_NOT_EMPTY", "leftSide": "Name"}}])
+    ] = None
+    group_by: Annotated[Any, Meta(description="Up to two fields; dates by a period.", examples=[["Status"]])] = None
+    aggregations: Annotated[
+        Any,
+        Meta(description="What to compute of each group.", examples=[[{"function": "COUNT"}, {"field": "created_at", "function": "MAX"}]]),
+    ] = None
+    sorting: Annotated[
+        Any,
+        Meta(
+            description="What to sort the groups by: a field of groupBy, or values[0] for the first aggregation and so on. "
+            "By the groups themselves when left out, and behind what is given.",
+            examples=[[{"sortingField": "values[0]", "sortType": "DESC"}]],
+        ),
+    ] = None
+    paging: Annotated[
+        Any, Meta(description="Which page of groups: offset and limit, at most 200.", examples=[{"offset": 0, "limit": 20}])
+    ] = None
+
+
 class CreateWorkspace(Body, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(examples=["Office"])]
 

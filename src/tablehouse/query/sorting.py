@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -49,7 +50,12 @@ def _read_key(entry: Any, table: Table, path: str) -> SortKey | None:
         return None
     if not isinstance(name, str):
         raise BadRequest(f"{path}.sortingField: expected the id or name of a field, got {describe(name)}.", path=f"{path}.sortingField")
+    return SortKey(find_subject(table, name), read_direction(entry, path))
+
+
+def read_direction(entry: Mapping[str, Any], path: str) -> bool:
+    """Returns whether a sort key descends. Raises BadRequest."""
     direction = next((entry[key] for key in _DIRECTION_KEYS if entry.get(key) not in (None, "")), "ASC")
     if not isinstance(direction, str) or direction.upper() not in _DIRECTIONS:
         raise BadRequest(f"{path}.sortType: expected ASC or DESC, got {describe(direction)}.", path=f"{path}.sortType")
-    return SortKey(find_subject(table, name), _DIRECTIONS[direction.upper()])
+    return _DIRECTIONS[direction.upper()]

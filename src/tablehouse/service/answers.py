@@ -180,6 +180,19 @@ class RecordAnswer(msgspec.Struct, frozen=True, rename="camel"):
     updated_at: Instant
 
 
+class GroupAnswer(msgspec.Struct, frozen=True):
+    """A group of records. Its keys read as the fields' cells do, of a period its first day; empty cells are a group of their own."""
+
+    group: Annotated[
+        dict[str, Any],
+        Meta(
+            description="What its records have in common, by field id, or by name with `fieldNames=true`.",
+            examples=[{"Fo3SS": {"id": "d", "label": "Done"}}],
+        ),
+    ]
+    values: Annotated[list[Any], Meta(description="What was computed, in the order asked.", examples=[[3, "2025-06-01T12:30:00.000Z"]])]
+
+
 class BatchRecordsAnswer(msgspec.Struct, frozen=True):
     """What a batch did. Records of an upsert are in `created` or `updated`, in the order given."""
 

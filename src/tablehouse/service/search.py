@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 import msgspec
-import structlog
 
 from tablehouse.query.cells import choose_fields
 from tablehouse.query.checks import Plan
@@ -18,6 +16,7 @@ from tablehouse.schema.model import Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.pages import Page, PageMetadata, list_page
 from tablehouse.service.payload import Payload
+from tablehouse.service.statements import compiled_for, run_watched
 from tablehouse.service.surroundings import surroundings
 from tablehouse.service.things import find_table
 from tablehouse.service.views import find_view
@@ -26,10 +25,6 @@ from tablehouse.sql.statement import Statement
 from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.transaction import Reading
 
-log = structlog.get_logger()
-
-_KEPT_CHECKS: Final = 100
-"""Conditions of more checks are compiled each time: their plans are large, and programs that make them up seldom repeat a shape."""
 _KEPT_LITERALS: Final = 10_000
 """Pages and totals are kept under all that the request said; of searches for longer texts none are."""
 
@@ -154,20 +149,11 @@ class _Finding:
         return self._statement(shape, lambda: sql.search_records(self._table, self._fields, names, node, self._search.sorting, empties))
 
     def _statement(self, shape: tuple[Any, ...], compose: Callable[[], Any]) -> Statement:
-        plan = self._search.condition
-        if plan is not None and plan.size > _KEPT_CHECKS:
-            return self._reading.dialect.compile(compose())
-        return self._reading.compiled(self._table, shape, compose)
+        return compiled_for(self._reading, self._table, shape, self._search.condition, compose)
 
     def _run(self, statement: Statement, values: dict[str, Any]) -> Any:
-        """Returns a statement's one row, without the schema version; says in the log when it took long, and why."""
-        began = time.perf_counter()
-        row = self._reading.versioned(statement, values)[0]
-        milliseconds = (time.perf_counter() - began) * 1000
-        if milliseconds >= self._app.settings.slow_statement:
-            plan = self._reading.session.explain(statement, values)
-            log.warning("slow search", table=self._table.id, ms=round(milliseconds), plan=plan, sql=statement.text)
-        return row
+        """Returns a statement's one row, without the schema version."""
+        return run_watched(self._app, self._reading, self._table, statement, values)[0]
 
     def _keep(self, key: Hashable, stamp: Stamp, thing: Any, size: int) -> None:
         if self._weight <= _KEPT_LITERALS:

@@ -171,6 +171,22 @@ class LocalDay(FunctionElement[str]):
     name = "local_day"
 
 
+class ExactSum(FunctionElement[float]):
+    """The sum of the numbers of all rows, whose error does not grow with their count; NULL for no numbers."""
+
+    type = sa.Double()
+    inherit_cache = True
+    name = "exact_sum"
+
+
+class WeekStart(FunctionElement[str]):
+    """The first day, YYYY-MM-DD, of the week of a day; weeks begin on the second argument, Monday is 0."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "week_start"
+
+
 def _call(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     return f"{element.name}({compiler.process(element.clauses, **options)})"
 
@@ -257,6 +273,18 @@ def _has_text(element: HasText, compiler: SQLCompiler, **options: Any) -> str:
 def _ends_with(element: EndsWith, compiler: SQLCompiler, **options: Any) -> str:
     text, end = (compiler.process(clause, **options) for clause in element.clauses)
     return f"substr({text}, -length({end})) = {end}"
+
+
+@compiles(ExactSum, "sqlite")
+def _exact_sum(element: ExactSum, compiler: SQLCompiler, **options: Any) -> str:
+    # Doubles are summed with Kahan and Babuska's compensation; whole numbers would stop with an error beyond 2^63.
+    return f"sum(CAST({compiler.process(element.clauses, **options)} AS REAL))"
+
+
+@compiles(WeekStart, "sqlite")
+def _week_start(element: WeekStart, compiler: SQLCompiler, **options: Any) -> str:
+    day, first = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"date({day}, '-6 days', 'weekday ' || (({first} + 1) % 7))"
 
 
 def _join(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:

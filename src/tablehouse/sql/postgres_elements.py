@@ -19,6 +19,7 @@ from tablehouse.sql.elements import (
     AmongSpans,
     Covers,
     EndsWith,
+    ExactSum,
     HasText,
     InItems,
     ItemCount,
@@ -33,6 +34,7 @@ from tablehouse.sql.elements import (
     Plain,
     SomeItem,
     Utf8,
+    WeekStart,
 )
 from tablehouse.sql.postgres import cast_name
 
@@ -236,3 +238,15 @@ def _ends_with(element: EndsWith, compiler: SQLCompiler, **options: Any) -> str:
 def _local_day(element: LocalDay, compiler: SQLCompiler, **options: Any) -> str:
     instant, zone = _parts(element, compiler, options)
     return f"to_char({instant}::timestamptz AT TIME ZONE {zone}, 'YYYY-MM-DD')"
+
+
+@compiles(ExactSum, "postgresql")
+def _exact_sum(element: ExactSum, compiler: SQLCompiler, **options: Any) -> str:
+    # A double's text has all its digits, its direct cast to numeric only fifteen; sums of numerics are exact.
+    return f"sum({_only(element, compiler, options)}::text::numeric)"
+
+
+@compiles(WeekStart, "postgresql")
+def _week_start(element: WeekStart, compiler: SQLCompiler, **options: Any) -> str:
+    day, first = _parts(element, compiler, options)
+    return f"to_char({day}::date - mod(extract(isodow FROM {day}::date)::int + 6 - {first}, 7), 'YYYY-MM-DD')"

@@ -54,12 +54,23 @@ def following(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell, emp
     return behind
 
 
-def _places(cell: Cell) -> Cell:
+def choice_set(cell: Cell) -> Cell:
+    """Returns the expression that is the same for cells with the same several choices, and sorts by them; NULL for the empty cell."""
+    return _places(cell, as_set=True)
+
+
+def places_in(key: str | None) -> list[int]:
+    """Returns the positions of the choices in a value of `choice_set`."""
+    width = len(str(_WIDE))
+    return [int(key[start : start + width]) - _WIDE for start in range(0, len(key), width)] if key else []
+
+
+def _places(cell: Cell, as_set: bool = False) -> Cell:
     items = JsonItems(cell).table_valued("key", "value", name="items")
     places = (
         sa.select((CHOICES.c.position + sa.literal_column(str(_WIDE))).label("place"))
         .select_from(items.join(CHOICES, CHOICES.c.num == items.c.value))
-        .order_by(items.c.key)
+        .order_by(CHOICES.c.position if as_set else items.c.key)
         .subquery("places")
     )
     return sa.select(JoinedRows(places.c.place)).scalar_subquery()

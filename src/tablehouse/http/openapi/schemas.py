@@ -11,14 +11,14 @@ import msgspec
 
 from tablehouse.errors import ErrorBody
 from tablehouse.fields.registry import BY_NAME, FIELD_TYPES
-from tablehouse.http.openapi import conditions, field_types
+from tablehouse.http.openapi import aggregates, conditions, field_types
 from tablehouse.http.operation import Operation
 from tablehouse.http.operations import OPERATIONS
 
 PREFIX: Final = "#/components/schemas/"
 Schema = dict[str, Any]
 
-_SEARCHING: Final = ("SearchRecords", "CreateView", "PutView")
+_SEARCHING: Final = ("SearchRecords", "AggregateRecords", "CreateView", "PutView")
 """Bodies with a filter, sorting or paging."""
 
 
@@ -34,6 +34,8 @@ def component_schemas() -> dict[str, Schema]:
     schemas["Field"]["allOf"] = [ref("TypeWithOptions")]
     schemas["Record"]["properties"]["fields"]["additionalProperties"] = ref("CellValue")
     schemas |= field_types.schemas(name_of) | conditions.schemas()
+    schemas |= aggregates.schemas()
+    schemas["AggregateRecords"]["properties"] |= aggregates.body_properties(schemas["AggregateRecords"]["properties"])
     for name in _SEARCHING:
         schemas[name]["properties"] |= conditions.body_properties(schemas[name]["properties"])
     return {name: schemas[name] for name in sorted(schemas)}

@@ -1,0 +1,170 @@
+"""The statements of an aggregate: a page of groups with their values, and how many groups there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tablehouse.kinds import kind
+from tablehouse.query.aggregate import Aggregation, GroupKey, GroupSort
+from tablehouse.query.checks import Node
+from tablehouse.schema.model import Field, Table
+from tablehouse.sql.catalog_tables import CHOICES, COMMITS, PEOPLE
+from tablehouse.sql.conditions import compared, condition
+from tablehouse.sql.elements import ExactSum, LocalDay, WeekStart
+from tablehouse.sql.records import VERSION, record_table
+from tablehouse.sql.render import Cell, Columns
+from tablehouse.sql.sorting import choice_set
+
+_COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
+_FIRST_DAY: Final = "0001-01-01"
+"""The first day there is, a Monday; a week that begins before it begins with it."""
+
+
+def aggregate_groups(
+    table: Table,
+    groups: Sequence[GroupKey],
+    aggregations: Sequence[Aggregation],
+    sorting: Sequence[GroupSort],
+    node: Node | None,
+    week: int,
+) -> sa.Select[Any]:
+    """A row for each group of a page: (schema version, commits counted, groups in all, what each key shows, each value).
+
+    `week`: the day on which weeks begin, Monday is 0. Parameters: limit, skip, and those of the condition.
+    """
+    found = _groups(table, groups, aggregations, node, week)
+    shown = [_shown(key, found, place) for place, key in enumerate(groups)]
+    values = [found.c[f"a{place}"] for place in range(len(aggregations))]
+    order = []
+    for sort in (*sorting, *(GroupSort(place, False, False) for place in range(len(groups)))):
+        by = [values[sort.place]] if sort.of_values else _order(groups[sort.place], found.c[f"g{sort.place}"])
+        order += [(each.desc() if sort.descending else each.asc()).nulls_last() for each in by]
+    every = sa.func.count().over().label("every")
+    page = sa.select(VERSION.label("version"), _COMMITS.label("commits"), every, *shown, *values).select_from(found)
+    return page.order_by(*order).limit(sa.bindparam("limit")).offset(sa.bindparam("skip"))
+
+
+def count_groups(table: Table, groups: Sequence[GroupKey], node: Node | None, week: int) -> sa.Select[Any]:
+    """One row: (schema version, commits counted, groups in all). Parameters: those of the condition."""
+    found = _groups(table, groups, (), node, week)
+    return sa.select(VERSION, _COMMITS, sa.select(sa.func.count()).select_from(found).scalar_subquery())
+
+
+def _groups(table: Table, groups: Sequence[GroupKey], aggregations: Sequence[Aggregation], node: Node | None, week: int) -> sa.Subquery:
+    """Returns the groups as rows: keys g0 …, for texts one of their spellings t0 …, values a0 …."""
+    columns = record_table(table)
+    cells = dict(columns.c.items())
+    # Keys are worked out below the grouping, so that it names columns: a parameter in an expression would make it two different ones.
+    inner: list[Cell] = [_key(key, cells, week).label(f"g{place}") for place, key in enumerate(groups)]
+    inner += [cells[key.field.shown_column].label(f"t{place}") for place, key in enumerate(groups) if _is_text(key)]
+    inner += [_value(each, cells).label(f"v{place}") for place, each in enumerate(aggregations) if each.field is not None]
+    rows = sa.select(*(inner or [sa.literal_column("1").label("one")])).select_from(columns)
+    if node is not None:
+        rows = rows.where(condition(node, cells))
+    base = rows.subquery("cells")
+    keys = [base.c[f"g{place}"] for place in range(len(groups))]
+    outer: list[Cell] = [*keys, *(sa.func.min(base.c[f"t{place}"]).label(f"t{place}") for place, key in enumerate(groups) if _is_text(key))]
+    for place, each in enumerate(aggregations):
+        value = sa.func.count() if each.field is None else _FUNCTIONS[each.function.name](base.c[f"v{place}"])
+        outer.append(value.label(f"a{place}"))
+    if not outer:
+        outer.append(sa.func.count().label("one"))  # without keys there is one group, whatever there is in it
+    return sa.select(*outer).select_from(base).group_by(*keys).subquery("found")
+
+
+def _key(key: GroupKey, cells: Columns, week: int) -> Cell:
+    """Returns what the cells of one group have in common."""
+    field = key.field
+    cell: Cell = cells[field.shown_column]
+    if key.by is not None:
+        return _period(_day(field, cell), key.by, week)
+    if field.type.source and field.kind is kind.DATE:
+        return _day(field, cell)
+    if field.kind is kind.CHOICE and field.many:
+        return choice_set(cell)
+    return compared(field, cells)
+
+
+def _day(field: Field, cell: Cell) -> Cell:
+    """Returns the day that a cell shows, or on which its instant falls in the field's time zone."""
+    if field.kind is kind.DATE and not field.type.source:
+        return cell
+    written = sa.func.substr(cell, sa.literal_column("1"), sa.literal_column("10"))
+    if str(field.spec.zone) == "UTC":
+        return written
+    # At the ends of time the day in another zone may lie outside the years there are.
+    edge = sa.or_(cell < sa.literal_column("'0001-01-02'"), cell >= sa.literal_column("'9999-12-31'"))
+    return sa.case((edge, written), else_=LocalDay(cell, sa.literal(str(field.spec.zone))))
+
+
+def _period(day: Cell, by: str, week: int) -> Cell:
+    """Returns the first day of a day's period."""
+    if by == "DAY":
+        return day
+    if by == "WEEK":
+        return sa.case(
+            (day < sa.literal_column(f"'0001-01-{1 + week:02}'"), sa.literal_column(f"'{_FIRST_DAY}'")),
+            else_=WeekStart(day, sa.literal_column(str(week))),
+        )
+    if by == "MONTH":
+        return _head(day, 7).concat(sa.literal_column("'-01'"))
+    if by == "YEAR":
+        return _head(day, 4).concat(sa.literal_column("'-01-01'"))
+    month = sa.func.substr(day, sa.literal_column("6"), sa.literal_column("2"))
+    starts: list[tuple[Any, Any]] = [
+        (month < sa.literal_column(f"'{first + 3:02}'"), sa.literal_column(f"'{first:02}-01'")) for first in (1, 4, 7)
+    ]
+    return _head(day, 5).concat(sa.case(*starts, else_=sa.literal_column("'10-01'")))
+
+
+def _head(text: Cell, length: int) -> Cell:
+    return sa.func.substr(text, sa.literal_column("1"), sa.literal_column(str(length)), type_=sa.Text())
+
+
+def _is_text(key: GroupKey) -> bool:
+    return key.field.kind is kind.TEXT
+
+
+def _shown(key: GroupKey, found: sa.Subquery, place: int) -> Cell:
+    """Returns what is told of a key: of texts that differ in letter case alone the first by code point, of a person the JSON."""
+    own: Cell = found.c[f"g{place}"]
+    if _is_text(key):
+        return found.c[f"t{place}"]
+    if key.field.kind is kind.PERSON:
+        return sa.select(PEOPLE.c.json).where(PEOPLE.c.num == own).scalar_subquery().label(f"j{place}")
+    return own
+
+
+def _order(key: GroupKey, own: Cell) -> list[Cell]:
+    """Returns what a key's groups are ordered by, as records are sorted by the field."""
+    if key.field.kind is kind.CHOICE and not key.field.many:
+        return [sa.select(CHOICES.c.position).where(CHOICES.c.num == own).scalar_subquery()]
+    if key.field.kind is kind.PERSON:
+        return [sa.select(PEOPLE.c.folded).where(PEOPLE.c.num == own).scalar_subquery(), own]
+    return [own]
+
+
+def _value(aggregation: Aggregation, cells: Columns) -> Cell:
+    """Returns what a function looks at in a record; NULL where the cell is empty."""
+    field = aggregation.field
+    assert field is not None
+    if field.many:
+        return choice_set(cells[field.shown_column]) if aggregation.function.name == "COUNT_DISTINCT" else cells[field.shown_column]
+    if field.kind is kind.BOOLEAN:
+        return sa.func.nullif(cells[field.shown_column], sa.literal_column("0"))
+    if field.type.source and field.kind is kind.DATE and aggregation.function.name == "COUNT_DISTINCT":
+        return _day(field, cells[field.shown_column])
+    return compared(field, cells)
+
+
+_FUNCTIONS: Final[dict[str, Callable[[Cell], Cell]]] = {
+    "SUM": lambda value: sa.func.coalesce(ExactSum(value), sa.literal_column("0")),
+    "AVERAGE": lambda value: ExactSum(value) / sa.func.nullif(sa.func.count(value), sa.literal_column("0")),
+    "MIN": sa.func.min,
+    "MAX": sa.func.max,
+    "COUNT": sa.func.count,
+    "COUNT_DISTINCT": lambda value: sa.func.count(value.distinct()),
+}
