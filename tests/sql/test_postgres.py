@@ -7,6 +7,7 @@ import math
 import random
 import struct
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -14,13 +15,16 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from tablehouse.fields.registry import BY_NAME
+from tablehouse.kinds import aggregates
 from tablehouse.kinds.kind import NUMBER, TEXT
+from tablehouse.query.aggregate import read_aggregate
 from tablehouse.query.dates import Calendar
 from tablehouse.query.operands import Surroundings
 from tablehouse.query.search import read_search
 from tablehouse.schema.model import Table
-from tablehouse.sql import bulk, catalog, catalog_tables, control, control_tables, ddl, records, search
-from tablehouse.sql.dialect import POSTGRES
+from tablehouse.sql import aggregate, bulk, catalog, catalog_tables, control, control_tables, ddl, records, search
+from tablehouse.sql.dialect import POSTGRES, SQLITE
 from tests.local import Local, LocalTable
 from tests.sql.places import Both, Schema
 from tests.sql.test_statements import all_fields, compositions, constants
@@ -257,3 +261,47 @@ def test_searches_answer_the_same(filled: tuple[Both, Table]) -> None:
         empties = tuple(key is None for key in keys)
         twice.same(search.search_records(table, table.fields, True, node, asked.sorting, empties), {**values, **behind})
     assert found > 1000
+
+
+def aggregates_asked() -> Iterator[dict[str, Any]]:
+    for place, field in enumerate(FIELDS):
+        other = FIELDS[(place * 7 + 3) % len(FIELDS)]["name"]
+        several = field.get("allowMultipleEntries", False)
+        kind = BY_NAME[field["type"]].kind
+        computed = [{"field": field["name"], "function": each.name} for each in aggregates.FUNCTIONS if each.applies(kind, several)]
+        yield {"aggregations": computed}
+        yield {"groupBy": [field["name"]], "aggregations": [{"function": "COUNT"}, {"field": "No", "function": "SUM"}]}
+        yield {"groupBy": [field["name"], other][: 1 if other == field["name"] else 2], "aggregations": computed,
+               "sorting": [{"sortingField": "values[0]", "sortType": "DESC"}]}  # fmt: skip
+    for name in ("Day", "At", "Made", "created_at"):
+        for by in aggregates.PERIODS:
+            yield {"groupBy": [{"field": name, "by": by}], "aggregations": [{"field": "No", "function": "AVERAGE"}],
+                   **body(("No", "IS_NOT", 7))}  # fmt: skip
+
+
+def test_aggregates_answer_the_same(local: Local, both: MakeBoth) -> None:
+    database = local.new_database(timezone="Europe/Berlin")
+    table = local.new_table(FIELDS, database)
+    chance = random.Random(5)
+    numbers = [{"No": round(chance.uniform(-1e6, 1e6), 2), "Text": chance.choice("xyzXYZ")} for _ in range(300)]
+    ends = [{"Day": day, "At": f"{day}T{time}Z"} for day, time in (("0001-01-01", "00:30:00"), ("0001-01-05", "00:00:00"),
+            ("9999-12-31", "23:59:59"), ("2025-03-30", "00:59:59"), ("2025-10-26", "22:59:59"), ("1890-01-01", "23:30:00"))]  # fmt: skip
+    table.fill([*ROWS * 20, *numbers, *ends])
+    twice = both(table)
+    known = twice.table(table.id)
+    for week in (0, 3, 6):
+        around = Surroundings(Calendar(known.fields[0].zone, week, 1_750_000_000_000), list)
+        for wanted in aggregates_asked():
+            asked = read_aggregate({**wanted, "paging": {"limit": 200}}, known, around)
+            node, literals = (None, {}) if asked.condition is None else (asked.condition.node, asked.condition.parameters)
+            clause = aggregate.aggregate_groups(known, asked.groups, asked.aggregations, asked.sorting, node, week)
+            values = {**literals, "limit": 200, "skip": 0}
+            there = twice.session.rows(SQLITE.compile(clause), values)
+            here = twice.schema.rows(POSTGRES.compile(clause), values)
+            assert [as_shown(row) for row in here] == [as_shown(row) for row in there], wanted
+            twice.same(aggregate.count_groups(known, asked.groups, node, week), literals)
+
+
+def as_shown(row: tuple[Any, ...]) -> list[Any]:
+    """A row with its numbers as the API shows sums."""
+    return [aggregates.rounded(float(value)) if isinstance(value, float | Decimal) else value for value in row]
