@@ -11,14 +11,17 @@ import pytest
 
 from tablehouse.query.requests import CreateMember, CreateToken, CreateWorkspace
 from tablehouse.service import members, tokens, workspaces
+from tablehouse.sql import control as control_sql
 from tablehouse.sql.catalog_tables import CATALOG
 from tablehouse.sql.control import DELETE_DATABASE
+from tablehouse.sql.control_tables import CONTROL
 from tablehouse.sql.copying import stored_tables
-from tablehouse.storage.control import ControlSnapshot
+from tablehouse.storage.control import ControlSnapshot, ControlWriting
 from tablehouse.storage.sqlite.session import connect
 from tablehouse.storage.sqlite.store import SqliteStore
 from tablehouse.storage.store import InUse, Store
 from tablehouse.transfer.copy.contents import read_table, write_table
+from tablehouse.transfer.copy.people import COPIED, NOT_AS_ROWS
 from tablehouse.transfer.copy.stores import Copied, CopiedDatabase, CopyError, Progress, copy_stores
 from tests.local import Local, LocalTable, OpenLocal
 
@@ -128,6 +131,41 @@ def test_all_of_a_store_arrives(pair: Pair, open_local: OpenLocal, tmp_path: Pat
         there.create(Name="ÜNÏ 5 🦊")
     there.add_field(name="More", type="NUMBER")
     there.local.new_table([{"name": "N", "type": "NUMBER"}], database=table.database).create(N=1)
+
+
+def test_every_control_table_is_copied_or_left_out_for_a_reason(pair: Pair) -> None:
+    assert {table.name for table in COPIED} | NOT_AS_ROWS.keys() == set(CONTROL.tables)
+    source = pair.source
+    fill(source)
+    with_session(source)
+    pair.copy()
+    here, there = (store.control.read_tables(COPIED) for store in (source.store, pair.target))
+    assert here == there, "passwords, sessions and invitations too"
+    assert all(here), "of each there is one"
+
+
+def with_session(local: Local) -> None:
+    """Gives the store's owner a password, a session, and an invitation that waits."""
+    (user,) = local.store.control.current().users
+    (workspace,) = local.store.control.current().workspaces
+    time = "2025-01-01T00:00:00.000Z"
+
+    def work(writing: ControlWriting) -> None:
+        writing.run(control_sql.SET_PASSWORD, which=user, password="$argon2id$made-up")
+        writing.run(control_sql.INSERT_SESSION, id="s", user_id=user, hash="s", created_at=time, expires_at=time)
+        writing.run(
+            control_sql.INSERT_INVITATION,
+            id="i",
+            workspace_id=workspace,
+            email="ann@example.com",
+            role="editor",
+            invited_by="somebody who is gone",
+            hash="i",
+            created_at=time,
+            expires_at=time,
+        )
+
+    local.store.control.change(work)
 
 
 def contents(control: ControlSnapshot) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -12,6 +13,16 @@ from tablehouse.sql.rows import insert_row, update_row
 
 def _delete(table: sa.Table, column: str) -> sa.Delete:
     return sa.delete(table).where(table.c[column] == sa.bindparam("which"))
+
+
+ControlTable = sa.Table
+"""One of the control tables, for layers that compose no statements."""
+
+
+@cache
+def read_all(table: sa.Table) -> sa.Select[Any]:
+    """Rows: every column of a control table, in order of its primary key."""
+    return sa.select(table).order_by(*table.primary_key.columns)
 
 
 GENERATION: Final = sa.select(STORE.c.generation)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -137,6 +137,16 @@ class Control:
         # Before anybody hears that it is done, everybody can see that it is.
         self._signal.change()
         return result
+
+    def read_tables(self, tables: Sequence[sql.ControlTable]) -> list[list[Row]]:
+        """Returns all rows of these control tables, every column of them, as of one moment."""
+        statements = [self._dialect.fixed(sql.read_all(table)) for table in tables]
+
+        def read(session: Session) -> list[list[Row]]:
+            with session.moment():
+                return [session.rows(statement) for statement in statements]
+
+        return self._using(read)
 
     def touch_token(self, token_id: str, at: str) -> None:
         """Notes when a token was last used; not a change that others must notice."""

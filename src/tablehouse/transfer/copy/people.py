@@ -1,18 +1,31 @@
-"""Who may do what, copied: workspaces, their members, and the tokens that reach them.
+"""Who may do what, copied: workspaces, their members and invitations, and the tokens that reach them. Rows are copied whole, whatever their columns.
 
 A workspace that the target lacks is made as it is in the source, with its members and with the tokens that reach it. One that is there
-stays as it is: its members and tokens are the target's own. A user is who has the same id, or else the same e-mail address.
+stays as it is: its members and tokens are the target's own. A user is who has the same id, or else the same e-mail address. Into an empty target
+all that is asked for goes with it: the key that signs cursors, people without a workspace, and who is logged in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 import msgspec
 
 from tablehouse.kinds.kind import fold
 from tablehouse.sql import control as sql
-from tablehouse.storage.control import ControlSnapshot, ControlWriting, Token
+from tablehouse.sql.control_tables import INVITATIONS, MEMBERS, SESSIONS, TOKEN_WORKSPACES, TOKENS, USERS, WORKSPACES
+from tablehouse.sql.copying import column_names
+from tablehouse.storage.control import Control, ControlWriting
+
+_Row = dict[str, Any]
+
+COPIED: Final = (WORKSPACES, USERS, MEMBERS, INVITATIONS, SESSIONS, TOKENS, TOKEN_WORKSPACES)
+"""The control tables whose rows are copied, as far as they belong to what is."""
+NOT_AS_ROWS: Final = {
+    "store": "each store has a row of its own; of the source's only the secret",
+    "databases": "listed one by one, when each is whole",
+}
 
 
 class CopiedPeople(msgspec.Struct, frozen=True, rename="camel"):
@@ -23,42 +36,72 @@ class CopiedPeople(msgspec.Struct, frozen=True, rename="camel"):
     tokens: int
 
 
-def copy_people(source: ControlSnapshot, workspace_ids: Collection[str], everything: bool, writing: ControlWriting) -> CopiedPeople:
+class People:
+    """What the source's control tables hold, as of one moment."""
+
+    def __init__(self, control: Control) -> None:
+        self.rows: dict[str, list[_Row]] = {}
+        for table, found in zip(COPIED, control.read_tables(COPIED), strict=True):
+            names = column_names(table)
+            self.rows[table.name] = [dict(zip(names, row, strict=True)) for row in found]
+
+    def of(self, table: str, key: str, values: Collection[str] | Mapping[str, Any]) -> list[_Row]:
+        """Returns the rows of a table in which a column has one of the values."""
+        return [row for row in self.rows[table] if row[key] in values]
+
+
+def copy_people(people: People, secret: bytes, workspace_ids: Collection[str], everything: bool, writing: ControlWriting) -> CopiedPeople:
     """Returns what was made of these workspaces and what belongs to them, inside a change of the target's control tables.
 
-    `everything`: of a target that is empty also the users and tokens that belong to no workspace.
+    `everything`: all of the source is wanted, so that an empty target also gets what belongs to no workspace.
     """
     there = writing.before
     empty = not there.users and not there.workspaces
-    missing = [
-        workspace for workspace in source.workspaces.values() if workspace.id in workspace_ids and workspace.id not in there.workspaces
-    ]
-    for workspace in missing:
-        writing.run(sql.INSERT_WORKSPACE, **msgspec.structs.asdict(workspace))
-    users = _Users(source, writing)
-    for workspace in missing:
-        for user_id, role in source.roles.get(workspace.id, {}).items():
-            writing.run(sql.INSERT_MEMBER, workspace_id=workspace.id, user_id=users.id_there(user_id), role=role)
+    everything = everything and empty
+    missing = [row for row in people.of("workspaces", "id", workspace_ids) if row["id"] not in there.workspaces]
+    made = {row["id"] for row in missing}
+    for row in missing:
+        writing.run(sql.INSERT_WORKSPACE, **row)
+    users = _Users(people, writing)
+    for row in people.of("members", "workspace_id", made):
+        writing.run(sql.INSERT_MEMBER, **row | {"user_id": users.id_there(row["user_id"])})
+    for row in people.of("invitations", "workspace_id", made):
+        writing.run(sql.INSERT_INVITATION, **row | {"invited_by": users.id_there(row["invited_by"])})
     if empty:
-        # Cursors and links that clients hold were signed with it.
-        writing.run(sql.SET_SECRET, secret=source.secret.hex())
-        if everything:
-            for user_id in source.users:
-                users.id_there(user_id)
-    made = {workspace.id for workspace in missing}
-    tokens = 0
-    for token in source.tokens.values():
-        reach = source.reach[token.id] & made
-        if reach or (empty and everything):
-            tokens += _copy_token(token, reach, users, writing)
-    return CopiedPeople(len(missing), users.made, tokens)
+        writing.run(sql.SET_SECRET, secret=secret.hex())
+    if everything:
+        for row in people.rows["users"]:
+            users.id_there(row["id"])
+        for row in people.rows["sessions"]:
+            writing.run(sql.INSERT_SESSION, **row)
+    return CopiedPeople(len(missing), users.made, _copy_tokens(people, made, everything, users, writing))
+
+
+def _copy_tokens(people: People, made: Collection[str], everything: bool, users: _Users, writing: ControlWriting) -> int:
+    """Returns how many tokens were made; those that the target knows only reach more."""
+    there = writing.before
+    reaching = people.of("token_workspaces", "workspace_id", made)
+    wanted = {row["token_id"] for row in reaching}
+    ids = {}
+    count = 0
+    for row in people.rows["tokens"]:
+        if row["id"] not in wanted and not everything:
+            continue
+        known = there.tokens.get(row["id"]) or there.token_by_hash.get(row["hash"])
+        ids[row["id"]] = row["id"] if known is None else known.id
+        if known is None:
+            writing.run(sql.INSERT_TOKEN, **row | {"user_id": users.id_there(row["user_id"])})
+            count += 1
+    for row in reaching:
+        writing.run(sql.INSERT_TOKEN_WORKSPACE, **row | {"token_id": ids[row["token_id"]]})
+    return count
 
 
 class _Users:
     """The source's users in the target, made when they are first asked for."""
 
-    def __init__(self, source: ControlSnapshot, writing: ControlWriting) -> None:
-        self._source = source
+    def __init__(self, people: People, writing: ControlWriting) -> None:
+        self._rows = {row["id"]: row for row in people.rows["users"]}
         self._writing = writing
         self._ids = {user_id: user_id for user_id in writing.before.users}
         self._by_address = {fold(user.email): user.id for user in writing.before.users.values()}
@@ -68,23 +111,13 @@ class _Users:
         """Returns a user's id in the target."""
         known = self._ids.get(user_id)
         if known is None:
-            user = self._source.users[user_id]
-            known = self._by_address.get(fold(user.email))
-            if known is None:
-                known = user.id
-                self._writing.run(sql.INSERT_USER, **msgspec.structs.asdict(user))
+            row = self._rows.get(user_id)
+            # Whoever wrote an invitation may have been removed since: nothing but the id is left of them.
+            known = user_id if row is None else self._by_address.get(fold(row["email"]))
+            if row is not None and known is None:
+                known = user_id
+                self._writing.run(sql.INSERT_USER, **row)
                 self.made += 1
+            assert known is not None
             self._ids[user_id] = known
         return known
-
-
-def _copy_token(token: Token, reach: Collection[str], users: _Users, writing: ControlWriting) -> int:
-    """Returns how many tokens were made: none when the target knows it, which then also reaches what was made."""
-    there = writing.before
-    known = there.tokens.get(token.id) or there.token_by_hash.get(token.hash)
-    if known is None:
-        row = msgspec.structs.replace(token, user_id=users.id_there(token.user_id))
-        writing.run(sql.INSERT_TOKEN, **msgspec.structs.asdict(row))
-    for workspace_id in sorted(reach):
-        writing.run(sql.INSERT_TOKEN_WORKSPACE, token_id=token.id if known is None else known.id, workspace_id=workspace_id)
-    return int(known is None)

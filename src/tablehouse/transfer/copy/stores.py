@@ -21,7 +21,7 @@ from tablehouse.storage.incoming import Incoming, receive
 from tablehouse.storage.store import Store
 from tablehouse.storage.transaction import Reading
 from tablehouse.transfer.copy.contents import TableSum, read_table, sum_of, sum_tables, write_table
-from tablehouse.transfer.copy.people import CopiedPeople, copy_people
+from tablehouse.transfer.copy.people import CopiedPeople, People, copy_people
 
 Outcome = Literal["copied", "same", "different", "gone"]
 """`same` and `different`: the target had it already. `gone`: it was deleted from the source before its turn came."""
@@ -71,7 +71,8 @@ def copy_stores(source: Store, target: Store, wanted: Sequence[str] = (), progre
         raise CopyError(f"There is no database {missing[0]} in the source.")
     ids = list(dict.fromkeys(wanted)) or list(control.databases)
     workspaces = {control.databases[each] for each in ids} if wanted else set(control.workspaces)
-    people = target.control.change(lambda writing: copy_people(control, workspaces, not wanted, writing))
+    found = People(source.control)
+    people = target.control.change(lambda writing: copy_people(found, control.secret, workspaces, not wanted, writing))
     done = []
     for database_id in ids:
         copied = _Copy(source, target, database_id, control.databases[database_id], progress).run()
