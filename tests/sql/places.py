@@ -74,6 +74,10 @@ class Both:
     def table(self, table_id: str) -> Table:
         return self.snapshot.table_by_id[table_id]
 
+    @staticmethod
+    def sqlite(clause: sa.ClauseElement) -> Statement:
+        return SQLITE.compile(clause)
+
     def same(self, clause: sa.ClauseElement, values: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows that both databases answer a statement with, which are the same."""
         there = self.session.rows(SQLITE.compile(clause), values or {})

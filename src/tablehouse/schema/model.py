@@ -17,6 +17,7 @@ from tablehouse.fields.datetime import NOW, TODAY, predefined
 from tablehouse.fields.registry import BY_NAME
 from tablehouse.kinds.kind import DATE, DATETIME, Kind, fold
 from tablehouse.kinds.zones import zone_named
+from tablehouse.schema.parts import Parts
 from tablehouse.schema.plans import Plans
 
 
@@ -134,6 +135,7 @@ class Table(msgspec.Struct, frozen=True, dict=True, eq=False):
     updated_at: str
     fields: tuple[Field, ...]
     views: tuple[View, ...]
+    parts: Parts = Parts()
 
     @cached_property
     def plans(self) -> Plans:

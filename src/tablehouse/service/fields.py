@@ -236,7 +236,7 @@ class _Change:
         else:
             outcome = Conversion(writing, both, self._old, new, self._most_choices).run()
             new = with_made_choices(new, outcome.choices)
-        _drop_columns(writing, table, self._old)
+        _drop_columns(writing, both, self._old)
         return new, outcome
 
     def _set_unique(self, new: Field) -> None:

@@ -11,8 +11,10 @@ from tablehouse.kinds.kind import BOOLEAN
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.elements import HasText
+from tablehouse.sql.parts import field_columns
+from tablehouse.sql.postgres_parts import part_number
 from tablehouse.sql.records import compared, record_table
-from tablehouse.sql.types import TEXT, column_type
+from tablehouse.sql.types import INTEGER
 
 
 def create_metadata(dialect: Dialect, metadata: sa.MetaData) -> list[str]:
@@ -26,30 +28,47 @@ def create_metadata(dialect: Dialect, metadata: sa.MetaData) -> list[str]:
 
 def create_table(dialect: Dialect, table: Table) -> list[str]:
     """Returns the statements that make a table's record table with its unique constraints."""
-    statements = [dialect.ddl(CreateTable(record_table(table)))]
+    statements = [dialect.ddl(CreateTable(each)) for each in dialect.sql_tables(record_table(table))]
     statements.extend(create_unique(dialect, table, field) for field in table.fields if field.unique)
     return statements
 
 
 def drop_table(dialect: Dialect, table: Table) -> list[str]:
     """Returns the statements that remove a table's records."""
-    return [f"DROP TABLE {dialect.named(f't{table.num}')}"]
+    names = [each.name for each in dialect.sql_tables(record_table(table))]
+    return [f"DROP TABLE {dialect.named(name)}" for name in names]
 
 
 def add_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:
-    """Returns the statements that give a table the columns of a field; the cells are empty."""
-    columns = []
-    if field.column:
-        columns.append(f"{field.column} {dialect.type_name(column_type(field))}")
-    if field.folded_column:
-        columns.append(f"{field.folded_column} {dialect.type_name(TEXT)}")
-    return [f"ALTER TABLE {dialect.named(f't{table.num}')} ADD COLUMN {column}" for column in columns]
+    """Returns the statements that give a table, of which the field is one already, the columns of that field; the cells are empty."""
+    columns = field_columns(field)
+    if not columns:
+        return []
+    place = _holder(dialect, table, field)
+    statements = []
+    if dialect.parts is not None and part_number(place.name) not in {0, *table.parts.spent}:
+        own = dialect.named(record_table(table).name)
+        bare = sa.Table(place.name, sa.MetaData(), sa.Column("n", INTEGER, primary_key=True, autoincrement=False))
+        statements += [dialect.ddl(CreateTable(bare)), f"INSERT INTO {dialect.named(place.name)} (n) SELECT n FROM {own}"]
+    named = dialect.named(place.name)
+    return statements + [f"ALTER TABLE {named} ADD COLUMN {name} {dialect.type_name(kind)}" for name, kind in columns.items()]
 
 
 def drop_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:
-    """Returns the statements that remove the columns of a field and what was in them."""
-    names = [name for name in (field.column, field.folded_column) if name]
-    return [f"ALTER TABLE {dialect.named(f't{table.num}')} DROP COLUMN {name}" for name in names]
+    """Returns the statements that remove the columns of a field and what was in them. `table`: with all fields that have columns now."""
+    columns = field_columns(field)
+    if not columns:
+        return []
+    place = _holder(dialect, table, field)
+    if place.name != record_table(table).name and {column.name for column in place.c} == {"n", *columns}:
+        return [f"DROP TABLE {dialect.named(place.name)}"]
+    return [f"ALTER TABLE {dialect.named(place.name)} DROP COLUMN {name}" for name in columns]
+
+
+def _holder(dialect: Dialect, table: Table, field: Field) -> sa.Table:
+    """Returns the SQL table that holds the columns of a field."""
+    column = next(iter(field_columns(field)))
+    return next(each for each in dialect.sql_tables(record_table(table)) if column in each.c)
 
 
 def create_unique(dialect: Dialect, table: Table, field: Field) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from tablehouse.sql import postgres, postgres_elements
+from tablehouse.sql.postgres_parts import sql_tables, written
 from tablehouse.sql.statement import Statement
 
 SCHEMA: Final = postgres.SCHEMA
@@ -18,16 +19,21 @@ SCHEMA: Final = postgres.SCHEMA
 
 
 class Dialect:
-    """Compiles for one kind of database; statements that never change are compiled once. `prefix`: what the names of tables begin with."""
+    """Compiles for one kind of database; statements that never change are compiled once. `prefix`: what the names of tables begin with.
 
-    def __init__(self, core: CoreDialect, prefix: str = "") -> None:
+    `parts`: the statement that says which SQL tables hold a table's columns, None where there is one. Rows: (its name, how many columns it
+    has ever had, those it has, with blanks between). Parameter: num, the table's number.
+    """
+
+    def __init__(self, core: CoreDialect, prefix: str = "", parts: Statement | None = None) -> None:
         self.core = core
+        self.parts = parts
         self._prefix = prefix
         self._fixed: dict[sa.ClauseElement, Statement] = {}
 
     def compile(self, clause: sa.ClauseElement) -> Statement:
         """Returns the statement's text, the order of its parameters, and the values that are part of it."""
-        compiled = clause.compile(dialect=self.core)
+        compiled = (clause if self.parts is None else written(clause)).compile(dialect=self.core)
         assert isinstance(compiled, SQLCompiler)
         names = tuple(compiled.positiontup or ())
         required = {name for name, bind in compiled.binds.items() if bind.required}
@@ -49,6 +55,10 @@ class Dialect:
         """Returns the name of a table or an index of the database at hand, for statements that are not composed."""
         return self._prefix + name
 
+    def sql_tables(self, table: sa.Table) -> list[sa.Table]:
+        """Returns the SQL tables that hold a record table, its own first."""
+        return [table] if self.parts is None else sql_tables(table)
+
     def type_name(self, column_type: sa.types.TypeEngine[Any]) -> str:
         """Returns how a column's type is written."""
         return str(column_type.compile(dialect=self.core))
@@ -62,4 +72,4 @@ def _sqlite() -> Dialect:
 
 SQLITE: Final = _sqlite()
 _KNOWN: Final = postgres_elements  # imported for what it tells Core
-POSTGRES: Final = Dialect(postgres.core(), f"{SCHEMA}.")
+POSTGRES: Final = Dialect(postgres.core(), f"{SCHEMA}.", postgres.READ_PARTS)

@@ -9,7 +9,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
+from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDDLCompiler, PGDialect, PGIdentifierPreparer
+from sqlalchemy.exc import CompileError
+
+from tablehouse.sql.postgres_parts import join_text, part_name, parts_of
+from tablehouse.sql.statement import Statement
 
 SCHEMA: Final = "tablehouse_schema"
 """Stands for the schema of the database at hand; a session puts its name there."""
@@ -25,6 +29,9 @@ _CASTS: Final[tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...]] = (
 
 
 _plain_table: Any = PGCompiler.visit_table  # not typed
+_plain_create_index: Any = PGDDLCompiler.visit_create_index
+_plain_alias: Any = PGCompiler.visit_alias
+_plain_column: Any = PGCompiler.visit_column
 
 
 def cast_name(column_type: sa.types.TypeEngine[Any] | None) -> str | None:
@@ -43,7 +50,25 @@ class _Preparer(PGIdentifierPreparer):
 class _Compiler(PGCompiler):
     def visit_table(self, *arguments: Any, **options: Any) -> str:
         written: str = _plain_table(self, *arguments, **options)
-        return f"{SCHEMA}.{written}" if options.get("asfrom") else written
+        if not options.get("asfrom"):
+            return written
+        (table,) = arguments
+        qualified = f"{SCHEMA}.{written}"
+        return join_text(qualified, table) if parts_of(table) else qualified
+
+    def visit_alias(self, *arguments: Any, **options: Any) -> str:
+        (alias,) = arguments
+        if options.get("asfrom") and parts_of(alias.element):
+            return join_text(f"{SCHEMA}.{alias.element.name}", alias.element, alias.name)
+        written: str = _plain_alias(self, *arguments, **options)
+        return written
+
+    def visit_column(self, column: Any, *arguments: Any, **options: Any) -> str:
+        written: str = _plain_column(self, column, *arguments, **options)
+        table = column.table
+        part = parts_of(getattr(table, "element", table)).get(column.name, 0) if table is not None else 0
+        own = f"{getattr(table, 'name', None)}."
+        return written.replace(own, f"{part_name(table.name, part)}.", 1) if part and written.startswith(own) else written
 
     def bindparam_string(self, *arguments: Any, **options: Any) -> str:
         written = super().bindparam_string(*arguments, **options)
@@ -51,11 +76,26 @@ class _Compiler(PGCompiler):
         return f"{written}::{cast}" if cast else written
 
 
+class _DDLCompiler(PGDDLCompiler):
+    def visit_create_index(self, *arguments: Any, **options: Any) -> str:
+        written: str = _plain_create_index(self, *arguments, **options)
+        index = arguments[0].element
+        lies = parts_of(index.table)
+        within = {lies.get(column.name, 0) for column in index.columns}
+        if not lies or within == {0}:
+            return written
+        if len(within) > 1:
+            raise CompileError(f"{index.name}: its columns lie in several parts of {index.table.name}")
+        (part,) = within
+        return written.replace(f" ON {SCHEMA}.{index.table.name} ", f" ON {SCHEMA}.{part_name(index.table.name, part)} ", 1)
+
+
 class Core(PGDialect):
     """Core's dialect for PostgreSQL with the differences above. It never connects."""
 
     supports_statement_cache = False
     statement_compiler = _Compiler
+    ddl_compiler = _DDLCompiler
     preparer = _Preparer
 
 
@@ -65,3 +105,16 @@ def core() -> PGDialect:
     made: PGDialect = make(paramstyle="numeric_dollar")
     made.insert_returning = False  # an insert answers what it says it answers; Core would ask for the keys it made
     return made
+
+
+READ_PARTS: Final = Statement(
+    "SELECT c.relname::text, max(a.attnum)::bigint, coalesce(string_agg(a.attname::text, ' ') FILTER (WHERE NOT a.attisdropped), '')"
+    " FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid"
+    f" WHERE c.relnamespace = '{SCHEMA}'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0"
+    # Bounds, for which there is an index. 'y' comes after 'x' and the number of a part.
+    " AND (c.relname = 't' || $1::bigint OR c.relname > 't' || $1::bigint || 'x' AND c.relname < 't' || $1::bigint || 'y')"
+    " AND c.relname ~ '^t[0-9]+(x[0-9]+)?$' GROUP BY c.relname",
+    ("num",),
+    {},
+)
+"""Which SQL tables hold a table's columns: see `Dialect.parts`. The server's own catalog says it, so that it cannot be out of step."""

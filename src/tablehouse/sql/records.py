@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS, HOLES, META
 from tablehouse.sql.elements import InItems, JsonRows, Utf8
+from tablehouse.sql.parts import field_columns, places
 from tablehouse.sql.render import Columns, record_json
-from tablehouse.sql.types import INTEGER, TEXT, column_type
+from tablehouse.sql.types import INTEGER, TEXT
 
 BLOCK: Final = 1024
 """How many record numbers one row of `holes` counts."""
@@ -38,11 +39,9 @@ def record_table(table: Table) -> sa.Table:
             sa.Column("updated_by", INTEGER),
         ]
         for field in table.fields:
-            if field.column:
-                columns.append(sa.Column(field.column, column_type(field)))
-            if field.folded_column:
-                columns.append(sa.Column(field.folded_column, TEXT))
-        known = table.derived[record_table] = sa.Table(f"t{table.num}", sa.MetaData(), *columns)
+            columns += [sa.Column(name, kind) for name, kind in field_columns(field).items()]
+        lies = {name: part for name, part in places(table).items() if part}
+        known = table.derived[record_table] = sa.Table(f"t{table.num}", sa.MetaData(), *columns, info={"parts": lies} if lies else {})
     assert isinstance(known, sa.Table)
     return known
 

@@ -13,8 +13,10 @@ from tablehouse.fields.registry import BY_NAME
 from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.model import Database, Field, Snapshot, Table, View
+from tablehouse.schema.parts import Parts
 from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import Dialect
+from tablehouse.sql.postgres_parts import part_number
 from tablehouse.storage.session import Row, Session
 
 
@@ -182,9 +184,19 @@ class Catalog:
             choices[field_num].append(Choice(label=label, id=choice_id, color=color, num=choice_num))
         fields = tuple(_field(found, choices, database) for found in self._rows(sql.READ_FIELDS, num=num))
         views = tuple(_view(found) for found in self._rows(sql.READ_VIEWS, num=num))
+        parts = self._parts(num)
         return Table(
-            num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at, fields, views
+            num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at, fields, views, parts
         )
+
+    def _parts(self, num: int) -> Parts:
+        if self._dialect.parts is None:
+            return Parts()
+        found = {
+            part_number(name): (spent, columns.split()) for name, spent, columns in self._session.rows(self._dialect.parts, {"num": num})
+        }
+        places = {column: part for part, (_, columns) in found.items() for column in columns}
+        return Parts(places, {part: spent for part, (spent, _) in found.items()})
 
 
 def choices_of(options: Any) -> tuple[Choice, ...]:
