@@ -79,6 +79,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             secret=True,
         ),
     ] = None
+    database_connections: Annotated[
+        _Positive,
+        _Says(
+            "Connections to the SQL server that one server process opens at most; further requests wait for one.",
+            "a whole number from 1 on",
+        ),
+    ] = 16
     workers: Annotated[_Processes, _Says("Server processes.", "a whole number from 1 to 256")] = 1
     threads: Annotated[
         _Processes, _Says("Requests without a body that one server process works on at a time.", "a whole number from 1 to 256")

@@ -15,7 +15,7 @@ from tablehouse.errors import ApiError
 from tablehouse.storage.migrations import NewerFormat
 from tablehouse.storage.opening import open_store
 from tablehouse.storage.sqlite.manifest import BackupError
-from tablehouse.storage.store import InUse, OtherVersion, Store
+from tablehouse.storage.store import CannotOpen, InUse, OtherVersion, Store
 
 people = Console(stderr=True, highlight=False)
 
@@ -46,7 +46,7 @@ def refusals() -> Iterator[None]:
     except ApiError as error:
         say(error.message)
         raise typer.Exit(1) from None
-    except (BackupError, InUse, OtherVersion, NewerFormat, OSError) as error:
+    except (BackupError, CannotOpen, InUse, OtherVersion, NewerFormat, OSError) as error:
         say(str(error))
         raise typer.Exit(1) from None
 

@@ -169,17 +169,17 @@ class Control:
 
     def _change(self, work: Callable[[ControlWriting], T]) -> T:
         session = self.sessions.take_writer()
+        sound = False
         try:
-            session.begin()
-            session.rows(self._dialect.fixed(sql.LOCK))
+            session.begin(self._dialect.fixed(sql.LOCK))
             result = work(ControlWriting(session, self._dialect, load(session, self._dialect)))
-            session.rows(self._dialect.fixed(sql.RAISE_GENERATION))
-            session.script(("COMMIT",))
+            session.commit(self._dialect.fixed(sql.RAISE_GENERATION))
+            sound = True
         except RolledBack as error:
             # Not run again by itself: work on the control tables may make or remove databases on its way.
             raise error.refusal() from error
         finally:
-            self.sessions.give_back_writer(session)  # what is not committed here is taken back there
+            self.sessions.give_back_writer(session, sound)  # what is not committed here is taken back there
         return result
 
     def _look(self, session: Session, held: ControlSnapshot | None) -> ControlSnapshot:

@@ -160,53 +160,59 @@ class Database:
     def _commit_together(self, units: list[Unit]) -> None:
         session = self.sessions.take_writer()
         before = session.statements
+        sound = False
         try:
-            session.begin()
             snapshot, people = self._run_units(session, units)
-            if any(unit.error is None for unit in units):
-                session.rows(self._dialect.fixed(sql.COUNT_COMMIT))
-            session.script(("COMMIT",))
-        except BaseException:
-            # Nobody knows what state the connection is in. Closing it takes back what was not committed, and the next units open another.
-            session.close()
-            raise
+            kept = sum(unit.error is None for unit in units)
+            if kept:
+                session.commit(self._dialect.fixed(sql.COUNT_COMMIT))
+            else:
+                session.roll_back()
+            sound = True
         finally:
             self.statements += session.statements - before
-        self.sessions.give_back_writer(session)
+            # Of one that is not sound nobody knows what state it is in. Closing it takes back what was not committed.
+            self.sessions.give_back_writer(session, sound)
         self.commits += 1
         self._snapshot = snapshot
         self._people.update(people)
-        self._on_commit(sum(unit.error is None for unit in units))
+        self._on_commit(kept)
 
     def _run_units(self, session: Session, units: list[Unit]) -> tuple[Snapshot, dict[Person, int]]:
+        snapshot = self._begin(session)
+        people: dict[Person, int] = {}
+        for unit in units:
+            now = self._clock()
+            writing = Writing(session, self._dialect, snapshot, self._ids, self._people, now, iso(now))
+            session.begin_unit()
+            try:
+                unit.result = unit.work(writing)
+            except RolledBack:
+                unit.repeatable = writing.repeatable
+                raise
+            except Exception as error:
+                unit.error = error
+                unit.repeatable = writing.repeatable
+                if not session.in_transaction:
+                    raise  # the database gave the whole transaction up: nobody's work is kept
+                session.undo_unit()
+            else:
+                unit.repeatable = writing.repeatable
+                session.keep_unit()
+                snapshot = writing.snapshot
+                people.update(writing.met)
+        return snapshot, people
+
+    def _begin(self, session: Session) -> Snapshot:
+        """Begins a transaction that writes; returns the schema as it is from here on."""
         try:
-            version = session.rows(self._dialect.fixed(sql.LOCK))[0][0]
+            version = session.begin(self._dialect.fixed(sql.LOCK))[0]
         except StaleSchema as error:
             raise NotFound("The database has been deleted.") from error
         snapshot = self._snapshot
         if snapshot is None or snapshot.version != version:
             snapshot = Catalog(session, self._dialect).load(snapshot)
-        people: dict[Person, int] = {}
-        for unit in units:
-            now = self._clock()
-            writing = Writing(session, self._dialect, snapshot, self._ids, self._people, now, iso(now))
-            session.script(("SAVEPOINT unit",))
-            try:
-                unit.result = unit.work(writing)
-            except Exception as error:
-                unit.repeatable = writing.repeatable
-                if isinstance(error, RolledBack):
-                    raise
-                unit.error = error
-                if not session.in_transaction:
-                    raise  # the database gave the whole transaction up: nobody's work is kept
-                session.script(("ROLLBACK TO unit", "RELEASE unit"))
-            else:
-                unit.repeatable = writing.repeatable
-                session.script(("RELEASE unit",))
-                snapshot = writing.snapshot
-                people.update(writing.met)
-        return snapshot, people
+        return snapshot
 
 
 def _to_repeat(units: list[Unit], error: RolledBack, final: bool) -> list[Unit]:

@@ -38,5 +38,10 @@ DATABASE_STEPS: Final[Steps] = {
 }
 
 
+POSTGRES_CONTROL_STEPS: Final[Steps] = {}
+POSTGRES_DATABASE_STEPS: Final[Steps] = {}
+"""The same for PostgreSQL, from the formats on in which there has been any. Names of tables begin with `sql.dialect.SCHEMA`."""
+
+
 class NewerFormat(Exception):
     """What is stored was written by a newer Tablehouse than this one."""

@@ -45,6 +45,8 @@ class Session(Protocol):
     Whatever runs a statement raises StaleSchema, UniqueViolated, RolledBack and ServiceUnavailable.
     """
 
+    waits: bool
+    """Whether a statement waits for another process, so that somebody else may well compute meanwhile, however short it is."""
     statements: int
     """How many have been run."""
 
@@ -65,7 +67,7 @@ class Session(Protocol):
         """Runs an insert that answers no rows once for each row of the columns, until the shortest ends."""
 
     def script(self, statements: Iterable[str]) -> None:
-        """Runs schema statements and transaction control."""
+        """Runs schema statements."""
 
     def explain(self, statement: Statement, values: Mapping[str, Any]) -> list[str]:
         """Returns how the database goes about a statement, a line for each step."""
@@ -73,17 +75,29 @@ class Session(Protocol):
     def moment(self) -> AbstractContextManager[None]:
         """Everything read inside is of one moment."""
 
-    def begin(self) -> None:
-        """Begins a transaction that writes. Whoever begins one next runs a statement that locks, and then is alone until the end."""
+    def begin(self, lock: Statement) -> Row:
+        """Begins a transaction that writes, with a statement that locks; returns its row. Nobody else writes until the end."""
+
+    def commit(self, last: Statement) -> None:
+        """Runs a last statement and commits: when it returns, all is on disk."""
+
+    def roll_back(self) -> None:
+        """Ends the transaction and takes everything back."""
+
+    def begin_unit(self) -> None:
+        """Begins a part of the transaction that can be taken back by itself."""
+
+    def keep_unit(self) -> None:
+        """Keeps that part, if the transaction is kept."""
+
+    def undo_unit(self) -> None:
+        """Takes that part back."""
 
     def attempt(self) -> AbstractContextManager[None]:
-        """What fails inside leaves the transaction usable: after an error nothing of it remains, at least of its last statement."""
+        """What fails inside leaves the transaction usable; at least of the statement that failed nothing remains."""
 
     def interrupt(self) -> None:
         """Stops the statement that runs now, from another thread; it raises ServiceUnavailable."""
-
-    def close(self) -> None:
-        """Gives the connection up, and with it what is not committed."""
 
 
 class Sessions(Protocol):
@@ -100,8 +114,8 @@ class Sessions(Protocol):
     def take_writer(self) -> Session:
         """Returns the session that writes next, for the caller alone until he gives it back. Raises ServiceUnavailable."""
 
-    def give_back_writer(self, session: Session) -> None:
-        """Takes the session that has written back, as `give_back` does."""
+    def give_back_writer(self, session: Session, sound: bool) -> None:
+        """Takes the session that has written back, as `give_back` does; one that is not sound is closed, and what it wrote is taken back."""
 
     def close(self) -> None:
         """Closes the sessions that wait now, and the others when they come back."""

@@ -28,8 +28,13 @@ class OtherVersion(Exception):
     """A server of another version is using the store."""
 
 
+<<<<<<< HEAD
 class InUse(Exception):
     """A server or another command is using the store."""
+=======
+class CannotOpen(Exception):
+    """Why a store cannot be used at all, in words for its operator."""
+>>>>>>> 67a6c80 (Keep the data on a PostgreSQL server: connections, transactions, faults by SQLSTATE)
 
 
 class Store(ABC):
@@ -58,6 +63,7 @@ class Store(ABC):
         """Closes all connections."""
         self.open_databases.close()
         self.control.close()
+        self.time_limit.close()
 
     @abstractmethod
     def create_database(self, database: Properties) -> None:

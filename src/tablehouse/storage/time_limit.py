@@ -15,23 +15,24 @@ _EVERY_SECONDS: Final = 0.25
 
 
 class TimeLimit:
-    """Gives statements a time limit. The thread that watches is started by the first of them, in the process that runs it."""
+    """Gives statements a time limit. The thread that watches is started by the first of them, in the process that runs it, and ends when
+    there is nothing to watch.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[int, tuple[float, Session]] = {}
-        self._work = threading.Event()
-        self._watching = False
+        self._closing = threading.Event()
+        self._watch: threading.Thread | None = None
 
     @contextmanager
     def over(self, session: Session, seconds: float) -> Iterator[None]:
         """What runs on the session inside is stopped after that time: the statement then raises ServiceUnavailable."""
         with self._lock:
             self._running[id(session)] = (time.monotonic() + seconds, session)
-            if not self._watching:
-                self._watching = True
-                threading.Thread(target=self._watch, name="time limit", daemon=True).start()
-        self._work.set()
+            if self._watch is None:
+                self._watch = threading.Thread(target=self._look, name="time limit", daemon=True)
+                self._watch.start()
         try:
             yield
         finally:
@@ -39,13 +40,20 @@ class TimeLimit:
             with self._lock:
                 del self._running[id(session)]
 
-    def _watch(self) -> None:
+    def close(self) -> None:
+        """Ends watching; a process that is about to fork must have no threads."""
+        watch = self._watch
+        self._closing.set()
+        if watch is not None:
+            watch.join()
+
+    def _look(self) -> None:
         while True:
-            self._work.wait()
-            time.sleep(_EVERY_SECONDS)
+            self._closing.wait(_EVERY_SECONDS)
             with self._lock:
                 if not self._running:
-                    self._work.clear()
+                    self._watch = None
+                    return
                 now = time.monotonic()
                 for deadline, session in self._running.values():
                     if deadline <= now:

@@ -73,7 +73,7 @@ class Reading:
 
         `brief`: it has one row at most and finds it so quickly that letting another request compute meanwhile would take longer.
         """
-        if brief:
+        if brief and not self.session.waits:
             first = self.session.row(statement, values)
             rows = [] if first is None else [first]
         else:

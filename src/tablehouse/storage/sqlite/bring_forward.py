@@ -13,7 +13,7 @@ def bring_forward(session: SqliteSession, path: Path, table: str, wanted: int, s
     """Brings an open file to the wanted format; `table` holds its `format`. Raises NewerFormat."""
     if _format(session, table) == wanted:
         return
-    session.begin()
+    session.begin_alone()
     try:
         found = _format(session, table)  # another process may have done it while we waited
         if found > wanted:

@@ -28,7 +28,7 @@ def new_database_file(path: Path, create: Callable[[Session], Any], synchronous:
     """Makes a database file by running `create` in its first transaction. Raises what it raises; then there is no file."""
     session = connect(path, synchronous, create=True)
     try:
-        session.begin()
+        session.begin_alone()
         create(session)
         session.script(("COMMIT",))
     except BaseException:

@@ -42,6 +42,8 @@ apsw.initialize()
 class SqliteSession:
     """Statements on one connection; used by one thread at a time. `statements` counts what has been run."""
 
+    waits = False
+
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
         self.statements = 0
@@ -109,9 +111,35 @@ class SqliteSession:
             if self.connection.in_transaction:  # an error of the disk ends a transaction by itself
                 self.script(("COMMIT",))
 
-    def begin(self) -> None:
+    def begin_alone(self) -> None:
         """Begins a transaction that writes; it is alone from here on."""
         self.script(("BEGIN IMMEDIATE",))
+
+    def begin(self, lock: Statement) -> Row:
+        """Begins a transaction that writes; returns what the statement answers, which need not lock anything more."""
+        self.begin_alone()
+        return self.rows(lock)[0]
+
+    def commit(self, last: Statement) -> None:
+        """Runs a last statement and commits. Raises as `rows`."""
+        self.rows(last)
+        self.script(("COMMIT",))
+
+    def roll_back(self) -> None:
+        """Ends the transaction and takes everything back."""
+        self.script(("ROLLBACK",))
+
+    def begin_unit(self) -> None:
+        """Begins a part of the transaction that can be taken back by itself."""
+        self.script(("SAVEPOINT unit",))
+
+    def keep_unit(self) -> None:
+        """Keeps that part, if the transaction is kept."""
+        self.script(("RELEASE unit",))
+
+    def undo_unit(self) -> None:
+        """Takes that part back."""
+        self.script(("ROLLBACK TO unit", "RELEASE unit"))
 
     def attempt(self) -> AbstractContextManager[None]:
         """Nothing to do: a statement that fails takes itself back and leaves the transaction as it was."""

@@ -32,12 +32,12 @@ class FileSessions:
         self.path = path
         self._identity = identity(path)
         self._synchronous = synchronous
-        self.idle: deque[Session] = deque() if opened is None else deque((opened,))
-        self.writer: Session | None = None
+        self.idle: deque[SqliteSession] = deque() if opened is None else deque((opened,))
+        self.writer: SqliteSession | None = None
         """The writer's session while nobody writes."""
         self._closed = False
 
-    def take(self) -> Session:
+    def take(self) -> SqliteSession:
         """Returns a session for the caller alone, until it gives it back. Raises ServiceUnavailable."""
         try:
             return self.idle.pop()  # the one used last, which still has its pages and statements at hand
@@ -46,6 +46,7 @@ class FileSessions:
 
     def give_back(self, session: Session) -> None:
         """Takes a session back; one that is still inside a transaction is closed, for nobody knows what is in it."""
+        assert isinstance(session, SqliteSession)
         if session.in_transaction or len(self.idle) >= _MOST_IDLE:
             session.close()
             return
@@ -53,14 +54,15 @@ class FileSessions:
         if self._closed:
             self.close()
 
-    def take_writer(self) -> Session:
+    def take_writer(self) -> SqliteSession:
         """Returns the session that writes. Raises ServiceUnavailable."""
         session, self.writer = self.writer, None
         return connect(self.path, self._synchronous) if session is None else session
 
-    def give_back_writer(self, session: Session) -> None:
-        """Takes the writer's session back, or closes it where `give_back` would."""
-        if session.in_transaction or self._closed:
+    def give_back_writer(self, session: Session, sound: bool) -> None:
+        """Takes the writer's session back, or closes it when it is not sound, and where `give_back` would."""
+        assert isinstance(session, SqliteSession)
+        if not sound or session.in_transaction or self._closed:
             session.close()
         else:
             self.writer = session

@@ -100,7 +100,7 @@ class SqliteStore(Store):
         session = connect(path, self._synchronous, create=True)
         try:
             # Two processes may start on an empty directory at once: the one that gets the lock first makes the tables.
-            session.begin()
+            session.begin_alone()
             try:
                 if not session.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'store'").fetchall():
                     session.script(create_metadata(SQLITE, control_tables.CONTROL))
@@ -111,7 +111,7 @@ class SqliteStore(Store):
                 raise
             session.script(("COMMIT",))
             bring_forward(session, path, "store", control_tables.FORMAT, CONTROL_STEPS, self.layout.backups)
-            session.begin()  # nobody makes or removes databases meanwhile
+            session.begin_alone()  # nobody makes or removes databases meanwhile
             try:
                 self._sweep({row[0] for row in session.rows(SQLITE.fixed(control_sql.READ_DATABASES))})
             finally:

@@ -1,0 +1,1 @@
+"""Storage on a PostgreSQL server: control tables in the schema `public`, one schema per database, psycopg's libpq underneath."""
