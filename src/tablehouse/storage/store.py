@@ -28,13 +28,12 @@ class OtherVersion(Exception):
     """A server of another version is using the store."""
 
 
-<<<<<<< HEAD
 class InUse(Exception):
     """A server or another command is using the store."""
-=======
+
+
 class CannotOpen(Exception):
     """Why a store cannot be used at all, in words for its operator."""
->>>>>>> 67a6c80 (Keep the data on a PostgreSQL server: connections, transactions, faults by SQLSTATE)
 
 
 class Store(ABC):
