@@ -124,7 +124,7 @@ class _Backup:
                         raise
                     self._target.database(database_id).unlink(missing_ok=True)  # removed meanwhile
             listed = _listed(session)
-        session.begin()  # from here on nobody makes or removes databases
+        session.begin_alone()  # from here on nobody makes or removes databases
         try:
             listed = _listed(session)
             for database_id in [each for each in self._copied if each not in listed]:
