@@ -10,29 +10,18 @@ from typing import Any
 import pytest
 
 from tests.api import Api, Table
-from tests.server import Server, SqliteStorage, Storage
+from tests.server import Server, Storage
 
 MakeTable = Callable[..., Table]
 StartServer = Callable[..., Server]
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.storages"]
 
 NewStorage = Callable[[], Storage]
 Connect = Callable[[str, str | None], Api]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--storage", choices=["sqlite"], default="sqlite", help="the storage that the servers of the tests keep their data in")
     parser.addoption("--serve", default="", metavar="OPTIONS", help="more options for the shared server, as in --serve='--workers 2'")
-
-
-@pytest.fixture(scope="session")
-def new_storage(tmp_path_factory: pytest.TempPathFactory) -> NewStorage:
-    """Gives an empty storage of the kind that --storage names, at each call another one."""
-
-    def new() -> Storage:
-        return SqliteStorage(tmp_path_factory.mktemp("data"))
-
-    return new
 
 
 @pytest.fixture(scope="session")

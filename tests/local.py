@@ -15,7 +15,6 @@ import msgspec
 import pytest
 
 from tablehouse.clock import Clock, system_clock
-from tablehouse.config import Settings
 from tablehouse.query.requests import AggregateQuery, CreateDatabase, ListRecords, SearchQuery
 from tablehouse.schema.model import Table
 from tablehouse.service import aggregate, batch, databases, fields, pages, records, search, tables, views
@@ -29,7 +28,7 @@ from tablehouse.storage.control import Control
 from tablehouse.storage.database import Database
 from tablehouse.storage.session import Row, Session
 from tablehouse.storage.sqlite.sessions import FileSessions
-from tablehouse.storage.sqlite.store import SqliteStore
+from tests import storages
 
 ADMIN_TOKEN = "pat_" + "x" * 40
 
@@ -54,11 +53,10 @@ class Local:
     """One process's share of a data directory; a second one on the same directory stands for a second process."""
 
     def __init__(self, directory: Path, clock: Clock = system_clock, token: str = ADMIN_TOKEN, **settings: Any) -> None:
-        # What these tests look at survives the death of a process, not of the machine: waiting for the disk would only cost time.
-        self.store = SqliteStore(directory, clock, synchronous="OFF")
+        self.store = storages.open_store(directory, clock)
         set_up(self.store, token)
         self.token = token
-        self.app = App(store=self.store, settings=Settings(data=directory, **settings), access=Access(self.store))
+        self.app = App(store=self.store, settings=storages.settings(directory, **settings), access=Access(self.store))
 
     @property
     def caller(self) -> Caller:
@@ -203,6 +201,7 @@ def open_local(tmp_path: Path) -> Iterator[OpenLocal]:
     yield open_one
     for each in opened:
         each.close()
+    storages.forget(tmp_path)
 
 
 @pytest.fixture

@@ -49,6 +49,16 @@ class Storage(Protocol):
 
 
 @dataclass(frozen=True)
+class PostgresStorage:
+    """A database of a PostgreSQL server."""
+
+    url: str
+
+    def arguments(self) -> list[str]:
+        return ["--database-url", self.url]
+
+
+@dataclass(frozen=True)
 class SqliteStorage:
     """Files in one directory."""
 

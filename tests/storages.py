@@ -1,0 +1,132 @@
+"""Which storage the tests run on (`pytest --storage sqlite|postgres`), and which directory or database stands for which data.
+
+Tests name a directory; on PostgreSQL an own database of the server of `tests.postgres` stands for each. Two stores on one directory are
+what two processes on one database are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tablehouse.clock import Clock, system_clock
+from tablehouse.config import Settings
+from tablehouse.storage.postgres.store import PostgresStore
+from tablehouse.storage.sqlite.store import SqliteStore
+from tablehouse.storage.store import Store
+from tests import postgres
+from tests.server import PostgresStorage, SqliteStorage, Storage
+
+KINDS = ("sqlite", "postgres")
+
+LEFT_OUT = {
+    "sqlite": ("tests/storage/postgres",),
+    "postgres": (
+        "tests/architecture",
+        "tests/bench",
+        "tests/fields",
+        "tests/kinds",
+        "tests/query",
+        "tests/schema",
+        "tests/sql",  # runs on both in either run
+        "tests/storage/sqlite",
+        "tests/cli/test_backup.py",  # of files
+        "tests/cli/test_docs.py",
+        "tests/http/small_server.py",
+        "tests/http/test_openapi_document.py",
+        "tests/test_config.py",
+        "tests/test_ids.py",
+        "tests/test_postgres.py",
+        "tests/transfer/test_guessing.py",
+        "tests/transfer/test_reading.py",
+    ),
+}
+"""What a run leaves out: on PostgreSQL what knows no storage, and what is about files of SQLite."""
+
+_chosen = KINDS[0]
+_urls: dict[Path, str] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--storage", choices=KINDS, default=KINDS[0], help="the storage that the servers of the tests keep their data in")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    choose(config.getoption("--storage"))
+
+
+def pytest_sessionfinish() -> None:
+    forget_all()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is none of the chosen storage's; pytest counts it as deselected."""
+    config.hook.pytest_deselected(items=[item for item in items if left_out(item.path)])
+    items[:] = [item for item in items if not left_out(item.path)]
+
+
+@pytest.fixture(scope="session")
+def new_storage(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Storage]:
+    """Gives an empty storage of the kind that --storage names, at each call another one."""
+
+    def new() -> Storage:
+        directory = tmp_path_factory.mktemp("data")
+        return SqliteStorage(directory) if _chosen == "sqlite" else PostgresStorage(url_of(directory))
+
+    return new
+
+
+def choose(kind: str) -> None:
+    """Sets the storage of all that follows."""
+    global _chosen  # noqa: PLW0603 - set once, before the first test
+    _chosen = kind
+
+
+def chosen() -> str:
+    """The storage that was chosen."""
+    return _chosen
+
+
+def left_out(path: Path) -> bool:
+    """Whether the tests in a file are none of this storage's."""
+    return any(part in path.as_posix() for part in LEFT_OUT[_chosen])
+
+
+def url_of(directory: Path) -> str:
+    """The address of the database that stands for a directory; made when it is asked for first."""
+    found = _urls.get(directory)
+    if found is None:
+        found = _urls[directory] = postgres.new_database()
+    return found
+
+
+def arguments(directory: Path) -> list[str]:
+    """The options of `tablehouse` that name the data that a directory stands for."""
+    return ["--data", str(directory)] if _chosen == "sqlite" else ["--database-url", url_of(directory)]
+
+
+def settings(directory: Path, **more: object) -> Settings:
+    """The settings of a server on the data that a directory stands for."""
+    url = None if _chosen == "sqlite" else url_of(directory)
+    return Settings(data=directory, database_url=url, **more)  # type: ignore[arg-type]
+
+
+def open_store(directory: Path, clock: Clock = system_clock, connections: int = 24) -> Store:
+    """The storage that a directory stands for, not waiting for the disk: what tests look at survives the death of a process, not of the machine."""
+    if _chosen == "sqlite":
+        return SqliteStore(directory, clock, synchronous="OFF")
+    return PostgresStore(url_of(directory), connections, clock)
+
+
+def forget_all() -> None:
+    """Removes the databases that were made."""
+    while _urls:
+        postgres.drop_database(_urls.popitem()[1])
+
+
+def forget(directory: Path) -> None:
+    """Removes the databases that stand for a directory and those below it."""
+    for known in [known for known in _urls if known.is_relative_to(directory)]:
+        postgres.drop_database(_urls.pop(known))
