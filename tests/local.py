@@ -27,7 +27,9 @@ from tablehouse.sql.statement import Statement
 from tablehouse.storage.control import Control
 from tablehouse.storage.database import Database
 from tablehouse.storage.session import Row, Session
+from tablehouse.storage.sqlite.layout import Layout
 from tablehouse.storage.sqlite.sessions import FileSessions
+from tablehouse.storage.sqlite.store import SqliteStore
 from tests import storages
 
 ADMIN_TOKEN = "pat_" + "x" * 40
@@ -42,6 +44,12 @@ def files_of(opened: Database | Control) -> FileSessions:
     """The connections that a database or the control tables on SQLite have."""
     assert isinstance(opened.sessions, FileSessions)
     return opened.sessions
+
+
+def layout_of(local: Local) -> Layout:
+    """Where things lie in the directory of a store of files."""
+    assert isinstance(local.store, SqliteStore)
+    return local.store.layout
 
 
 def body(value: Any) -> Payload:

@@ -14,7 +14,7 @@ from tablehouse.service import databases, members, tokens, workspaces
 from tablehouse.service.access import FULL, LEVELS, READ, ROLES, WRITE, Caller
 from tablehouse.service.permission import check_permission
 from tablehouse.service.setup import set_up
-from tests.local import Local, OpenLocal
+from tests.local import Local, OpenLocal, layout_of
 
 MINUTE = 60_000
 
@@ -183,7 +183,7 @@ def test_a_disk_that_takes_no_writes_still_lets_people_read(open_local: OpenLoca
 def test_only_hashes_of_tokens_are_stored(local: Local) -> None:
     made = tokens.create_token(local.app, local.caller, first_workspace(local), CreateToken(name="t", level="full"))
     assert isinstance(made.token, str)
-    for path in local.store.layout.root.rglob("*"):
+    for path in layout_of(local).root.rglob("*"):
         if path.is_file():
             assert made.token.encode() not in path.read_bytes()
 

@@ -14,7 +14,7 @@ import pytest
 from tablehouse.errors import ConstraintViolation, NotFound, Unauthorized, UnknownField
 from tablehouse.query.requests import CreateToken, PutDatabase
 from tablehouse.service import databases, tables, tokens, workspaces
-from tests.local import Local, LocalTable, OpenLocal
+from tests.local import Local, LocalTable, OpenLocal, layout_of
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,7 +151,7 @@ def test_a_database_is_seen_renamed_and_deleted_and_its_files_are_given_up(local
         there.page()
     assert len(held) == 0, "a deleted file that is held open keeps its space on the disk"
     assert databases.list_databases(other.app, other.caller, None) == []
-    assert list(other.store.layout.databases.iterdir()) == []
+    assert list(layout_of(other).databases.iterdir()) == []
 
 
 def test_a_revoked_token_is_refused_at_the_next_request(local: Local, other: Local) -> None:

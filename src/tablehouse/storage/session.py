@@ -99,6 +99,9 @@ class Session(Protocol):
     def interrupt(self) -> None:
         """Stops the statement that runs now, from another thread; it raises ServiceUnavailable."""
 
+    def close(self) -> None:
+        """Gives the connection up, and with it what is not committed."""
+
 
 class Sessions(Protocol):
     """The sessions on one database (or on the control tables), given to one thread at a time."""

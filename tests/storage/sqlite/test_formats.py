@@ -14,7 +14,7 @@ from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, NewerFo
 from tablehouse.storage.sqlite.bring_forward import back_up, bring_forward
 from tablehouse.storage.sqlite.session import connect
 from tablehouse.storage.sqlite.version_lock import VersionLock
-from tests.local import OpenLocal
+from tests.local import OpenLocal, layout_of
 
 STEPS: Steps = {
     1: ("ALTER TABLE things ADD COLUMN size INTEGER", "UPDATE things SET size = 1"),
@@ -136,7 +136,7 @@ def test_a_database_of_a_newer_format_is_refused_and_the_others_work(open_local:
     newer, fine = first.new_table(), first.new_table()
     first.close()
     local = open_local()
-    set_format(local.store.layout.database(newer.database), "meta", catalog_tables.FORMAT + 1)
+    set_format(layout_of(local).database(newer.database), "meta", catalog_tables.FORMAT + 1)
     with pytest.raises(ServiceUnavailable, match="use a newer version"):
         newer.seen_by(local).page()
     assert fine.seen_by(local).page()[1].total == 0
@@ -149,7 +149,7 @@ def test_other_databases_are_used_while_one_is_brought_forward(open_local: OpenL
     slow, quick = first.new_table(), first.new_table()
     first.close()
     local = open_local()
-    path = local.store.layout.database(slow.database)
+    path = layout_of(local).database(slow.database)
     set_format(path, "meta", 0)
     monkeypatch.setattr("tablehouse.storage.sqlite.store.DATABASE_STEPS", dict.fromkeys(range(catalog_tables.FORMAT), ()))
     blocker = connect(path)

@@ -11,7 +11,7 @@ import pytest
 from tablehouse.sql import control_tables
 from tablehouse.sql.catalog_tables import FORMAT
 from tablehouse.storage.sqlite.session import connect
-from tests.local import Local, LocalTable, OpenLocal
+from tests.local import Local, LocalTable, OpenLocal, layout_of
 
 BACK: Final = {
     2: ("ALTER TABLE people DROP COLUMN folded",),
@@ -35,7 +35,7 @@ CONTROL_BACK: Final = {
 def taken_back(local: Local, table: LocalTable, wanted: int) -> Path:
     """The closed file of a table's database, as a Tablehouse of an older format would have left it."""
     local.close()
-    path = local.store.layout.database(table.database)
+    path = layout_of(local).database(table.database)
     session = connect(path)
     for found in range(FORMAT, wanted, -1):
         session.script(BACK[found])
@@ -62,7 +62,7 @@ def test_an_older_file_is_brought_to_the_layout_of_a_new_one(open_local: OpenLoc
     first = open_local()
     table = first.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "By", "type": "CREATED_BY"}])
     table.create(Name="kept")
-    new = layout(first.store.layout.database(table.database))
+    new = layout(layout_of(first).database(table.database))
     path = taken_back(first, table, older)
     assert layout(path) != new
     again = open_local()
@@ -71,7 +71,7 @@ def test_an_older_file_is_brought_to_the_layout_of_a_new_one(open_local: OpenLoc
     session = connect(path)
     assert session.connection.execute("SELECT format FROM meta").fetchall() == [(FORMAT,)]
     session.close()
-    assert [file.name.partition("-format")[2][:1] for file in again.store.layout.backups.iterdir()] == [str(older)]
+    assert [file.name.partition("-format")[2][:1] for file in layout_of(again).backups.iterdir()] == [str(older)]
 
 
 @pytest.mark.parametrize("older", range(1, control_tables.FORMAT))

@@ -12,7 +12,7 @@ from tablehouse.errors import NotFound, ServiceUnavailable
 from tablehouse.service import databases
 from tablehouse.storage.open_databases import OpenDatabases
 from tablehouse.storage.sqlite.files import most_open
-from tests.local import Local, LocalTable, OpenLocal, files_of
+from tests.local import Local, LocalTable, OpenLocal, files_of, layout_of
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 
@@ -67,12 +67,12 @@ def test_one_that_cannot_be_opened_takes_no_place(local: Local, few: OpenDatabas
 def test_a_listed_database_without_its_file_is_a_fault_of_the_storage(local: Local, open_local: OpenLocal) -> None:
     lost, fine = local.new_table([NAME]), local.new_table([NAME])
     local.close()
-    local.store.layout.database(lost.database).rename(local.store.layout.root / "moved.db")
+    layout_of(local).database(lost.database).rename(layout_of(local).root / "moved.db")
     again = open_local()
     with pytest.raises(ServiceUnavailable, match="missing from the data directory"):
         lost.seen_by(again).page()
     assert fine.seen_by(again).page()[1].total == 0
-    (again.store.layout.root / "moved.db").rename(again.store.layout.database(lost.database))
+    (layout_of(again).root / "moved.db").rename(layout_of(again).database(lost.database))
     assert lost.seen_by(again).page()[1].total == 0, "once it is back, it is back"
 
 
@@ -87,7 +87,7 @@ def test_a_database_that_is_deleted_while_it_is_read_is_closed_by_its_last_reade
     assert files_of(file).writer is None
     with pytest.raises(NotFound):
         table.page()
-    assert list(local.store.layout.databases.iterdir()) == []
+    assert list(layout_of(local).databases.iterdir()) == []
 
 
 def test_deleting_without_force_sees_a_table_that_was_just_made(local: Local, open_local: OpenLocal) -> None:

@@ -23,13 +23,13 @@ from tablehouse.sql.statement import Statement
 from tablehouse.storage.control import ControlWriting
 from tablehouse.storage.sqlite.session import SqliteSession, connect
 from tablehouse.storage.sqlite.store import SqliteStore
-from tests.local import Local, OpenLocal, files_of
+from tests.local import Local, OpenLocal, files_of, layout_of
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 
 
 def files(local: Local) -> set[str]:
-    return {path.name for path in local.store.layout.databases.iterdir() if path.suffix == ".db"}
+    return {path.name for path in layout_of(local).databases.iterdir() if path.suffix == ".db"}
 
 
 def half_made(path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_database_that_was_never_listed_is_swept(open_local: OpenLocal, leave:
     first = open_local()
     table = first.new_table([NAME])
     empty = first.new_database()
-    leave(first.store.layout.database("11111111-2222-4333-8444-555555555555"))
+    leave(layout_of(first).database("11111111-2222-4333-8444-555555555555"))
     again = open_local()
     assert again.store.strays == ()
     assert files(again) == {f"{table.database}.db", f"{empty}.db"}, "listed ones stay, empty or not"
@@ -90,7 +90,7 @@ def test_files_with_data_in_them_are_never_removed(open_local: OpenLocal, tmp_pa
 
 def test_what_is_no_database_is_left_alone(open_local: OpenLocal) -> None:
     first = open_local()
-    folder = first.store.layout.databases
+    folder = layout_of(first).databases
     (folder / "notes.db").write_text("not a database, " * 100)
     (folder / "readme.txt").write_text("hello")
     again = open_local()
@@ -101,7 +101,7 @@ def test_what_is_no_database_is_left_alone(open_local: OpenLocal) -> None:
 
 def test_a_strange_database_is_only_looked_at(open_local: OpenLocal) -> None:
     first = open_local()
-    strange = first.store.layout.databases / "somebody else's.db"
+    strange = layout_of(first).databases / "somebody else's.db"
     connection = apsw.Connection(str(strange))
     connection.execute("CREATE TABLE tables (x); INSERT INTO tables VALUES (1)")
     connection.close()
@@ -132,7 +132,7 @@ def test_a_copied_file_stays_beside_the_one_in_use(open_local: OpenLocal) -> Non
     table = first.new_table([NAME])
     table.create(Name="a")
     first.close()
-    original = first.store.layout.database(table.database)
+    original = layout_of(first).database(table.database)
     shutil.copy(original, original.with_name("copy.db"))
     again = open_local()
     assert [Path(stray).name for stray in again.store.strays] == ["copy.db"]
@@ -154,11 +154,11 @@ def test_files_are_private_to_their_owner(open_local: OpenLocal) -> None:
         local.new_table([NAME])
     finally:
         os.umask(before)
-    root = local.store.layout.root
+    root = layout_of(local).root
     assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in root.rglob("*") if path.is_file()} == {
         path.name: "0o600" for path in root.rglob("*") if path.is_file()
     }
-    assert stat.S_IMODE(local.store.layout.databases.stat().st_mode) == 0o700
+    assert stat.S_IMODE(layout_of(local).databases.stat().st_mode) == 0o700
 
 
 def test_another_start_waits_for_a_database_in_the_making(open_local: OpenLocal) -> None:

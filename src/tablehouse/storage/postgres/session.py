@@ -154,6 +154,10 @@ class PostgresSession:
         """Stops the statement that runs now, from another thread; it raises ServiceUnavailable."""
         self.connection.interrupt()
 
+    def close(self) -> None:
+        """Gives the connection up, and with it what is not committed."""
+        self.connection.close()
+
     def _was_committed(self) -> bool:
         """Returns what became of a transaction whose COMMIT was not answered. Raises ServiceUnavailable when the server does not say."""
         until = time.monotonic() + _LOOKED_UP_SECONDS

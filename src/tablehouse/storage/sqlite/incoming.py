@@ -33,7 +33,7 @@ class IncomingFile:
         self._remove_leftovers()
         session = connect(self._part, "OFF", create=True)
         session.script(("PRAGMA journal_mode = OFF",))
-        session.begin()
+        session.begin_alone()
         self.session: Session = session
 
     def keep(self) -> None:
