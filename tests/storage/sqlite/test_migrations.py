@@ -80,7 +80,7 @@ def test_an_older_control_file_is_brought_to_the_layout_of_a_new_one(open_local:
     table = first.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}])
     table.create(Name="kept")
     first.close()
-    path = first.store.layout.control
+    path = layout_of(first).control
     new = layout(path)
     session = connect(path)
     for found in range(control_tables.FORMAT, older, -1):
