@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.api import Answer, Api, Table
+from tests.conftest import MakeTable
 
 ROWS = [
     {"Name": "Ada", "Age": 36, "Active": True, "Status": "Done", "Born": "1815-12-10"},
@@ -152,6 +153,35 @@ def test_pseudo_fields_are_compared_and_sorted_by(table: Table) -> None:
     assert search(table, {"filter": at}).metadata["total"] == 4
     for name in ("created_at", "createdAt", "updated_at", "updatedAt", "record_id"):
         assert len(search(table, {"sorting": [{"sortingField": name}]}).data) == 4
+
+
+def test_people_are_found_by_id_address_and_name(api: Api, make_table: MakeTable) -> None:
+    table = make_table(
+        [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "By", "type": "CREATED_BY"}, {"name": "Last", "type": "UPDATED_BY"}]
+    )
+    me = api.get("/me").data["user"]
+    table.create({"Name": "mine"})
+
+    def found(operator: str, right: Any, field: str = "By") -> list[Any]:
+        return names(search(table, {"filter": {"operator": operator, "leftSide": field, "rightSide": right}}))
+
+    for side in (me["id"], me["email"].upper(), me["name"].lower(), {"id": me["id"]}, {"email": me["email"]}, [me["name"]]):
+        for operator, complement in (
+            ("IS", "IS_NOT"),
+            ("IS_ONE_OF", "IS_NOT_ONE_OF"),
+            ("CONTAINS", "DOES_NOT_CONTAIN"),
+            ("HAS_ANY_OF", "HAS_NONE_OF"),
+        ):
+            if operator == "CONTAINS" and isinstance(side, list):
+                continue
+            assert (found(operator, side), found(complement, side)) == (["mine"], []), (operator, side)
+    assert (found("HAS_ALL_OF", [me["id"], me["email"]]), found("IS", None), found("IS_NOT", None, "Last")) == (["mine"], [], ["mine"])
+    wrong = search(table, {"filter": {"operator": "IS", "leftSide": "By", "rightSide": "nobody@example.com"}})
+    assert wrong.refused("VALIDATION_ERROR", "nobody")["path"] == "filter.rightSide"
+    assert [search(table, {"sorting": [{"sortingField": "By", "sortType": direction}]}).status for direction in ("ASC", "DESC")] == [
+        200,
+        200,
+    ]
 
 
 def test_pages_and_cursors(table: Table) -> None:

@@ -287,6 +287,23 @@ def test_a_field_called_like_a_records_own_time_does_not_take_its_place(table: T
     assert len(listed(table, view).data) == 4
 
 
+VALUES: list[Any] = [None, True, 0, 1.5, "", "x", [], {}, [[]], [{}], [None], {"condition": []}, {"conditions": {}}, {"operator": "AND"},
+                     {"choice": "t", "label": "To do"}, "9" * 400, ["Name", 1], "%_\\'"]  # fmt: skip
+
+
+def test_no_body_of_a_view_is_a_server_error(table: Table, api: Api) -> None:
+    view = made(table)
+    for key in ("name", "description", "filter", "sorting", "visibleFields"):
+        for value in VALUES:
+            assert api.put(path_of(table, view), {key: value}).status in {200, 400, 409}, (key, value)
+            for operator in ("IS", "IS_ONE_OF", "CONTAINS", "IS_EMPTY", "IS_WITHIN"):
+                leaf = {"operator": operator, "leftSide": "Status", "rightSide": value}
+                assert api.put(path_of(table, view), {"filter": leaf}).status in {200, 400}, leaf
+                assert listed(table, view).status == 200, leaf
+    deep = b'{"filter":{"condition":' + b'{"operator":"AND","conditions":[' * 10_000 + b"{}" + b"]}" * 10_000 + b"}}"
+    api.send("PUT", path_of(table, view), raw=deep).refused("BAD_REQUEST")
+
+
 def test_views_go_with_their_table_and_belong_to_it(table: Table, make_table: MakeTable, api: Api) -> None:
     view = made(table)
     other = make_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}])

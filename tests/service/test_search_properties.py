@@ -220,6 +220,22 @@ def test_a_condition_and_its_complement_split_the_table(
 
 
 @bounded
+@given(rows=ROWS, sorting=SORTING, condition=CONDITIONS)
+def test_a_view_shows_what_its_filter_finds(
+    rows: list[dict[str, Any]], sorting: list[dict[str, Any]], condition: dict[str, Any], berlin: tuple[Local, str]
+) -> None:
+    table = filled(berlin, rows)
+    view = table.add_view(filter=condition, sorting=sorting)
+    assert view.problems == []
+    found = table.page(view_id=view.id)
+    assert names(found[0]) == names(table.search(filter=condition, sorting=sorting)[0])
+    again = table.change_view(view.id, filter=view.filter, sorting=view.sorting)
+    assert (again.filter, again.sorting) == (view.filter, view.sorting), "what a view shows can be sent back"
+    assert table.page(view_id=view.id) == found
+    table.drop()
+
+
+@bounded
 @given(rows=ROWS, sorting=SORTING, limit=st.integers(1, 4), condition=st.none() | leaves())
 def test_the_order_is_total_and_every_way_of_paging_follows_it(
     rows: list[dict[str, Any]], sorting: list[dict[str, Any]], limit: int, condition: Any, berlin: tuple[Local, str]
