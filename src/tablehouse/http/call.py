@@ -62,7 +62,7 @@ def record(json: str) -> Reply:
 
 def page(records: bytes, metadata: Any) -> Reply:
     """Returns the answer with records that are a JSON array already."""
-    return Reply(200, b'{"data":' + records + b',"metadata":' + msgspec.json.encode(metadata) + b"}")
+    return Reply(200, b"".join((b'{"data":', records, b',"metadata":', msgspec.json.encode(metadata), b"}")))
 
 
 def batch(created: list[str], updated: list[str], deleted: list[str]) -> Reply:

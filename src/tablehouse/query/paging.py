@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from typing import Final, TypeVar
 
@@ -77,4 +76,4 @@ def _decode(text: str, secret: bytes, kind: type[C]) -> C:
 
 
 def _mac(body: bytes, secret: bytes) -> bytes:
-    return hmac.new(secret, b"cursor" + body, hashlib.sha256).digest()[:_MAC_BYTES]
+    return hmac.digest(secret, b"cursor" + body, "sha256")[:_MAC_BYTES]

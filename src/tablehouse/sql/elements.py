@@ -5,16 +5,21 @@ Each element is compiled for SQLite here and for PostgreSQL in `postgres_element
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-_PAIRS_AT_ONCE: Final = 400
-"""SQLite's functions take at most 1,000 arguments; an object of more pairs is joined from several."""
+_MOST_ARGUMENTS: Final = 1000
+"""What SQLite's functions take; more pieces are joined from several."""
+
+Options = dict[str, Any]
+Piece = Callable[[Any, SQLCompiler, Options], str]
+"""Compiles a value to an expression for its JSON text, which is never NULL."""
 
 
 class JsonObject(FunctionElement[str]):
@@ -197,14 +202,66 @@ for _plain_call in (Json, JsonArray, JsonItems, ItemCount, LocalDay):
 
 @compiles(JsonObject, "sqlite")
 def _json_object(element: JsonObject, compiler: SQLCompiler, **options: Any) -> str:
-    parts = [compiler.process(clause, **options) for clause in element.clauses]
-    size = 2 * _PAIRS_AT_ONCE
-    pieces = [f"json_object({', '.join(parts[start : start + size])})" for start in range(0, max(len(parts), 1), size)]
-    if len(pieces) == 1:
-        return pieces[0]
-    inner = (f"(SELECT substr(piece, 2, length(piece) - 2) FROM (SELECT {piece} AS piece))" for piece in pieces)
-    joined = " || ',' || ".join(inner)
-    return f"json('{{' || {joined} || '}}')"
+    # `json_object` takes a quarter longer: it reads again what is JSON already.
+    pieces = object_pieces(element, compiler, options, _piece)
+    while len(pieces) > 1:
+        pieces = [f"concat({', '.join(pieces[start : start + _MOST_ARGUMENTS])})" for start in range(0, len(pieces), _MOST_ARGUMENTS)]
+    return pieces[0]
+
+
+def _piece(value: Any, compiler: SQLCompiler, options: Options) -> str:
+    if isinstance(value, Json | Plain):
+        text = compiler.process(value.clauses, **options)
+        return f"ifnull({text}, 'null')" if isinstance(value, Json) else f"""ifnull('"' || {text} || '"', 'null')"""
+    if isinstance(value, JsonArray | JsonRows):
+        return compiler.process(value, **options)
+    if isinstance(value, Number):
+        return _number_text(compiler.process(value.clauses, **options))
+    return f"json_quote({compiler.process(value, **options)})"
+
+
+def object_pieces(element: JsonObject, compiler: SQLCompiler, options: Options, piece: Piece) -> list[str]:
+    """Returns expressions whose texts, one after the other, are the object's JSON text; constants that follow each other are one."""
+    pieces: list[str] = []
+    fixed = "{"
+
+    def close() -> None:
+        nonlocal fixed
+        if fixed:
+            pieces.append(f"'{fixed}'")
+        fixed = ""
+
+    def add(part: JsonObject) -> None:
+        nonlocal fixed
+        clauses = list(part.clauses)
+        for place, (key, value) in enumerate(zip(clauses[::2], clauses[1::2], strict=True)):
+            fixed += "," if place else ""
+            name, text = _constant(key), _constant(value)
+            if name is None:
+                # A name of a user is a parameter; as the JSON text of a key, so that it need not be made for each record.
+                close()
+                pieces.append(compiler.process(sa.literal(f"{msgspec.json.encode(key.value).decode()}:", sa.Text()), **options))
+            else:
+                fixed += f'"{name}":'
+            if text is not None:
+                fixed += f'"{text}"'
+            elif isinstance(value, JsonObject):
+                fixed += "{"
+                add(value)
+            else:
+                close()
+                pieces.append(piece(value, compiler, options))
+        fixed += "}"
+
+    add(element)
+    close()
+    return pieces
+
+
+def _constant(element: Any) -> str | None:
+    """Returns a literal text without its quotes; None for what is no such thing."""
+    literal = isinstance(element, sa.ColumnClause) and element.is_literal and element.name.startswith("'")
+    return element.name[1:-1] if literal else None
 
 
 @compiles(JsonRows, "sqlite")
@@ -229,13 +286,16 @@ def _plain(element: Plain, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(Number, "sqlite")
 def _number(element: Number, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json({_number_text(compiler.process(element.clauses, **options))})"
+
+
+def _number_text(number: str) -> str:
     # SQLite writes 17 digits of doubles that fewer tell apart: 489861.9485211566 would read 489861.94852115662. Most numbers are whole or
     # have few digits and are seen to be right by their length: looking costs 0.1 µs, 16 digits 0.4, and the few that need 17 are Python's.
-    number = compiler.process(element.clauses, **options)
     short, shorter = (f"format('%!.{digits}g', {number})" for digits in (16, 15))
     tiny = f"abs({number}) < 2.3e-308"  # below, doubles have fewer digits, and more than needed would be written
     text = f"CASE WHEN {short} + 0.0 <> {number} OR {tiny} THEN shortest({number}) WHEN {shorter} + 0.0 = {number} THEN {shorter} ELSE {short} END"
-    return f"CASE WHEN typeof({number}) <> 'real' OR length({number}) < 17 THEN {number} ELSE json({text}) END"
+    return f"CASE WHEN typeof({number}) <> 'real' OR length({number}) < 17 THEN json_quote({number}) ELSE {text} END"
 
 
 @compiles(InItems, "sqlite")

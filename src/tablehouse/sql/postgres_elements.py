@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -35,6 +34,7 @@ from tablehouse.sql.elements import (
     SomeItem,
     Utf8,
     WeekStart,
+    object_pieces,
 )
 from tablehouse.sql.postgres import cast_name
 
@@ -86,62 +86,9 @@ def _piece(value: Any, compiler: SQLCompiler, options: dict[str, Any]) -> str:
     return f"coalesce({_json_text(value, compiler, options)}, 'null')"
 
 
-def _constant(element: Any) -> str | None:
-    """Returns a literal text without its quotes; None for what is no such thing."""
-    literal = isinstance(element, sa.ColumnClause) and element.is_literal and element.name.startswith("'")
-    return element.name[1:-1] if literal else None
-
-
-def _pieces(element: JsonObject, compiler: SQLCompiler, options: dict[str, Any]) -> list[str]:
-    """Returns the pieces of an object's text, those of nested objects among them."""
-    pieces: list[str] = []
-    fixed = "{"
-
-    def close() -> None:
-        nonlocal fixed
-        if fixed:
-            pieces.append(f"'{fixed}'")
-        fixed = ""
-
-    clauses = list(element.clauses)
-    for place, (key, value) in enumerate(zip(clauses[::2], clauses[1::2], strict=True)):
-        fixed += "," if place else ""
-        name = _constant(key)
-        if name is None:
-            # A name of a user is a parameter; as the JSON text of a key, so that it need not be made for each record.
-            close()
-            pieces.append(compiler.process(sa.literal(f"{msgspec.json.encode(key.value).decode()}:", sa.Text()), **options))
-        else:
-            fixed += f'"{name}":'
-        text = _constant(value)
-        if text is not None:
-            fixed += f'"{text}"'
-        elif isinstance(value, JsonObject):
-            close()
-            pieces += _pieces(value, compiler, options)
-        else:
-            close()
-            pieces.append(_piece(value, compiler, options))
-    fixed += "}"
-    close()
-    return pieces
-
-
 @compiles(JsonObject, "postgresql")
 def _json_object(element: JsonObject, compiler: SQLCompiler, **options: Any) -> str:
-    return _joined(_merged(_pieces(element, compiler, options)))
-
-
-def _merged(pieces: Iterable[str]) -> list[str]:
-    """Returns the pieces with neighbouring constants as one."""
-    merged: list[str] = []
-    for piece in pieces:
-        constant = piece.startswith("'") and piece.endswith("'") and piece.count("'") == 2
-        if constant and merged and merged[-1].startswith("'"):
-            merged[-1] = merged[-1][:-1] + piece[1:]
-        else:
-            merged.append(piece)
-    return merged
+    return _joined(object_pieces(element, compiler, options, _piece))
 
 
 @compiles(JsonArray, "postgresql")
