@@ -19,6 +19,7 @@ from tablehouse.fields.registry import BY_NAME
 from tablehouse.kinds import aggregates
 from tablehouse.kinds.kind import NUMBER, TEXT
 from tablehouse.query.aggregate import read_aggregate
+from tablehouse.query.cells import parameters
 from tablehouse.query.dates import Calendar
 from tablehouse.query.operands import Surroundings
 from tablehouse.query.search import read_search
@@ -305,3 +306,38 @@ def test_aggregates_answer_the_same(local: Local, both: MakeBoth) -> None:
 def as_shown(row: tuple[Any, ...]) -> list[Any]:
     """A row with its numbers as the API shows sums."""
     return [aggregates.rounded(float(value)) if isinstance(value, float | Decimal) else value for value in row]
+
+
+def test_texts_of_any_length_are_unique_and_found(connection: psycopg.Connection[Any], local: Local) -> None:
+    """An entry of PostgreSQL's index holds 2,704 bytes, and texts that do not compress are longer."""
+    options = {"maxLength": 100_000}
+    made = local.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT", "options": options, "unique": True}])
+    table = made.schema
+    schema = Schema(connection, "long")
+    schema.script(ddl.create_metadata(POSTGRES, catalog_tables.CATALOG))
+    schema.script(ddl.create_table(POSTGRES, table))
+    chance = random.Random(3)
+    long = "".join(chr(chance.randrange(0x20000, 0x2A000)) for _ in range(3000))
+    insert = POSTGRES.compile(records.insert_record(table, None, False))
+    (field,) = table.fields
+    texts = [long, f"{long}a", f"B{long}", long[:600], "short", ""]
+    for number, text in enumerate(texts, 1):
+        values = parameters({field: text or None})
+        schema.rows(insert, {"n": number, "id": f"{number}", "at": "", "by": 1, **values})
+    for text in (*texts[:-1], f"B{long}".lower(), "SHORT"):
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            schema.rows(insert, {"n": 100, "id": "100", "at": "", "by": 1, **parameters({field: text})})
+    schema.rows(insert, {"n": 7, "id": "7", "at": "", "by": 1, **parameters({field: None})})
+    find = POSTGRES.compile(records.matching_records(table, [field]))
+    found = schema.rows(find, {"values": json.dumps([f"b{long}", long[:600], "nowhere"])})
+    assert [row[0] for row in found] == ["3", "4"]
+    connection.execute("SET enable_seqscan = off")
+    around = Surroundings(Calendar(field.zone, 0, 0), list)
+    for operator, value in (("IS", "Short"), ("IS_ONE_OF", ["short", "x"])):
+        asked = read_search({"filter": {"leftSide": "Name", "operator": operator, "rightSide": value}}, table, around).condition
+        assert asked is not None
+        statement = POSTGRES.compile(search.count_records(table, asked.node))
+        cursor = psycopg.RawCursor(connection)
+        plan = cursor.execute(b"EXPLAIN " + schema.here(statement.text), statement.bind(asked.parameters)).fetchall()
+        assert any(f"u{field.num}" in row[0] for row in plan), plan
+    connection.execute("RESET enable_seqscan")

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from tablehouse.kinds import kind
 from tablehouse.query.checks import Check, Node
 from tablehouse.schema.model import Field
-from tablehouse.sql.elements import AmongSpans, Both, Covers, Either, EndsWith, HasText, InItems, ItemCount, SomeItem
+from tablehouse.sql.elements import AmongKeys, AmongSpans, Both, Covers, Either, EndsWith, HasText, InItems, IsKey, ItemCount, SomeItem
 from tablehouse.sql.render import Cell, Columns
 from tablehouse.sql.types import INTEGER
 
@@ -58,7 +58,8 @@ def _single(check: Check, columns: Columns) -> Test:
         return (_FORMS_OF_RANGES.get(check.form) or _FORMS[check.form])((cell, _begins(cell), _ends(cell)), values)
     # Ids are stored in capitals, and values to be equal to come in them.
     bare = field.type.source == "id" and check.form in ("equal", "among")
-    return _FORMS[check.form]((cell if bare else compared(field, columns),), values)
+    forms = {**_FORMS, **_FORMS_OF_KEYS} if field.unique else _FORMS
+    return forms[check.form]((cell if bare else compared(field, columns),), values)
 
 
 def _several(check: Check, columns: Columns) -> Test:
@@ -103,6 +104,11 @@ _FORMS: Final[dict[str, Callable[[Cells, Values], Test]]] = {
     "prefix": lambda cells, values: sa.and_(cells[0] >= values[0], cells[0] < values[1]),
     "suffix": lambda cells, values: EndsWith(cells[0], values[0]),
 }
+_FORMS_OF_KEYS: Final[dict[str, Callable[[Cells, Values], Test]]] = {
+    "equal": lambda cells, values: IsKey(cells[0], values[0]),
+    "among": lambda cells, values: AmongKeys(cells[0], values[0]),
+}
+"""A unique field has an index, which holds its values in a form of its own."""
 _FORMS_OF_RANGES: Final[dict[str, Callable[[Cells, Values], Test]]] = {
     "within": lambda cells, values: sa.and_(cells[1] >= values[0], cells[2] <= values[1]),
     "around": lambda cells, values: sa.and_(cells[1] <= values[0], cells[2] >= values[1]),

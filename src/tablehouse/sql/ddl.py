@@ -10,7 +10,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from tablehouse.kinds.kind import BOOLEAN
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.dialect import Dialect
-from tablehouse.sql.elements import HasText
+from tablehouse.sql.elements import HasText, Key
 from tablehouse.sql.parts import field_columns
 from tablehouse.sql.postgres_parts import part_number
 from tablehouse.sql.records import compared, record_table
@@ -73,7 +73,7 @@ def _holder(dialect: Dialect, table: Table, field: Field) -> sa.Table:
 
 def create_unique(dialect: Dialect, table: Table, field: Field) -> str:
     """Returns the statement that makes a field's values unique; empty cells never collide."""
-    return dialect.ddl(CreateIndex(sa.Index(f"u{field.num}", compared(table, field), unique=True, _table=record_table(table))))
+    return dialect.ddl(CreateIndex(sa.Index(f"u{field.num}", Key(compared(table, field)), unique=True, _table=record_table(table))))
 
 
 def drop_unique(dialect: Dialect, field: Field) -> str:

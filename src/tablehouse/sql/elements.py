@@ -96,6 +96,29 @@ class InItems(FunctionElement[bool]):
     name = "in_items"
 
 
+class Key(FunctionElement[Any]):
+    """A value, in an index that finds it and lets it be there once; texts of any length fit."""
+
+    inherit_cache = True
+    name = "key"
+
+
+class IsKey(FunctionElement[bool]):
+    """Whether a value is another, found in an index of its `Key`."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "is_key"
+
+
+class AmongKeys(FunctionElement[bool]):
+    """Whether a value is among the items of a parameter that holds a JSON array, found in an index of its `Key`."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "among_keys"
+
+
 class AmongSpans(FunctionElement[bool]):
     """Whether a value lies within one of the pairs [low, high] in a parameter that holds a JSON array of them."""
 
@@ -194,6 +217,17 @@ class WeekStart(FunctionElement[str]):
 
 def _call(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     return f"{element.name}({compiler.process(element.clauses, **options)})"
+
+
+@compiles(Key, "sqlite")
+def _key(element: Key, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(IsKey, "sqlite")
+def _is_key(element: IsKey, compiler: SQLCompiler, **options: Any) -> str:
+    value, other = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{value} = {other}"
 
 
 for _plain_call in (Json, JsonArray, JsonItems, ItemCount, LocalDay):
@@ -298,8 +332,9 @@ def _number_text(number: str) -> str:
     return f"CASE WHEN typeof({number}) <> 'real' OR length({number}) < 17 THEN json_quote({number}) ELSE {text} END"
 
 
+@compiles(AmongKeys, "sqlite")
 @compiles(InItems, "sqlite")
-def _in_items(element: InItems, compiler: SQLCompiler, **options: Any) -> str:
+def _in_items(element: InItems | AmongKeys, compiler: SQLCompiler, **options: Any) -> str:
     value, items = (compiler.process(clause, **options) for clause in element.clauses)
     return f"{value} IN (SELECT value FROM json_each({items}))"
 

@@ -15,12 +15,14 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from tablehouse.sql.elements import (
+    AmongKeys,
     AmongSpans,
     Covers,
     EndsWith,
     ExactSum,
     HasText,
     InItems,
+    IsKey,
     ItemCount,
     JoinedRows,
     Json,
@@ -28,6 +30,7 @@ from tablehouse.sql.elements import (
     JsonItems,
     JsonObject,
     JsonRows,
+    Key,
     LocalDay,
     Number,
     Plain,
@@ -39,6 +42,9 @@ from tablehouse.sql.elements import (
 from tablehouse.sql.postgres import cast_name
 
 _MOST_ARGUMENTS: Final = 100
+_HEAD: Final = 600
+"""Characters of a text that an index holds: of four bytes each they stay below the 2,704 that an entry may have. What is longer is told
+apart by a hash of 64 bits beside them."""
 _JSON: Final = (Json, JsonArray, JsonObject, JsonRows)
 """What is JSON text already."""
 
@@ -134,13 +140,48 @@ def _json_items(element: JsonItems, compiler: SQLCompiler, **options: Any) -> st
     return _items(_only(element, compiler, options))
 
 
-@compiles(InItems, "postgresql")
-def _in_items(element: InItems, compiler: SQLCompiler, **options: Any) -> str:
-    value, items = _parts(element, compiler, options)
+def _among(value: str, found: str, items: str) -> str:
     # As one array, which is made once, the items can be looked up in an index.
-    cast = cast_name(next(iter(element.clauses)).type) or "TEXT"
-    found = "value" if cast == "TEXT" else f"value::{cast}"
     return f"{value} = ANY (ARRAY(SELECT {found} FROM json_array_elements_text({items}::json) AS each (value)))"
+
+
+def _is_text(value: Any) -> bool:
+    return (cast_name(value.type) or "TEXT") == "TEXT"
+
+
+@compiles(InItems, "postgresql")
+def _in_items(element: InItems | AmongKeys, compiler: SQLCompiler, **options: Any) -> str:
+    value, items = _parts(element, compiler, options)
+    cast = cast_name(next(iter(element.clauses)).type) or "TEXT"
+    return _among(value, "value" if cast == "TEXT" else f"value::{cast}", items)
+
+
+@compiles(AmongKeys, "postgresql")
+def _among_keys(element: AmongKeys, compiler: SQLCompiler, **options: Any) -> str:
+    value, items = _parts(element, compiler, options)
+    whole = _in_items(element, compiler, **options)
+    if not _is_text(next(iter(element.clauses))):
+        return whole
+    return f"({_among(_head(value), _head('value'), items)} AND {whole})"
+
+
+@compiles(IsKey, "postgresql")
+def _is_key(element: IsKey, compiler: SQLCompiler, **options: Any) -> str:
+    value, other = _parts(element, compiler, options)
+    whole = f"{value} = {other}"
+    return f"({_head(value)} = {_head(other)} AND {whole})" if _is_text(next(iter(element.clauses))) else whole
+
+
+@compiles(Key, "postgresql")
+def _key(element: Key, compiler: SQLCompiler, **options: Any) -> str:
+    value = _only(element, compiler, options)
+    if not _is_text(next(iter(element.clauses))):
+        return value
+    return f"{_head(value)}, (CASE WHEN length({value}) > {_HEAD} THEN hashtextextended({value}, 0) ELSE 0 END)"
+
+
+def _head(text: str) -> str:
+    return f"left({text}, {_HEAD})"
 
 
 @compiles(AmongSpans, "postgresql")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS, HOLES, META
-from tablehouse.sql.elements import InItems, JsonRows, Utf8
+from tablehouse.sql.elements import AmongKeys, InItems, JsonRows, Utf8
 from tablehouse.sql.parts import field_columns, places
 from tablehouse.sql.render import Columns, record_json
 from tablehouse.sql.types import INTEGER, TEXT
@@ -150,7 +150,8 @@ def matching_records(table: Table, fields: Sequence[Field]) -> sa.Select[Any]:
     """Rows: (id, each field's compared value) of records whose first field is among `values`, a JSON array."""
     columns = record_table(table)
     keys = [compared(table, field) for field in fields]
-    return sa.select(columns.c.id, *keys).where(InItems(keys[0], sa.bindparam("values"))).order_by(columns.c.n)
+    among = AmongKeys if fields[0].unique else InItems
+    return sa.select(columns.c.id, *keys).where(among(keys[0], sa.bindparam("values"))).order_by(columns.c.n)
 
 
 def _of(columns: sa.Table) -> Columns:
