@@ -13,7 +13,7 @@ from tablehouse.query.checks import Node
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, COMMITS, PEOPLE
 from tablehouse.sql.conditions import compared, condition
-from tablehouse.sql.elements import ExactSum, LocalDay, WeekStart
+from tablehouse.sql.elements import ExactSum, LocalDays, WeekStart
 from tablehouse.sql.records import VERSION, record_table
 from tablehouse.sql.render import Cell, Columns
 from tablehouse.sql.sorting import choice_set
@@ -97,7 +97,7 @@ def _day(field: Field, cell: Cell) -> Cell:
         return written
     # At the ends of time the day in another zone may lie outside the years there are.
     edge = sa.or_(cell < sa.literal_column("'0001-01-02'"), cell >= sa.literal_column("'9999-12-31'"))
-    return sa.case((edge, written), else_=LocalDay(cell, sa.literal(str(field.spec.zone))))
+    return sa.case((edge, written), else_=LocalDays(cell, field.spec.zone))
 
 
 def _period(day: Cell, by: str, week: int) -> Cell:

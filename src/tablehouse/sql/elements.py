@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+from tablehouse.sql.zone_days import day_text
 
 _MOST_ARGUMENTS: Final = 1000
 """What SQLite's functions take; more pieces are joined from several."""
@@ -199,6 +202,18 @@ class LocalDay(FunctionElement[str]):
     name = "local_day"
 
 
+class LocalDays(FunctionElement[str]):
+    """What LocalDay is, for the stored instants of many rows; the zone is part of the statement."""
+
+    type = sa.Text()
+    inherit_cache = False
+    name = "local_days"
+
+    def __init__(self, instant: sa.ColumnElement[Any], zone: ZoneInfo) -> None:
+        self.zone = zone
+        super().__init__(instant, sa.literal(str(zone)))
+
+
 class ExactSum(FunctionElement[float]):
     """The sum of the numbers of all rows, whose error does not grow with their count; NULL for no numbers."""
 
@@ -368,6 +383,12 @@ def _has_text(element: HasText, compiler: SQLCompiler, **options: Any) -> str:
 def _ends_with(element: EndsWith, compiler: SQLCompiler, **options: Any) -> str:
     text, end = (compiler.process(clause, **options) for clause in element.clauses)
     return f"substr({text}, -length({end})) = {end}"
+
+
+@compiles(LocalDays, "sqlite")
+def _local_days(element: LocalDays, compiler: SQLCompiler, **options: Any) -> str:
+    instant, zone = (compiler.process(clause, **options) for clause in element.clauses)
+    return day_text(instant, element.zone, f"local_day({instant}, {zone})")
 
 
 @compiles(ExactSum, "sqlite")

@@ -32,6 +32,7 @@ from tablehouse.sql.elements import (
     JsonRows,
     Key,
     LocalDay,
+    LocalDays,
     Number,
     Plain,
     SomeItem,
@@ -222,8 +223,9 @@ def _ends_with(element: EndsWith, compiler: SQLCompiler, **options: Any) -> str:
     return f"right({text}, length({end})) = {end}"
 
 
+@compiles(LocalDays, "postgresql")
 @compiles(LocalDay, "postgresql")
-def _local_day(element: LocalDay, compiler: SQLCompiler, **options: Any) -> str:
+def _local_day(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     instant, zone = _parts(element, compiler, options)
     return f"to_char({instant}::timestamptz AT TIME ZONE {zone}, 'YYYY-MM-DD')"
 
