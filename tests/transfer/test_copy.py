@@ -54,11 +54,25 @@ class Pair:
         return [each.outcome for each in self.copy(*wanted).databases]
 
 
+WAYS = [
+    ("sqlite", "sqlite"),
+    ("sqlite", "postgres"),
+    ("postgres", "sqlite"),
+    ("postgres", "postgres"),
+]
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]} to {way[1]}")
+def pair(request: pytest.FixtureRequest, open_kind: OpenKind) -> Pair:
+    """Every way that databases can be copied."""
+    here, there = request.param
+    return Pair(open_kind, here, there)
+
+
 @pytest.fixture
-def pair(open_local: OpenLocal, tmp_path: Path) -> Any:
-    target = SqliteStore(tmp_path / "target", synchronous="OFF")
-    yield Pair(open_local(), target)
-    target.close()
+def files(open_kind: OpenKind) -> Pair:
+    """From files to files, for what is only about files."""
+    return Pair(open_kind, "sqlite", "sqlite")
 
 
 def fill(local: Local, rows: int = 40, database: str | None = None) -> LocalTable:

@@ -27,8 +27,11 @@ StoredTable = sa.Table
 LEFT_OUT: Final[Mapping[str, str]] = {}
 """Tables of the catalog whose rows are not copied -> why nothing is lost."""
 
-DERIVED: Final = re.compile(r"(?!)")
-"""Names of tables that are made again from the others, whatever storage it is."""
+INCOMING: Final = "incoming"
+"""Name of a table that marks a database which is being copied into a storage."""
+
+DERIVED: Final = re.compile(INCOMING)
+"""Names of tables that belong to no database's contents: made again from the others, or a storage's own."""
 
 
 def stored_tables(snapshot: Snapshot) -> tuple[sa.Table, ...]:

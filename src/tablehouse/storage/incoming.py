@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from tablehouse.sql.dialect import Dialect
+from tablehouse.storage.postgres.incoming import receive_schema
+from tablehouse.storage.postgres.store import PostgresStore
 from tablehouse.storage.session import Session
 from tablehouse.storage.sqlite.incoming import receive_file
 from tablehouse.storage.sqlite.store import SqliteStore
@@ -13,7 +15,7 @@ from tablehouse.storage.store import Store
 
 
 class Incoming(Protocol):
-    """An empty place for a database. `session` is inside a transaction that writes, until `keep`."""
+    """An empty place for a database, which `session` writes to until `keep`."""
 
     session: Session
     dialect: Dialect
@@ -32,4 +34,6 @@ def receive(store: Store, database_id: str) -> AbstractContextManager[Incoming]:
     """
     if isinstance(store, SqliteStore):
         return receive_file(store.layout, database_id)
+    if isinstance(store, PostgresStore):
+        return receive_schema(store, database_id)
     raise AssertionError(f"nobody knows how to copy into {type(store).__name__}")

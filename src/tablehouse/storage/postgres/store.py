@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from tablehouse.clock import Clock, iso, system_clock
@@ -112,13 +113,18 @@ class PostgresStore(Store):
             raise NotFound(f"There is no database {database_id}.") from error
         return Database(sessions, self.clock, self._share, self._on_commit)
 
-    def _beside(self, schema: str, work: Callable[[PostgresSession], None]) -> None:
-        """Works on a connection beside those of the pools: whoever needs one here may hold one of those, and all may be taken."""
+    @contextmanager
+    def beside(self, schema: str) -> Iterator[PostgresSession]:
+        """Gives a session on a connection beside those of the pools: whoever needs one here may hold one of those, and all may be taken."""
         session = PostgresSession(self.pool.connect(), schema, self._locking, self.pool.connect)
         try:
-            work(session)
+            yield session
         finally:
             session.connection.close()
+
+    def _beside(self, schema: str, work: Callable[[PostgresSession], None]) -> None:
+        with self.beside(schema) as session:
+            work(session)
 
     def _start(self) -> None:
         """Makes the control tables or brings them forward, and removes what a crash left."""

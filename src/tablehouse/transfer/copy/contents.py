@@ -71,11 +71,14 @@ def sum_tables(session: Session, dialect: Dialect, tables: Sequence[sql.StoredTa
 
 def write_table(session: Session, dialect: Dialect, table: sql.StoredTable) -> Callable[[Rows], None]:
     """Returns what writes batches of a table's rows."""
-    statement = dialect.compile(sql.write_rows(table))
     names = sql.column_names(table)
+    # A wide table may lie in several SQL tables; to each of them rows are written as fast as the storage can.
+    parts = [(dialect.compile(sql.write_rows(part)), sql.column_names(part)) for part in dialect.sql_tables(table)]
 
     def write(rows: Rows) -> None:
-        session.run_columns(statement, dict(zip(names, zip(*rows, strict=True), strict=True)))
+        columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+        for statement, own in parts:
+            session.run_columns(statement, {name: columns[name] for name in own})
 
     return write
 

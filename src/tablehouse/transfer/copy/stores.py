@@ -133,7 +133,7 @@ class _Copy:
     def _tables(self, reading: Reading) -> tuple[sql.StoredTable, ...]:
         """Returns the tables to copy. Raises CopyError when there is one that nobody has told this version of."""
         tables = sql.stored_tables(reading.snapshot)
-        known = {table.name for table in tables} | sql.LEFT_OUT.keys()
+        known = {each.name for table in tables for each in reading.dialect.sql_tables(table)} | sql.LEFT_OUT.keys()
         there = [row[0] for row in reading.rows(reading.dialect.fixed(sql.TABLE_NAMES))]
         strange = sorted(name for name in there if name not in known and not sql.DERIVED.fullmatch(name))
         if strange:
