@@ -75,8 +75,18 @@ def new_database(**settings: str) -> str:
 def drop_database(dsn: str) -> None:
     """Removes a database made by `new_database`, whoever is connected to it."""
     name = conninfo.conninfo_to_dict(dsn)["dbname"]
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(str(name)))
     with psycopg.connect(server(), autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(str(name))))
+        for tries_left in reversed(range(50)):
+            try:
+                connection.execute(statement)
+            except psycopg.errors.InsufficientPrivilege:
+                # The server itself is at work in it (autovacuum), and we may not end its processes.
+                if not tries_left:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any
 from tests.api import Api
 from tests.cli.running import Done, begin, run
 from tests.conftest import Connect, StartServer
-from tests.server import SqliteStorage
+from tests.server import PostgresStorage, SqliteStorage
 
 
 def copy(source: Path, target: Path, *options: str) -> Done:
@@ -98,3 +98,19 @@ def test_wrong_usage_is_exit_status_2(tmp_path: Path) -> None:
         done = run("copy", "--from", str(source).replace(":/", "://"), "--to", target)
         assert (done.returncode, says in done.stderr, "Traceback" in done.stderr) == (2, True, False), done
     assert list(tmp_path.iterdir()) == []
+
+
+def test_up_the_ladder_and_down_again(start_server: StartServer, connect: Connect, tmp_path: Path, postgres: str) -> None:
+    """From files to a PostgreSQL server and back into files, through what operators type."""
+    server = start_server(storage=SqliteStorage(tmp_path / "a"))
+    api = connect(server.address, server.token)
+    table = api.new_table(api.new_database("Shop"), [{"name": "Key", "type": "SINGLE_LINE_TEXT"}, {"name": "Amount", "type": "NUMBER"}])
+    table.create_many([{"Key": f"k{number}", "Amount": number / 8} for number in range(300)])
+    (up,) = copied(run("copy", "--from", tmp_path / "a", "--to", postgres, "--json"))
+    higher = start_server(storage=PostgresStorage(postgres), token=server.token)
+    there = connect(higher.address, server.token)
+    assert there.get(table.records_path, limit=200).data == api.get(table.records_path, limit=200).data
+    (down,) = copied(run("copy", "--from", postgres, "--to", tmp_path / "b", "--json"))
+    assert (up["outcome"], down["outcome"], up["sha256"]) == ("copied", "copied", down["sha256"])
+    (same,) = copied(run("copy", "--from", tmp_path / "a", "--to", tmp_path / "b", "--json"))
+    assert same["outcome"] == "same"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,22 @@ import pytest
 from tablehouse.query.requests import CreateMember, CreateToken, CreateWorkspace
 from tablehouse.service import members, tokens, workspaces
 from tablehouse.sql import control as control_sql
+from tablehouse.sql.catalog import INSERT_ANSWER
 from tablehouse.sql.catalog_tables import CATALOG
 from tablehouse.sql.control import DELETE_DATABASE
 from tablehouse.sql.control_tables import CONTROL
 from tablehouse.sql.copying import stored_tables
 from tablehouse.storage.control import ControlSnapshot, ControlWriting
+from tablehouse.storage.postgres.schemas import our_schemas
+from tablehouse.storage.postgres.store import PostgresStore
 from tablehouse.storage.sqlite.session import connect
 from tablehouse.storage.sqlite.store import SqliteStore
 from tablehouse.storage.store import InUse, Store
 from tablehouse.transfer.copy.contents import read_table, write_table
 from tablehouse.transfer.copy.people import COPIED, NOT_AS_ROWS
 from tablehouse.transfer.copy.stores import Copied, CopiedDatabase, CopyError, Progress, copy_stores
-from tests.local import Local, LocalTable, OpenLocal
+from tests import storages
+from tests.local import Local, LocalTable
 
 FIELDS: list[dict[str, Any]] = [
     {"name": "Name", "type": "SINGLE_LINE_TEXT", "required": True, "unique": True},
@@ -40,12 +45,48 @@ FIELDS: list[dict[str, Any]] = [
 ]
 
 
+class Kinds:
+    """Opens stores of either kind, whatever the run's own is; a directory stands for the same data each time."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._opened: list[Store | Local] = []
+
+    def local(self, kind: str, name: str, **keys: Any) -> Local:
+        with chosen(kind):
+            return self._keep(Local(self.root / name, **keys))
+
+    def store(self, kind: str, name: str) -> Store:
+        with chosen(kind):
+            return self._keep(storages.open_store(self.root / name))
+
+    def close(self) -> None:
+        for each in self._opened:
+            each.close()
+        storages.forget(self.root)
+
+    def _keep(self, opened: Any) -> Any:
+        self._opened.append(opened)
+        return opened
+
+
+@contextmanager
+def chosen(kind: str) -> Iterator[None]:
+    """What is opened inside is of this kind."""
+    before = storages.chosen()
+    storages.choose(kind)
+    yield
+    storages.choose(before)
+
+
 class Pair:
     """A store with something in it, and an empty one."""
 
-    def __init__(self, source: Local, target: Store) -> None:
-        self.source = source
-        self.target = target
+    def __init__(self, kinds: Kinds, here: str, there: str) -> None:
+        self.kinds = kinds
+        self.there = there
+        self.source = kinds.local(here, "data")
+        self.target = kinds.store(there, "target")
 
     def copy(self, *wanted: str, **progress: Callable[..., Any]) -> Copied:
         return copy_stores(self.source.store, self.target, wanted, Progress(**progress))
@@ -53,26 +94,43 @@ class Pair:
     def outcomes(self, *wanted: str) -> list[str]:
         return [each.outcome for each in self.copy(*wanted).databases]
 
+    def opened(self, **keys: Any) -> Local:
+        """The service on the target."""
+        return self.kinds.local(self.there, "target", **keys)
 
-WAYS = [
-    ("sqlite", "sqlite"),
-    ("sqlite", "postgres"),
-    ("postgres", "sqlite"),
-    ("postgres", "postgres"),
-]
-
-
-@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]} to {way[1]}")
-def pair(request: pytest.FixtureRequest, open_kind: OpenKind) -> Pair:
-    """Every way that databases can be copied."""
-    here, there = request.param
-    return Pair(open_kind, here, there)
+    def left(self) -> list[str]:
+        """What there is in the target beside the control tables."""
+        if isinstance(self.target, SqliteStore):
+            return sorted(path.name for path in self.target.layout.databases.iterdir() if "-" not in path.suffix)
+        assert isinstance(self.target, PostgresStore)
+        with self.target.beside("public") as session:
+            return our_schemas(session.connection)
 
 
 @pytest.fixture
-def files(open_kind: OpenKind) -> Pair:
+def kinds(tmp_path: Path) -> Iterator[Kinds]:
+    kinds = Kinds(tmp_path)
+    yield kinds
+    kinds.close()
+
+
+UP_AND_DOWN = [("sqlite", "postgres"), ("postgres", "sqlite")]
+EVERY_WAY = [*UP_AND_DOWN, ("sqlite", "sqlite"), ("postgres", "postgres")]
+
+
+@pytest.fixture(params=UP_AND_DOWN, ids=" to ".join)
+def pair(request: pytest.FixtureRequest, kinds: Kinds) -> Pair:
+    """From one kind of storage to the other."""
+    return Pair(kinds, *request.param)
+
+
+every_way = pytest.mark.parametrize("pair", EVERY_WAY, ids=" to ".join, indirect=True)
+
+
+@pytest.fixture
+def files(kinds: Kinds) -> Pair:
     """From files to files, for what is only about files."""
-    return Pair(open_kind, "sqlite", "sqlite")
+    return Pair(kinds, "sqlite", "sqlite")
 
 
 def fill(local: Local, rows: int = 40, database: str | None = None) -> LocalTable:
@@ -118,12 +176,8 @@ def everything(store: Store, database_id: str) -> list[tuple[Any, ...]]:
     return found
 
 
-def seen(table: LocalTable, directory: Path, open_local: OpenLocal) -> LocalTable:
-    """The table as a server on the target sees it, with the same token."""
-    return table.seen_by(open_local(directory))
-
-
-def test_all_of_a_store_arrives(pair: Pair, open_local: OpenLocal, tmp_path: Path) -> None:
+@every_way
+def test_all_of_a_store_arrives(pair: Pair) -> None:
     source = pair.source
     table = fill(source)
     empty = source.new_database(name="Empty", timezone="Europe/Berlin", week_start="SUNDAY")
@@ -134,9 +188,8 @@ def test_all_of_a_store_arrives(pair: Pair, open_local: OpenLocal, tmp_path: Pat
     for database_id in (table.database, empty):
         assert everything(pair.target, database_id) == everything(source.store, database_id)
     assert contents(pair.target.control.current()) == contents(source.store.control.current())
-    pair.target.close()
 
-    there = seen(table, tmp_path / "target", open_local)
+    there = table.seen_by(pair.opened())
     assert there.page(limit=200)[0] == table.page(limit=200)[0], "ids, times, people, choices and numbers are the same"
     assert there.page(offset=20, limit=5)[0] == table.page(offset=20, limit=5)[0], "holes are counted"
     assert there.search(filter={"condition": {"leftSide": "Status", "operator": "IS", "rightSide": "STRASSE"}})[1].total > 0
@@ -210,7 +263,7 @@ def test_the_same_command_again_finds_what_is_there(pair: Pair) -> None:
     assert everything(pair.target, table.database) == before, "never written over"
 
 
-def test_what_is_written_meanwhile_is_all_there_or_not_at_all(pair: Pair, open_local: OpenLocal, tmp_path: Path) -> None:
+def test_what_is_written_meanwhile_is_all_there_or_not_at_all(pair: Pair) -> None:
     """Writers add pairs of records whose amounts cancel out, each pair in one transaction."""
     source = pair.source
     table = source.new_table([{"name": "Amount", "type": "NUMBER"}])
@@ -234,8 +287,7 @@ def test_what_is_written_meanwhile_is_all_there_or_not_at_all(pair: Pair, open_l
         stop.set()
         writer.join()
     assert copied.outcome == "copied"
-    pair.target.close()
-    there = seen(table, tmp_path / "target", open_local)
+    there = table.seen_by(pair.opened())
     assert there.page()[1].total == copied.records
     amounts: list[float] = []
     while True:
@@ -252,11 +304,8 @@ def test_every_table_of_the_catalog_is_copied(pair: Pair) -> None:
     source = pair.source
     table = fill(source)
     with source.store.database(table.database) as database:
-        session = database.sessions.take()
-        for made in CATALOG.sorted_tables:
-            if made.name == "answers":
-                session.script(["INSERT INTO answers VALUES ('k', 'r', x'00ff', '2025-01-01T00:00:00.000Z')"])
-        database.sessions.give_back(session)
+        answer = {"key": "k", "request": "r", "answer": b"\x00\xff\\\n", "at": "2025-01-01T00:00:00.000Z"}
+        database.write(lambda _: None, lambda writing, _: writing.rows(writing.dialect.fixed(INSERT_ANSWER), answer))
     pair.copy()
 
     def rows(store: Store) -> dict[str, list[Any]]:
@@ -280,14 +329,14 @@ def test_a_table_that_nobody_declared_is_not_lost_in_silence(pair: Pair) -> None
     database = pair.source.new_database()
     with pair.source.store.database(database) as opened:
         session = opened.sessions.take()
-        session.script(["CREATE TABLE secrets (one INTEGER)"])
+        session.script([f"CREATE TABLE {opened.sessions.dialect.named('secrets')} (one INTEGER)"])
         opened.sessions.give_back(session)
     with pytest.raises(CopyError, match="secrets"):
         pair.copy()
     assert pair.target.control.current().databases == {}
 
 
-def test_a_value_that_arrives_as_another_is_noticed(pair: Pair, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_value_that_arrives_as_another_is_noticed(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     table = fill(pair.source)
 
     def write_badly(session: Any, dialect: Any, stored: Any) -> Any:
@@ -300,13 +349,13 @@ def test_a_value_that_arrives_as_another_is_noticed(pair: Pair, monkeypatch: pyt
     with pytest.raises(CopyError, match="with other values"):
         pair.copy()
     assert pair.target.control.current().databases == {}
-    assert list((tmp_path / "target" / "databases").iterdir()) == []
+    assert pair.left() == []
     monkeypatch.undo()
     assert pair.outcomes() == ["copied"]
     assert everything(pair.target, table.database) == everything(pair.source.store, table.database)
 
 
-def test_one_that_is_cut_off_before_it_is_listed_is_copied_again(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_cut_off_before_it_is_listed_is_copied_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     table = fill(pair.source)
 
     monkeypatch.setattr("tablehouse.transfer.copy.stores.control_sql.INSERT_DATABASE", None)
@@ -314,20 +363,35 @@ def test_one_that_is_cut_off_before_it_is_listed_is_copied_again(pair: Pair, tmp
         pair.copy()
     monkeypatch.undo()
     assert pair.target.control.current().databases == {}
-    there = sorted(path.name for path in (tmp_path / "target" / "databases").iterdir())
-    assert there == [f"{table.database}.db", f"{table.database}.incoming"], "the crash that this stands for"
+    assert pair.left(), "the crash that this stands for"
     assert pair.outcomes() == ["copied"]
-    assert sorted(path.suffix for path in (tmp_path / "target" / "databases").iterdir() if path.suffix == ".incoming") == []
+    assert everything(pair.target, table.database) == everything(pair.source.store, table.database)
+    assert len(pair.left()) == 1
 
 
-def test_the_next_start_removes_what_a_copy_left(pair: Pair, tmp_path: Path) -> None:
-    table = fill(pair.source)
-    pair.copy()
+@every_way
+def test_a_table_too_wide_for_one_row_of_postgres(pair: Pair) -> None:
+    fields = [{"name": f"f{number}", "type": "SINGLE_LINE_TEXT"} for number in range(500)]
+    table = pair.source.new_table(fields)
+    table.fill([{f"f{number}": f"{'Ä' * 30}{number}" for number in range(500)} for _ in range(3)])
+    table.delete_field("f7")
+    table.add_field(name="new", type="NUMBER")
+    table.fill([{"new": 7}])
+    assert pair.outcomes() == ["copied"]
+    there = table.seen_by(pair.opened())
+    assert there.page()[0] == table.page()[0]
+    there.create(f499="ä")
+    there.add_field(name="newer", type="LONG_TEXT")
+    assert pair.outcomes() == ["different"]
+
+
+def test_the_next_start_removes_what_a_copy_left(files: Pair, tmp_path: Path) -> None:
+    table = fill(files.source)
+    files.copy()
     place = tmp_path / "target" / "databases" / f"{table.database}.db"
     (place.with_suffix(".incoming")).hardlink_to(place)
     half = place.with_name("0a0a0a0a-0000-4000-8000-000000000000.incoming")
     half.write_bytes(b"half of a file")
-    pair.target.close()
     store = SqliteStore(tmp_path / "target")
     assert [path.suffix for path in place.parent.iterdir() if path.suffix == ".incoming"] == []
     assert everything(store, table.database)
@@ -353,16 +417,16 @@ def test_two_copies_into_one_store_are_kept_apart(pair: Pair) -> None:
     assert len(refused) == 2
 
 
-def test_a_file_that_nobody_lists_is_not_overwritten(pair: Pair, tmp_path: Path) -> None:
+def test_what_nobody_lists_is_not_overwritten(pair: Pair) -> None:
     table = fill(pair.source)
     pair.copy()
     pair.target.control.change(lambda writing: writing.run(DELETE_DATABASE, which=table.database))
     with pytest.raises(Exception, match="does not list it"):
         pair.copy()
-    assert (tmp_path / "target" / "databases" / f"{table.database}.db").exists()
+    assert len(pair.left()) == 1
 
 
-def test_single_databases_bring_their_workspace_and_who_reaches_it(pair: Pair, open_local: OpenLocal, tmp_path: Path) -> None:
+def test_single_databases_bring_their_workspace_and_who_reaches_it(pair: Pair) -> None:
     source = pair.source
     app = source.app
     first = fill(source).database
@@ -379,17 +443,15 @@ def test_single_databases_bring_their_workspace_and_who_reaches_it(pair: Pair, o
     made = pair.copy(second).people
     assert (made.workspaces, made.users, made.tokens) == (1, 1, 1)
     assert contents(pair.target.control.current())[1:-1] == contents(source.store.control.current())[1:-1]
-    pair.target.close()
-    there = open_local(tmp_path / "target", token=source.token)
+    there = pair.opened()
     assert set(there.app.access.caller(str(secret)).levels) == {project}
     assert set(there.caller.levels) == set(source.caller.levels)
 
 
-def test_into_a_store_that_is_used_people_are_matched_by_address(pair: Pair, open_local: OpenLocal, tmp_path: Path) -> None:
+def test_into_a_store_that_is_used_people_are_matched_by_address(pair: Pair) -> None:
     source = pair.source
     table = fill(source)
-    pair.target.close()
-    other = open_local(tmp_path / "target", token="pat_" + "y" * 40)
+    other = pair.opened(token="pat_" + "y" * 40)
     other_table = fill(other)
     target = other.store
     before = target.control.current()
@@ -405,19 +467,18 @@ def test_into_a_store_that_is_used_people_are_matched_by_address(pair: Pair, ope
     assert set(other.app.access.caller(source.token).levels) == {workspace}
     assert set(other.caller.levels) == set(before.workspaces), "the target's own tokens reach nothing more"
     assert list(control.databases) == [other_table.database, table.database]
-    assert table.seen_by(other) is not None
+    assert table.seen_by(other).local is other
     # A workspace that is there stays as it is.
     again = copy_stores(source.store, target)
     assert (again.people.workspaces, again.people.users, again.people.tokens) == (0, 0, 0)
 
 
-def test_what_is_not_there_is_said(pair: Pair, tmp_path: Path) -> None:
-    empty = SqliteStore(tmp_path / "empty")
+def test_what_is_not_there_is_said(files: Pair) -> None:
+    empty = files.kinds.store("sqlite", "empty")
     with pytest.raises(CopyError, match="source is empty"):
-        copy_stores(empty, pair.target)
-    empty.close()
+        copy_stores(empty, files.target)
     with pytest.raises(CopyError, match="no database nothing in the source"):
-        pair.copy("nothing")
+        files.copy("nothing")
 
 
 def test_one_that_is_deleted_before_its_turn_is_left_out(pair: Pair) -> None:
@@ -447,9 +508,9 @@ def test_memory_holds_a_batch_and_wide_rows_make_it_smaller(pair: Pair) -> None:
     assert max(batches) * 60_000 < 10_000_000
 
 
-def test_an_incoming_file_is_private_and_synced(pair: Pair, tmp_path: Path) -> None:
-    table = fill(pair.source)
-    pair.copy()
+def test_an_incoming_file_is_private_and_synced(files: Pair, tmp_path: Path) -> None:
+    table = fill(files.source)
+    files.copy()
     place = tmp_path / "target" / "databases" / f"{table.database}.db"
     assert place.stat().st_mode & 0o777 == 0o600
     session = connect(place)
