@@ -130,8 +130,8 @@ class LocalTable:
     def get(self, record: str) -> dict[str, Any]:
         return self._record(records.get_record(self.local.app, self.local.caller, *self._path, record, field_names=True))
 
-    def delete(self, record: str) -> None:
-        records.delete_record(self.local.app, self.local.caller, *self._path, record)
+    def delete(self, record: str, force: bool = False) -> None:
+        records.delete_record(self.local.app, self.local.caller, *self._path, record, force=force)
 
     def page(self, **query: Any) -> tuple[list[dict[str, Any]], pages.PageMetadata]:
         """(The records of a page, its metadata)."""
@@ -170,11 +170,16 @@ class LocalTable:
     def add_field(self, **keys: Any) -> FieldAnswer:
         return fields.create_field(self.local.app, self.local.caller, *self._path, body(keys))
 
-    def change_field(self, name: str, /, dry_run: bool = False, force: bool = False, **keys: Any) -> FieldChange:
-        return self.change_field_of(self.field_id(name), dry_run=dry_run, force=force, **keys)
+    def change_field(
+        self, name: str, /, dry_run: bool = False, force: bool = False, match_on: str | None = None, **keys: Any
+    ) -> FieldChange:
+        return self.change_field_of(self.field_id(name), dry_run=dry_run, force=force, match_on=match_on, **keys)
 
-    def change_field_of(self, field_id: str, /, dry_run: bool = False, force: bool = False, **keys: Any) -> FieldChange:
-        return fields.update_field(self.local.app, self.local.caller, *self._path, field_id, body(keys), dry_run=dry_run, force=force)
+    def change_field_of(
+        self, field_id: str, /, dry_run: bool = False, force: bool = False, match_on: str | None = None, **keys: Any
+    ) -> FieldChange:
+        app, caller, given = self.local.app, self.local.caller, body(keys)
+        return fields.update_field(app, caller, *self._path, field_id, given, dry_run=dry_run, force=force, match_on=match_on)
 
     def delete_field(self, name: str, /) -> None:
         self.delete_field_of(self.field_id(name))

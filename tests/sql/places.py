@@ -12,7 +12,7 @@ from psycopg import sql as names
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.sql import catalog_tables, ddl
 from tablehouse.sql.dialect import POSTGRES, SCHEMA, SQLITE
-from tablehouse.sql.records import record_table
+from tablehouse.sql.record_tables import record_table
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.session import Session
 

@@ -24,7 +24,7 @@ from tablehouse.query.dates import Calendar
 from tablehouse.query.operands import Surroundings
 from tablehouse.query.search import read_search
 from tablehouse.schema.model import Table
-from tablehouse.sql import aggregate, bulk, catalog, catalog_tables, control, control_tables, ddl, records, search
+from tablehouse.sql import aggregate, bulk, catalog, catalog_tables, control, control_tables, ddl, record_tables, records, search
 from tablehouse.sql.dialect import POSTGRES, SQLITE
 from tests.local import Local, LocalTable
 from tests.sql.places import Both, Schema
@@ -182,7 +182,7 @@ def filled(local: Local, both: MakeBoth) -> tuple[Both, Table]:
 
 def test_reads_answer_the_same(filled: tuple[Both, Table]) -> None:
     twice, table = filled
-    ids = [row[0] for row in twice.same(sa.select(records.record_table(table).c.id).order_by("id"))]
+    ids = [row[0] for row in twice.same(sa.select(record_tables.record_table(table).c.id).order_by("id"))]
     for by_name in (False, True):
         for record in (*ids[:5], "nobody"):
             twice.same(records.get_record(table, table.fields, by_name), {"id": record})

@@ -17,7 +17,7 @@ from tablehouse.query.operands import Surroundings
 from tablehouse.query.search import read_search
 from tablehouse.schema.model import Field, Table
 from tablehouse.schema.parts import Parts
-from tablehouse.sql import ddl, parts, records, search
+from tablehouse.sql import ddl, parts, record_tables, records, search
 from tablehouse.sql.dialect import POSTGRES
 from tablehouse.sql.postgres_parts import part_number
 from tests.local import Local, LocalTable
@@ -114,7 +114,7 @@ def test_wide_records_are_written(twice: tuple[Both, Table]) -> None:
     assert found == [("ABCDEFGHIJKLMO", "filled")]
     gone = rows(POSTGRES.compile(records.delete_records(known)), {"ids": json.dumps([new["id"], "nobody"])})
     assert gone == [(5, new["id"])]
-    for each in POSTGRES.sql_tables(records.record_table(known)):
+    for each in POSTGRES.sql_tables(record_tables.record_table(known)):
         assert sorted(rows(POSTGRES.compile(sa.select(each.c.n)), {})) == [(1,), (2,), (3,), (4,), (6,)]
 
 
@@ -150,8 +150,8 @@ def test_fields_come_and_go_for_ever(local: Local, schema: Schema) -> None:
             for num, text, _ in schema.rows(POSTGRES.compile(ddl.filled_cells(whole, field)), {"after": 0, "limit": 10}):
                 schema.rows(POSTGRES.compile(ddl.fill_cell(whole, new)), {"num": num, **parameters({new: text})})
         else:
-            copied = {name: records.record_table(whole).c[f"{name[0]}{field.num}"] for name in parts.field_columns(new)}
-            schema.rows(POSTGRES.compile(sa.update(records.record_table(whole)).values(copied)), {})
+            copied = {name: record_tables.record_table(whole).c[f"{name[0]}{field.num}"] for name in parts.field_columns(new)}
+            schema.rows(POSTGRES.compile(sa.update(record_tables.record_table(whole)).values(copied)), {})
         schema.script(ddl.drop_columns(POSTGRES, whole, field))
         field = new
         table = msgspec.structs.replace(table, fields=(first, new))

@@ -14,9 +14,10 @@ from tablehouse.fields.registry import FIELD_TYPES
 from tablehouse.kinds import aggregates
 from tablehouse.query.aggregate import Aggregation, GroupKey, GroupSort
 from tablehouse.schema.model import Table
-from tablehouse.sql import aggregate, catalog, catalog_tables, control, control_tables, ddl, records
+from tablehouse.sql import aggregate, bulk, catalog, catalog_tables, control, control_tables, ddl, links, records
 from tablehouse.sql.ddl import create_metadata
 from tablehouse.sql.dialect import SQLITE
+from tablehouse.sql.record_tables import record_table
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.sqlite.session import SqliteSession, connect
 from tests.local import Local, LocalTable
@@ -82,10 +83,17 @@ def test_a_constant_statement_is_one_the_database_takes(empty: dict[str, SqliteS
     prepare(empty[kind], statement)
 
 
+LINK_STATEMENTS = (
+    "links_from", "last_positions", "insert_link", "delete_link", "move_link", "delete_links_of", "left_empty", "count_several", "links_but_first",
+)  # fmt: skip
+
+
 def all_fields() -> list[dict[str, Any]]:
     """A field of every type, the first of them primary; several choices too, and a few unique ones."""
     fields: list[dict[str, Any]] = [{"name": "Primary", "type": "SINGLE_LINE_TEXT", "unique": True}]
     for place, field_type in enumerate(FIELD_TYPES):
+        if field_type.joined:
+            continue
         options = {"choices": [{"label": "A"}]} if field_type.name == "SELECT" else {}
         fields.append({"name": f"{place} {field_type.name}", "type": field_type.name, "options": options, "unique": field_type.unique})
         if field_type.several:
@@ -95,7 +103,14 @@ def all_fields() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def wide(local: Local) -> LocalTable:
-    return local.new_table(all_fields())
+    table = local.new_table(all_fields())
+    other = local.new_table([{"name": "Size", "type": "DURATION"}], table.database)
+    table.add_field(name="Own", type="LINKED_RECORD", options={"linkedTableId": table.id})
+    table.add_field(name="Others", type="LINKED_RECORD", options={"linkedTableId": other.id})
+    table.add_field(name="Sizes", type="LOOKUP", options={"linkedRecordFieldId": "Others", "lookupFieldId": "Size"})
+    for field in table.schema.fields:
+        table.add_field(name=f"Their {field.name}", type="LOOKUP", options={"linkedRecordFieldId": "Own", "lookupFieldId": field.id})
+    return table
 
 
 def compositions(table: Table) -> list[tuple[str, sa.ClauseElement]]:
@@ -110,12 +125,24 @@ def compositions(table: Table) -> list[tuple[str, sa.ClauseElement]]:
         ("list by offset", records.list_records(table, fields, True, True)),
         ("list nothing of them", records.list_records(table, (), False, True)),
         ("take", records.take_numbers(table)),
-        ("insert", records.insert_record(table, fields, False)),
         ("insert silently", records.insert_record(table, None, False)),
-        ("update", records.update_record(table, [field for field in fields if field.column], fields, True)),
         ("delete", records.delete_records(table)),
         ("existing", records.existing_ids(table)),
+        ("update silently", records.update_record(table, (), None, True)),
+        ("render", records.render_records(table, fields, True)),
+        ("stored", bulk.stored_cells(table, fields)),
+        ("numbers", links.record_numbers(table)),
+        ("ids", links.record_ids(table)),
+        ("by text", bulk.numbers_by_text(table, table.primary)),
     ]
+    if not table.linked:  # else nothing is rendered before all of a write is done
+        found += [
+            ("insert", records.insert_record(table, fields, False)),
+            ("update", records.update_record(table, [field for field in fields if field.column], fields, True)),
+        ]
+    for field in fields:
+        if field.link is not None:
+            found += [(f"{name} {field.name}", compose(field.link)) for name, compose in vars(links).items() if name in LINK_STATEMENTS]
     for field in fields:
         found += [
             (f"count filled {field.name}", ddl.count_filled(table, field)),
@@ -124,14 +151,14 @@ def compositions(table: Table) -> list[tuple[str, sa.ClauseElement]]:
         found.append((f"filled cells {field.name}", ddl.filled_cells(table, field)))
         if field.column:
             found.append((f"fill {field.name}", ddl.fill_cell(table, field)))
-        if field.many:
+        if field.many and field.column:
             found.append((f"several {field.name}", ddl.count_several(table, field)))
-        if field.kind.comparable:
+        if field.kind.comparable and not field.joined:
             found += [
                 (f"match {field.name}", records.matching_records(table, [field])),
                 (f"repeat {field.name}", ddl.duplicates(table, field)),
             ]
-        if aggregates.groups(field.kind, field.many):
+        if aggregates.groups(field.kind, field.many) and not field.joined:
             key = GroupKey(field, "WEEK" if field.kind.name in aggregates.DATED else None)
             computed = [Aggregation(each, field) for each in aggregates.FUNCTIONS if each.applies(field.kind, field.many)]
             sorting = [GroupSort(0, False, True), GroupSort(0, True, False)]
@@ -207,8 +234,8 @@ def test_a_missing_parameter_is_an_error_and_never_null() -> None:
 
 def test_identifiers_are_counters(local: Local) -> None:
     table = local.new_table(all_fields(), name="Companies").schema
-    columns = records.record_table(table)
+    columns = record_table(table)
     assert re.fullmatch(r"t\d+", columns.name)
     own = {"n", "id", "created_at", "updated_at", "created_by", "updated_by"}
     assert all(re.fullmatch(r"[ck]\d+", name) for name in columns.c.keys() if name not in own)  # noqa: SIM118 - a column collection iterates columns
-    assert records.record_table(table) is columns, "made once per version of the table"
+    assert record_table(table) is columns, "made once per version of the table"

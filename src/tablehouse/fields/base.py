@@ -64,8 +64,10 @@ class Spec(msgspec.Struct, Generic[O_co], frozen=True):
 class FieldType(Generic[O_co]):
     """A field type: one instance, stateless.
 
-    `several`: fields may hold several values. `primary`, `unique`: fields may be the primary one, may be unique.
+    `several`: fields may hold several values; `several_by_default`: they do unless told otherwise. `primary`, `unique`: fields may be the primary one, may be unique.
     `source`: the record's own column that a system field shows; such fields have no column of their own.
+    `joined`: cells are read from other records, as arrays; such fields have no column either.
+    `clock`: a number of seconds whose text form is h:mm:ss.
     `empty_text_clears`: writing "" empties the cell.
     """
 
@@ -76,10 +78,13 @@ class FieldType(Generic[O_co]):
     kind: ClassVar[Kind]
     Options: ClassVar[type[Options]] = NoOptions
     several: ClassVar[bool] = False
+    several_by_default: ClassVar[bool] = False
     primary: ClassVar[bool] = False
     unique: ClassVar[bool] = False
     readonly: ClassVar[bool] = False
     source: ClassVar[str | None] = None
+    joined: ClassVar[bool] = False
+    clock: ClassVar[bool] = False
     empty_text_clears: ClassVar[bool] = True
     alias_of: ClassVar[str | None] = None
 

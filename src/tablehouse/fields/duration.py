@@ -31,6 +31,7 @@ class Duration(FieldType[DurationOptions]):
     Options = DurationOptions
     primary = True
     unique = True
+    clock = True
 
     def read(self, value: object, spec: Spec[DurationOptions]) -> Read:
         if isinstance(value, str) and ":" in value:

@@ -12,7 +12,9 @@ from tablehouse.fields.date_range import DateRange
 from tablehouse.fields.datetime import Date, Datetime
 from tablehouse.fields.duration import Duration
 from tablehouse.fields.email import Email
+from tablehouse.fields.linked_record import LinkedRecord
 from tablehouse.fields.long_text import LongText
+from tablehouse.fields.lookup import Lookup
 from tablehouse.fields.number import Number
 from tablehouse.fields.percent import Percent
 from tablehouse.fields.phone import Phone
@@ -43,6 +45,8 @@ FIELD_TYPES: tuple[FieldType[Any], ...] = (
     Time(),
     DateRange(),
     Address(),
+    LinkedRecord(),
+    Lookup(),
     CreatedAt(),
     UpdatedAt(),
     CreatedBy(),

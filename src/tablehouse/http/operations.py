@@ -193,6 +193,7 @@ def _put_field(call: Call) -> Reply:
         call.path["field"],
         call.payload,
         dry_run=call.query.dry_run,
+        match_on=call.query.match_on,
         force=call.query.force,
     )
     return one(change.field, change.metadata)
@@ -248,14 +249,16 @@ def _update_record(call: Call) -> Reply:
 
 def _delete_record(call: Call) -> Reply:
     path = call.path
-    records.delete_record(call.app, call.caller, path["database"], path["table"], path["record"], if_match=call.if_match)
+    records.delete_record(
+        call.app, call.caller, path["database"], path["table"], path["record"], force=call.query.force, if_match=call.if_match
+    )
     return NOTHING
 
 
 def _write_batch(call: Call) -> Reply:
-    path = call.path
+    path, query, request = call.path, call.query, _repeatable(call, "batch")
     done = write_batch(
-        call.app, call.caller, path["database"], path["table"], call.payload, call.query.field_names, _repeatable(call, "batch")
+        call.app, call.caller, path["database"], path["table"], call.payload, query.field_names, force=query.force, request=request
     )
     return batch(done.created, done.updated, done.deleted)
 
@@ -372,7 +375,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, repeatable=True, errors=_ADDS,
               summary="Make a record"),
     Operation(id="writeBatch", method="POST", path=_TABLE + "/records/batch", level=WRITE, tag="Records", run=_write_batch,
-              query=q.RecordQuery, body=q.Batch, answer=a.BatchRecordsAnswer, addition=True,
+              query=q.BatchQuery, body=q.Batch, answer=a.BatchRecordsAnswer, addition=True,
               repeatable=True, errors=_ADDS, summary="Create, update, delete and upsert up to 5,000 records in one transaction"),
     Operation(id="getRecord", method="GET", path=_RECORD, level=READ, tag="Records", run=_get_record,
               query=q.RecordQuery, answer=a.RecordAnswer, tagged=True, summary="One record"),
@@ -383,5 +386,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               query=q.RecordQuery, body=q.WriteRecord, answer=a.RecordAnswer, tagged=True, conditional=True, errors=_WRITES,
               summary="The same as PATCH: cells left out stay"),
     Operation(id="deleteRecord", method="DELETE", path=_RECORD, level=WRITE, tag="Records", run=_delete_record,
-              conditional=True, summary="Delete a record"),
+              query=q.ForceRecord, conditional=True, errors=_NAMES,
+              summary="Delete a record; force=true also where a required link of another record is left empty"),
 )  # fmt: skip

@@ -43,8 +43,9 @@ TIME = Kind("time", Storage.TEXT, "HH:MM:SS")
 DATE_RANGE = Kind("date range", Storage.TEXT, "from/to, both YYYY-MM-DD")
 CHOICE = Kind("choice", Storage.INTEGER, "number of a choice in the catalog")
 PERSON = Kind("person", Storage.INTEGER, "number of a person in the catalog")
+RECORD = Kind("record", Storage.INTEGER, "number of a record of another table, which goes by its id and its label")
 
-KINDS: tuple[Kind, ...] = (TEXT, NUMBER, BOOLEAN, DATE, DATETIME, TIME, DATE_RANGE, CHOICE, PERSON)
+KINDS: tuple[Kind, ...] = (TEXT, NUMBER, BOOLEAN, DATE, DATETIME, TIME, DATE_RANGE, CHOICE, PERSON, RECORD)
 
 
 def fold(text: str) -> str:

@@ -4,7 +4,8 @@ The meaning is a predicate over cells in Python: what the database must answer t
 messages, OpenAPI and the reference read this list. Source: contract §6.
 
 Everything is compared as a *span* from a low to a high value: a text (folded), a number or a choice is a span of one, a day seen
-from an instant, a token such as `PREDEFINED:THIS_WEEK` or a DATE_RANGE cell is a span of more.
+from an instant, a token such as `PREDEFINED:THIS_WEEK` or a DATE_RANGE cell is a span of more. A record goes by two names, its label
+(folded) as `low` and its id as `high`; what it is compared with has one of them or both.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tablehouse.kinds.kind import BOOLEAN, CHOICE, DATE, DATE_RANGE, DATETIME, KINDS, NUMBER, PERSON, TEXT, TIME, Kind, fold
+from tablehouse.kinds.kind import BOOLEAN, CHOICE, DATE, DATE_RANGE, DATETIME, KINDS, NUMBER, PERSON, RECORD, TEXT, TIME, Kind, fold
 
 
 class Shape(Enum):
@@ -88,22 +89,30 @@ class Operator(msgspec.Struct, frozen=True):
 
 
 def cell_of(kind: Kind, many: bool, stored: Any) -> Cell:
-    """Returns a stored value (several: a tuple) as it compares; None is the empty cell."""
+    """Returns a stored value (several: a tuple) as it compares; None is the empty cell, a record a pair of its label and its id."""
     if kind is BOOLEAN and not many:
         return Cell(kind, many, (Span(int(bool(stored)), int(bool(stored))),))
     stored_values = () if stored is None else stored if many else (stored,)
-    return Cell(kind, many, tuple(_span_of(kind, value) for value in stored_values))
+    # A lookup keeps the places of empty cells; they hold nothing to compare with.
+    return Cell(kind, many, tuple(_span_of(kind, value) for value in stored_values if value is not None or kind is BOOLEAN))
 
 
 def _span_of(kind: Kind, value: Any) -> Span:
     if kind is DATE_RANGE:
         first, _, last = value.partition("/")
         return Span(first, last)
+    if kind is RECORD:
+        label, record_id = value
+        return Span(fold(label), record_id)
+    if kind is BOOLEAN:
+        return Span(int(bool(value)), int(bool(value)))
     compared = fold(value) if kind.folded else value
     return Span(compared, compared)
 
 
 def _same(kind: Kind, value: Span, wanted: Span) -> bool:
+    if kind is RECORD:
+        return bool(value.low == wanted.low or value.high == wanted.high)
     # A range of days is the same as another only when both ends are; an instant is inside the day that is asked for.
     return value == wanted if kind is DATE_RANGE else wanted.low <= value.low and value.high <= wanted.high
 
@@ -111,6 +120,8 @@ def _same(kind: Kind, value: Span, wanted: Span) -> bool:
 def _holds(kind: Kind, value: Span, wanted: Span) -> bool:
     if kind is TEXT:
         return wanted.low in value.low
+    if kind is RECORD:
+        return (wanted.low is not None and wanted.low in value.low) or value.high == wanted.high
     return value.low <= wanted.low and wanted.high <= value.high if kind is DATE_RANGE else _same(kind, value, wanted)
 
 
@@ -148,8 +159,8 @@ def _names(*kinds: Kind) -> frozenset[str]:
 _ALL: Final = _names(*KINDS)
 _ORDERED: Final = _names(TEXT, NUMBER, DATE, DATETIME, TIME, DATE_RANGE)
 _DATES: Final = _names(DATE, DATETIME, DATE_RANGE)
-_LISTED: Final = _names(CHOICE, PERSON)
-_HOLDERS: Final = _names(TEXT, DATE_RANGE, CHOICE, PERSON)
+_LISTED: Final = _names(CHOICE, PERSON, RECORD)
+_HOLDERS: Final = _names(TEXT, DATE_RANGE, CHOICE, PERSON, RECORD)
 _TEXTS: Final = _names(TEXT)
 
 
@@ -184,7 +195,7 @@ LESS_THAN_OR_EQUALS: Final = Operator(
 )  # fmt: skip
 CONTAINS: Final = Operator(
     "CONTAINS", Takes.VALUE, _HOLDERS, _ALL, lambda cell, wanted: any(_holds(cell.kind, v, w) for v, w in _pairs(cell, wanted)),
-    "The text has the value in it; the choice or person is there; the range of days holds the day or period.",
+    "The text, or the label of a linked record, has the value in it; the choice or person is there; the range of days holds the day or period.",
 )  # fmt: skip
 STARTS_WITH: Final = Operator(
     "STARTS_WITH", Takes.VALUE, _TEXTS, _TEXTS, lambda cell, wanted: any(v.low.startswith(w.low) for v, w in _pairs(cell, wanted)),

@@ -98,7 +98,7 @@ def _read_groups(given: Any, table: Table, faults: list[Fault]) -> tuple[GroupKe
         field, by = _subject(entry.get("field"), table, path), entry.get("by") or None
         if by is not None and (not isinstance(by, str) or by not in PERIODS):
             raise BadRequest(f"{path}.by: expected one of {', '.join(PERIODS)}, got {describe(by)}.", path=f"{path}.by")
-        if not aggregates.groups(field.kind, field.many):
+        if field.joined or not aggregates.groups(field.kind, field.is_list):
             faults.append(Fault(f"{field.name}: records cannot be grouped by {_type_of(field)}.", path, field.id))
         elif by is not None and field.kind.name not in DATED:
             faults.append(Fault(f"{field.name}: only dates have periods, not {_type_of(field)}.", f"{path}.by", field.id))
@@ -125,8 +125,8 @@ def _read_aggregations(given: Any, table: Table, faults: list[Fault]) -> tuple[A
             read.append(Aggregation(function, None))
             continue
         field = _subject(entry.get("field"), table, path)
-        if not function.applies(field.kind, field.many):
-            does = ", ".join(aggregates.applicable(field.kind, field.many)) or "none"
+        if field.joined or not function.applies(field.kind, field.is_list):
+            does = "none" if field.joined else ", ".join(aggregates.applicable(field.kind, field.is_list)) or "none"
             message = f"{field.name}: {function.name} does not apply to {_type_of(field)}; these do: {does}."
             faults.append(Fault(message, f"{path}.function", field.id))
         read.append(Aggregation(function, field))
@@ -174,7 +174,7 @@ def _subject(name: Any, table: Table, path: str) -> Field:
 
 
 def _type_of(field: Field) -> str:
-    return f"{field.type_name} with several values" if field.many else field.type_name
+    return f"{field.type_name} with several values" if field.is_list else field.type_name
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: tuple[str, ...], path: str) -> None:

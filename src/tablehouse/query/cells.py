@@ -9,14 +9,24 @@ import msgspec
 
 from tablehouse.errors import Fault, UnknownField, nearest
 from tablehouse.fields.base import NewChoice, Read, Reject, describe
-from tablehouse.kinds.kind import BOOLEAN, fold
+from tablehouse.fields.instants import day_of
+from tablehouse.fields.linked_record import LABELS_JOINED_BY
+from tablehouse.kinds.kind import BOOLEAN, DATE, PERSON, RECORD, fold
 from tablehouse.schema.model import Field, Table
 
 
+class LinkedIds(msgspec.Struct, frozen=True):
+    """The records that a link cell is to lead to, by the ids written, and where in the request they stand."""
+
+    ids: tuple[str, ...]
+    path: str
+
+
 class Cells(msgspec.Struct, frozen=True):
-    """The cells that one record is to get: what was read, by field; None empties a cell."""
+    """The cells that one record is to get: what was read, by field; None empties a cell. Links are written apart from the row."""
 
     values: dict[Field, Read]
+    links: dict[Field, LinkedIds] = msgspec.field(default_factory=dict)
 
     @property
     def new_choices(self) -> bool:
@@ -30,27 +40,36 @@ def read_cells(table: Table, given: Mapping[str, Any], path: str, faults: list[F
     Raises UnknownField for a key that is neither an id nor a name of a field.
     """
     values: dict[Field, Read] = {}
+    links: dict[Field, LinkedIds] = {}
     for key, value in given.items():
         field = find_field(table, key)
-        if field in values:
+        if field in values or field in links:
             faults.append(Fault(f'The field "{field.name}" is given twice, by its id and by its name.', f"{path}.{key}", field.id))
             continue
         try:
-            values[field] = read_value(field, value)
+            read = read_value(field, value)
         except Reject as reject:
             faults.append(Fault(f"{field.name}: {reject}", f"{path}.{key}", field.id))
             values[field] = None
             continue
-        if field.required and is_empty(field, values[field]):
+        if field.link is not None:
+            links[field] = LinkedIds(linked_ids(read), f"{path}.{key}")
+        else:
+            values[field] = read
+        if field.required and is_empty(field, read):
             faults.append(Fault(f'"{field.name}" is required and cannot be left empty.', f"{path}.{key}", field.id))
-    return Cells(values)
+    return Cells(values, links)
 
 
 def read_new_record(table: Table, given: Mapping[str, Any], now: str, path: str, faults: list[Fault]) -> Cells:
     """Returns the cells of a record to be made: those given, defaults for the others. `now`: the instant, in the wire's form."""
     cells = read_cells(table, given, path, faults)
     for field in table.fields:
-        if field in cells.values or field.type.readonly:
+        if field in cells.values or field in cells.links or field.type.readonly:
+            continue
+        if field.link is not None:
+            if field.required:
+                faults.append(Fault(f'"{field.name}" is required.', f"{path}.{field.name}", field.id))
             continue
         default = field.default_at(now)
         if field.required and is_empty(field, default):
@@ -67,6 +86,11 @@ def read_value(field: Field, value: Any) -> Read:
         return None
     read = field.type.read(value, field.spec)
     return None if read == "" else read
+
+
+def linked_ids(read: Read) -> tuple[str, ...]:
+    """Returns the ids of records that a written link cell was read as."""
+    return tuple(str(item) for item in read) if isinstance(read, tuple) else ()
 
 
 def is_empty(field: Field, value: Read) -> bool:
@@ -120,7 +144,31 @@ def compared_value(field: Field, value: Read) -> Any:
 
 def stored_value(field: Field, value: Any) -> Any:
     """Returns what a column holds as a stored value: several choices as a tuple."""
-    return tuple(msgspec.json.decode(value)) if field.many and value is not None else value
+    return tuple(msgspec.json.decode(value)) if field.is_list and value is not None else value
+
+
+def text_of(field: Field, raw: Any, people: Mapping[int, str]) -> str:
+    """Returns the text form of what a column holds, "" for an empty cell. `people`: their names by number."""
+    if raw is None:
+        return "false" if field.kind is BOOLEAN and not field.is_list else ""
+    return LABELS_JOINED_BY.join(texts_of(field, raw, people))
+
+
+def texts_of(field: Field, raw: Any, people: Mapping[int, str]) -> list[str]:
+    """Returns the text form of each value in a cell; a cell that holds one value has one, empty cells at the end of a path have none."""
+    if field.kind is RECORD:
+        return list(stored_value(field, raw))
+    shown = field.shown
+    values = stored_value(field, raw) if field.is_list else (raw,)
+    return [_text_of_one(shown, value, people) for value in values if value is not None]
+
+
+def _text_of_one(field: Field, value: Any, people: Mapping[int, str]) -> str:
+    if field.kind is PERSON:
+        return people.get(value, "")
+    if field.type.source and field.kind is DATE:
+        return day_of(value, field.spec.zone)
+    return field.type.text(value, field.spec)
 
 
 def new_labels(cells: Iterable[Cells]) -> dict[Field, list[str]]:
@@ -145,7 +193,7 @@ def with_choices(cells: Sequence[Cells], table: Table) -> list[Cells]:
                 values[current] = tuple(_settle(current, item) for item in value)
             else:
                 values[current] = _settle(current, value)
-        settled.append(Cells(values))
+        settled.append(Cells(values, {table.field_by_num[field.num]: linked for field, linked in row.links.items()}))
     return settled
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from tablehouse.kinds import operators
-from tablehouse.kinds.kind import DATE_RANGE, TEXT
+from tablehouse.kinds.kind import DATE_RANGE, RECORD, TEXT
 from tablehouse.query.conditions import Condition, Leaf
 from tablehouse.schema.model import Field
 
@@ -31,8 +31,8 @@ FORMS: Final = {
     "has": "the text has the parameter in it",
     "prefix": "the text lies from the first parameter to just before the second",
     "suffix": "the text ends with the parameter",
-    "covers": "of several values, all in a JSON array are there",
-    "exactly": "of several values, all in a JSON array are there, and as many as the second parameter says",
+    "covers": "of several values, all in a JSON array are there; the array of a joined cell has pairs from low to high",
+    "exactly": "covers, and no other value is there; how many there are is the second parameter, except for joined cells",
 }
 """What `Check.form` may be, and what its parameters are."""
 
@@ -97,8 +97,8 @@ def _form(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
         return "empty", ()
     if operator is operators.HAS_ALL_OF:
         return _all_of(leaf)
-    if operator is operators.IS and leaf.field.many:
-        return "exactly", (_array(leaf, [each.low for each in wanted]), len(wanted))
+    if operator is operators.IS and leaf.field.is_list:
+        return _exactly(leaf)
     if operator in (operators.IS, operators.IS_ONE_OF, operators.HAS_ANY_OF):
         return _one_of(leaf)
     if operator is operators.CONTAINS:
@@ -123,6 +123,9 @@ def _one_of(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
     wanted = leaf.wanted
     if not wanted:
         return "never", ()
+    if leaf.field.kind is RECORD:
+        labels, ids = [each.low for each in wanted], [each.high for each in wanted]
+        return ("equal", (labels[0], ids[0])) if len(wanted) == 1 else ("among", (_array(leaf, labels), _array(leaf, ids)))
     if leaf.field.kind is DATE_RANGE:
         texts = [f"{each.low}/{each.high}" for each in wanted]
         return ("equal", (texts[0],)) if len(texts) == 1 else ("among", (_array(leaf, texts),))
@@ -137,15 +140,25 @@ def _one_of(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
 def _all_of(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
     if not leaf.wanted:
         return "always", ()
-    if leaf.field.many:
+    if leaf.field.joined:
+        return "covers", (_spans(leaf),)
+    if leaf.field.is_list:
         return "covers", (_array(leaf, [each.low for each in leaf.wanted]),)
     # A cell that holds one value has all of several different ones never.
     return _one_of(leaf) if len(leaf.wanted) == 1 else ("never", ())
 
 
+def _exactly(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
+    if leaf.field.joined:
+        return "exactly", (_spans(leaf),)
+    return "exactly", (_array(leaf, [each.low for each in leaf.wanted]), len(leaf.wanted))
+
+
 def _contains(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
     if leaf.field.kind is TEXT:
         return "has", (leaf.wanted[0].low,)
+    if leaf.field.kind is RECORD:
+        return "has", (leaf.wanted[0].low, leaf.wanted[0].high)
     if leaf.field.kind is DATE_RANGE:
         return "around", (leaf.wanted[0].low, leaf.wanted[0].high)
     return _one_of(leaf)
@@ -165,9 +178,16 @@ def _prefix(text: str) -> tuple[str, tuple[Any, ...]]:
 
 def _value(leaf: Leaf, value: Any) -> Any:
     """Returns a value as its column compares: record ids, which are written in capitals only, are found by their own index."""
-    if leaf.field.type.source == "id":
+    if leaf.field.shown.type.source == "id":
         return value.upper() if value.isascii() else value
     return value
+
+
+def _spans(leaf: Leaf) -> str:
+    """Returns what several values are compared with as pairs; a range of days is the same as another only as a whole."""
+    if leaf.field.kind is DATE_RANGE:
+        return _array(leaf, [[f"{each.low}/{each.high}"] * 2 for each in leaf.wanted])
+    return _array(leaf, [[each.low, each.high] for each in leaf.wanted])
 
 
 def _array(leaf: Leaf, values: list[Any]) -> str:

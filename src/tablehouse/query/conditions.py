@@ -114,8 +114,8 @@ class Reader:
     def leaf(self, given: Mapping[str, Any], operator: Operator, path: str) -> Condition | None:
         """Returns one comparison; None when its value is among the faults."""
         field = self.subject(given, path)
-        if not operator.applies(field.kind, field.many):
-            does = ", ".join(operators.applicable(field.kind, field.many))
+        if not operator.applies(field.kind, field.is_list):
+            does = ", ".join(operators.applicable(field.kind, field.is_list))
             self._fault(field, f"{path}.operator", f"{operator.name} does not apply to {field.type_name}; these do: {does}.")
             return None
         base = operators.positive(operator)
@@ -162,11 +162,11 @@ class Reader:
         negated = operator is not base
         if base is operators.IS and (is_nothing(value) or value == []):
             return Leaf(field, operators.IS_EMPTY, negated, ())
-        several = operator.takes is Takes.VALUES or (base is operators.IS and (field.many or isinstance(value, list)))
+        several = operator.takes is Takes.VALUES or (base is operators.IS and (field.is_list or isinstance(value, list)))
         if not several:
             return Leaf(field, base, negated, read_operand(field, value, self.around))
         values = split_labels(field, value)
-        if base is operators.IS and not field.many and len(values) > 1:
+        if base is operators.IS and not field.is_list and len(values) > 1:
             raise Reject(f"The field holds one value, but {len(values)} were given; IS_ONE_OF takes several.")
         return self._one_of(field, base, negated, values, path)
 

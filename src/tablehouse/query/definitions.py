@@ -15,6 +15,7 @@ from tablehouse.fields.datetime import predefined
 from tablehouse.fields.registry import BY_NAME
 from tablehouse.fields.select import SelectOptions
 from tablehouse.kinds.kind import DATE, DATETIME, fold
+from tablehouse.kinds.zones import zone_named
 from tablehouse.query.requests import CreateField, PutField
 from tablehouse.schema.model import Field, spec_of
 
@@ -47,7 +48,7 @@ def draft_field(body: CreateField, zone: ZoneInfo, path: str = "") -> Draft:
         description=clean_text(body.description, f"{path}description"),
         type_name=field_type.alias_of or field_type.name,
         options=options,
-        many=bool(body.allow_multiple_entries),
+        many=_several(field_type, body.allow_multiple_entries),
         required=bool(body.required),
         unique=bool(body.unique),
         default=body.default_value,
@@ -71,10 +72,10 @@ def draft_change(field: Field, body: PutField, zone: ZoneInfo) -> Draft:
     else:
         options = _options(field_type, given, None, "")
         kept = BY_NAME[type_name]
-        many = field.many and kept.several
+        many = (field.many and kept.several) or kept.several_by_default
         unique, required = field.unique and kept.unique, field.required and not kept.readonly
     if body.allow_multiple_entries is not UNSET:
-        many = bool(body.allow_multiple_entries)
+        many = _several(BY_NAME[type_name], body.allow_multiple_entries)
     draft = Draft(
         name=field.name if body.name is UNSET else clean_name(body.name, "name"),
         description=field.description if body.description is UNSET else clean_text(body.description, "description"),
@@ -86,6 +87,32 @@ def draft_change(field: Field, body: PutField, zone: ZoneInfo) -> Draft:
         default=_still_valid(field.default, BY_NAME[type_name], options, many, zone) if body.default_value is UNSET else body.default_value,
     )
     return _checked(draft, zone, "")
+
+
+def _several(field_type: FieldType[Any], given: bool | None) -> bool:
+    if field_type.readonly and field_type.several:
+        return True  # what is not written has no limit that could be set
+    return field_type.several_by_default if given is None else given
+
+
+def field_from(draft: Draft, num: int, field_id: str, position: int, at: str, zone_name: str, options: Any) -> Field:
+    """Returns a new field made of a draft; `options` are the draft's with numbered choices."""
+    return Field(
+        num=num,
+        id=field_id,
+        name=draft.name,
+        description=draft.description,
+        type_name=draft.type_name,
+        options=options,
+        many=draft.many,
+        required=draft.required,
+        unique=draft.unique,
+        default=draft.default,
+        position=position,
+        created_at=at,
+        updated_at=at,
+        zone=zone_named(zone_name),
+    )
 
 
 def find_type(name: str, path: str) -> FieldType[Any]:
@@ -176,6 +203,8 @@ def _default(draft: Draft, zone: ZoneInfo, path: str) -> Any:
         return None
     if draft.type.readonly:
         raise BadRequest(f"{path}: a {draft.type.name} field is read-only and has no default.", path=path)
+    if draft.type.joined:
+        raise BadRequest(f"{path}: a {draft.type.name} field has no default: the records linked to may go.", path=path)
     try:
         _read_default(draft.default, draft.type, spec_of(_closed(draft.options), draft.many, zone))
     except Reject as reject:

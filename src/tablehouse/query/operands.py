@@ -43,14 +43,15 @@ def read_operand(field: Field, value: Any, around: Surroundings) -> tuple[Span, 
     """Returns what a field's cells are compared with for one written value: one span, or those of all people of that name. Raises Reject."""
     if is_nothing(value):
         raise Reject("There is nothing to compare with; IS_EMPTY and IS_NOT_EMPTY look for empty cells.")
-    return _READERS.get(field.kind.name, _read_stored)(field, value, around)
+    return _READERS.get(field.kind.name, _read_stored)(field.shown, value, around)
 
 
 def split_labels(field: Field, value: Any) -> list[Any]:
     """Returns the values in a right side for several: an array's items, the labels in a text of several choices, or the one value."""
     if isinstance(value, list):
         return value
-    if isinstance(value, str) and isinstance(field.options, SelectOptions) and field.options.find(value) is None and "," in value:
+    options = field.shown.options
+    if isinstance(value, str) and isinstance(options, SelectOptions) and options.find(value) is None and "," in value:
         return [part.strip() for part in value.split(",") if part.strip()]
     return [value]
 
@@ -61,9 +62,7 @@ def _read_stored(field: Field, value: Any, _: Surroundings) -> tuple[Span, ...]:
 
 
 def _read_text(_field: Field, value: Any, _: Surroundings) -> tuple[Span, ...]:
-    text = fold(as_text(value))
-    if "\x00" in text:
-        raise Reject("Text cannot hold the character U+0000 (NUL).")
+    text = _plain(as_text(value))
     return (Span(text, text),)
 
 
@@ -100,11 +99,31 @@ def _read_person(_field: Field, value: Any, around: Surroundings) -> tuple[Span,
     return tuple(Span(num, num) for num in nums)
 
 
+def _read_record(_field: Field, value: Any, _: Surroundings) -> tuple[Span, ...]:
+    """A text may be a label or an id; an object says which."""
+    if isinstance(value, Mapping):
+        record_id, label = value.get("id"), value.get("label")
+        if isinstance(record_id, str) and record_id:
+            return (Span(None, record_id),)
+        if not isinstance(label, str) or not label:
+            raise Reject(f'A linked record is named by id, label, {{"id": …}} or {{"label": …}}, not {describe(value)}.')
+        return (Span(_plain(label), None),)
+    text = as_text(value)
+    return (Span(_plain(text), text.strip()),)
+
+
+def _plain(text: str) -> str:
+    if "\x00" in text:
+        raise Reject("Text cannot hold the character U+0000 (NUL).")
+    return fold(text)
+
+
 _READERS: Final[dict[str, Callable[[Field, Any, Surroundings], tuple[Span, ...]]]] = {
     kind.TEXT.name: _read_text,
     kind.DATE.name: _read_day,
     kind.DATETIME.name: _read_instant,
     kind.DATE_RANGE.name: _read_range,
     kind.PERSON.name: _read_person,
+    kind.RECORD.name: _read_record,
 }
 """Kinds that are not here are read by the field's type."""

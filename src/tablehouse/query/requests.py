@@ -64,10 +64,28 @@ class ListDatabases(Query, frozen=True, kw_only=True):
 class PutFieldQuery(Query, frozen=True, kw_only=True):
     dry_run: Annotated[bool, Meta(description="true: change nothing, and say in `metadata` what would become of the cells.")] = False
     force: Annotated[bool, Meta(description="true: where cells hold several values and may no longer, keep the first.")] = False
+    match_on: Annotated[
+        str | None,
+        Meta(
+            description="Where cells become links: field of the linked table whose texts they are matched with, by id or name. Its primary field when left out."
+        ),
+    ] = None
 
 
 class RecordQuery(Query, frozen=True, kw_only=True):
     field_names: FieldNames = False
+
+
+_EmptiesLinks = Annotated[bool, Meta(description="true: delete records also where that leaves a required link of another record empty.")]
+
+
+class ForceRecord(Query, frozen=True, kw_only=True):
+    force: _EmptiesLinks = False
+
+
+class BatchQuery(Query, frozen=True, kw_only=True):
+    field_names: FieldNames = False
+    force: _EmptiesLinks = False
 
 
 class ListRecords(Query, frozen=True, kw_only=True):

@@ -45,9 +45,10 @@ Instant = Annotated[
 ]
 _PRINTABLE: Final = {"pattern": r"^(?!\s*$)[^\x00-\x1f\x7f]+$"}
 """Checked by `query.definitions.clean_name`, whose sentence helps more than a pattern."""
+NAME_LONGEST: Final = 255
 Name = Annotated[
     str,
-    Meta(min_length=1, max_length=255, description="1 to 255 characters, no control characters.", extra_json_schema=_PRINTABLE),
+    Meta(min_length=1, max_length=NAME_LONGEST, description="1 to 255 characters, no control characters.", extra_json_schema=_PRINTABLE),
 ]
 Description = Annotated[str, Meta(max_length=20_000)] | None
 

@@ -6,6 +6,7 @@ which columns and tables take their names (`c12`, `t3`); ids and names of users 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,11 +15,13 @@ import msgspec
 
 from tablehouse.fields.base import FieldType, Reject, Spec
 from tablehouse.fields.datetime import NOW, TODAY, predefined
+from tablehouse.fields.lookup import LookupOptions
 from tablehouse.fields.registry import BY_NAME
-from tablehouse.kinds.kind import DATE, DATETIME, Kind, fold
+from tablehouse.kinds.kind import DATE, DATETIME, TEXT, Kind, fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.parts import Parts
 from tablehouse.schema.plans import Plans
+from tablehouse.schema.relations import Link, Relation
 
 
 class Database(msgspec.Struct, frozen=True):
@@ -34,7 +37,11 @@ class Database(msgspec.Struct, frozen=True):
 
 
 class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
-    """One field; the same object within a Snapshot. `default` is the value as it was written; `offset` turns a record's number into an AUTONUMBER's."""
+    """One field; the same object within a Snapshot. `default` is the value as it was written; `offset` turns a record's number into an AUTONUMBER's.
+
+    `link`: the relation that a link field shows. `around`: the tables that relations lead to from this field's own, by number, itself
+    among them; empty for a field that is not part of a Snapshot.
+    """
 
     num: int
     id: str
@@ -51,6 +58,9 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
     updated_at: str
     zone: ZoneInfo
     offset: int = 0
+    table_num: int = 0
+    link: Link | None = None
+    around: Mapping[int, Table] = msgspec.field(default_factory=dict)
 
     @cached_property
     def type(self) -> FieldType[Any]:
@@ -58,7 +68,42 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @cached_property
     def kind(self) -> Kind:
+        if isinstance(self.options, LookupOptions):
+            return TEXT if self.shown is self else self.shown.kind
         return self.type.kind_of(self.options)
+
+    @property
+    def joined(self) -> bool:
+        """Whether cells are read from other records, by way of links."""
+        return self.type.joined
+
+    @property
+    def is_list(self) -> bool:
+        """Whether cells read as arrays; a link that may lead to one record only does, too."""
+        return self.many or self.joined
+
+    @cached_property
+    def path(self) -> Path | None:
+        """How a joined cell's values are reached; None for other fields, and for a lookup that is not valid."""
+        return _path(self, ())
+
+    @cached_property
+    def shown(self) -> Field:
+        """The field whose values cells show: the field itself, or what a valid lookup finds at the end of its chain."""
+        if not isinstance(self.options, LookupOptions) or self.path is None:
+            return self
+        return self.path.leaf or self.path.links[-1]
+
+    @property
+    def linked_table(self) -> Table | None:
+        """The table that a link field leads to; None for other fields."""
+        return None if self.link is None else self.around.get(self.link.table_num)
+
+    @property
+    def partner(self) -> Field | None:
+        """The field that shows a link field's relation from the other side; None where there is none."""
+        table = self.linked_table
+        return None if table is None or self.link is None else table.field_by_num.get(self.link.partner_num or 0)
 
     @cached_property
     def spec(self) -> Spec[Any]:
@@ -66,8 +111,8 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @property
     def column(self) -> str | None:
-        """The name of the column that holds the cells; None where the record itself knows the value."""
-        return None if self.type.source else f"c{self.num}"
+        """The name of the column that holds the cells; None where the record itself knows the value, or others do."""
+        return None if self.type.source or self.type.joined else f"c{self.num}"
 
     @property
     def shown_column(self) -> str:
@@ -99,6 +144,16 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
         except Reject:
             # Options tightened after the default was accepted bind writes from then on: the default no longer applies.
             return None
+
+
+class Path(msgspec.Struct, frozen=True):
+    """The way to a joined cell's values: along `links` one after the other, into `table`. `leaf`: whose cells they are there; None for the
+    records themselves, as id and label.
+    """
+
+    links: tuple[Field, ...]
+    leaf: Field | None
+    table: Table
 
 
 class View(msgspec.Struct, frozen=True):
@@ -136,6 +191,12 @@ class Table(msgspec.Struct, frozen=True, dict=True, eq=False):
     fields: tuple[Field, ...]
     views: tuple[View, ...]
     parts: Parts = Parts()
+    around: Mapping[int, Table] = msgspec.field(default_factory=dict)
+
+    @cached_property
+    def linked(self) -> bool:
+        """Whether relations lead from here: a write then may change what other records show, and is rendered once all of it is done."""
+        return len(self.around) > 1 or any(field.link for field in self.fields)
 
     @cached_property
     def plans(self) -> Plans:
@@ -174,6 +235,7 @@ class Snapshot(msgspec.Struct, frozen=True, dict=True, eq=False):
     version: int
     database: Database
     tables: tuple[Table, ...]
+    relations: tuple[Relation, ...] = ()
 
     @cached_property
     def table_by_id(self) -> dict[str, Table]:
@@ -182,6 +244,25 @@ class Snapshot(msgspec.Struct, frozen=True, dict=True, eq=False):
     @cached_property
     def table_by_num(self) -> dict[int, Table]:
         return {table.num: table for table in self.tables}
+
+
+def _path(field: Field, behind: tuple[Field, ...]) -> Path | None:
+    """Returns the way from a joined field to its values. `behind`: the lookups that lead here; one that comes again leads nowhere."""
+    if field.link is not None:
+        table = field.linked_table
+        return None if table is None else Path((field,), None, table)
+    options, own = field.options, field.around.get(field.table_num)
+    if not isinstance(options, LookupOptions) or own is None or field in behind:
+        return None
+    through = own.field_by_id.get(options.linked_record_field_id or "")
+    table = None if through is None else through.linked_table
+    of = None if table is None else table.field_by_id.get(options.lookup_field_id or "")
+    if through is None or table is None or of is None:
+        return None
+    if not of.joined:
+        return Path((through,), of, table)
+    further = _path(of, (*behind, field))
+    return None if further is None else Path((through, *further.links), further.leaf, further.table)
 
 
 def spec_of(options: Any, many: bool, zone: ZoneInfo) -> Spec[Any]:

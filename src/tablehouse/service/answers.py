@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from tablehouse.errors import Fault
+from tablehouse.fields.linked_record import LinkedRecordOptions
+from tablehouse.fields.lookup import LookupOptions
 from tablehouse.fields.number import Number, NumberOptions
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.query.kept import shown_filter
@@ -222,6 +224,10 @@ def field_answer(field: Field, next_number: int) -> FieldAnswer:
     options = field.type.wire_options(field.options)
     if isinstance(field.options, AutonumberOptions):
         options["counter"] = next_number - 1 + field.offset
+    if isinstance(field.options, LinkedRecordOptions):
+        options["inverseLinkFieldId"] = None if field.partner is None else field.partner.id
+    if isinstance(field.options, LookupOptions):
+        options |= _found(field)
     return FieldAnswer(
         id=field.id,
         name=field.name,
@@ -238,6 +244,14 @@ def field_answer(field: Field, next_number: int) -> FieldAnswer:
         created_at=field.created_at,
         updated_at=field.updated_at,
     )
+
+
+def _found(field: Field) -> dict[str, Any]:
+    """Returns what the options of a lookup say of its source: that it is there, and what its values are."""
+    valid = field.path is not None
+    shown = field.shown
+    returned = {"type": shown.type_name, "options": shown.type.wire_options(shown.options)} if valid else None
+    return {"isValid": valid, "valid": valid, "returnedField": returned}
 
 
 def table_answer(table: Table, next_number: int, live: int) -> TableAnswer:

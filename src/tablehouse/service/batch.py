@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +14,9 @@ from tablehouse.query.requests import Batch, Upsert
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.idempotency import Repeatable, write_once
+from tablehouse.service.link_writes import Targets, resolve_links
 from tablehouse.service.payload import Payload
-from tablehouse.service.row_writes import insert_records, raise_faults, remove_records, update_records
+from tablehouse.service.row_writes import RowWriter, Written, raise_faults
 from tablehouse.service.things import find_table
 from tablehouse.sql import records as sql
 from tablehouse.storage.transaction import Writing
@@ -42,10 +43,6 @@ class _Upserted(msgspec.Struct, frozen=True):
     """What a new record would lack: faults only where no record matches."""
 
 
-class _Identified(msgspec.Struct):
-    id: str
-
-
 class _Plan(msgspec.Struct, frozen=True):
     table: Table
     create: list[Cells]
@@ -53,6 +50,8 @@ class _Plan(msgspec.Struct, frozen=True):
     delete: list[str]
     match_on: list[Field]
     upsert: list[_Upserted]
+    faults: list[Fault]
+    """What is wrong with values; where links are written it is said together with what the database finds wrong with them."""
 
 
 def write_batch(
@@ -62,6 +61,8 @@ def write_batch(
     table_id: str,
     payload: Payload,
     field_names: bool = False,
+    *,
+    force: bool = False,
     request: Repeatable | None = None,
 ) -> BatchAnswer:
     """Returns what was created, updated and deleted, in this order of doing: create, update, delete, upsert; or what `request` did before.
@@ -74,13 +75,7 @@ def write_batch(
         return plan_batch(find_table(snapshot, table_id), payload.decode(Batch), iso(app.store.clock()))
 
     def apply(writing: Writing, plan: _Plan) -> BatchAnswer:
-        created = insert_records(app, caller, writing, plan.table, plan.create, field_names) if plan.create else []
-        updated = update_records(app, caller, writing, plan.table, plan.update, field_names) if plan.update else []
-        deleted = _delete(writing, plan)
-        if plan.upsert:
-            made, changed = _upsert(app, caller, writing, plan, field_names)
-            created, updated = created + made, updated + changed
-        return BatchAnswer(created, updated, deleted)
+        return _Doing(app, caller, writing, plan, field_names, force).run()
 
     with app.store.database(database_id) as database:
         return write_once(app, database, request, BatchAnswer, prepare, apply)
@@ -98,8 +93,10 @@ def plan_batch(table: Table, batch: Batch, now: str) -> _Plan:
     match_on = [find_field(table, key) for key in upsert.match_on] if upsert else []
     _check_matchable(match_on)
     upserts = _plan_upsert(table, upsert, match_on, now, faults) if upsert else []
-    raise_faults(faults)
-    return _Plan(table, create, update, list(dict.fromkeys(batch.delete or ())), match_on, upserts)
+    written = [*create, *(cells for _, cells in update), *(row.given for row in upserts)]
+    if not any(cells.links for cells in written):
+        raise_faults(faults)
+    return _Plan(table, create, update, list(dict.fromkeys(batch.delete or ())), match_on, upserts, faults)
 
 
 def _plan_upsert(table: Table, upsert: Upsert, match_on: list[Field], now: str, faults: list[Fault]) -> list[_Upserted]:
@@ -130,39 +127,82 @@ def _check_matchable(fields: list[Field]) -> None:
             )
 
 
-def _delete(writing: Writing, plan: _Plan) -> list[str]:
-    if not plan.delete:
-        return []
-    gone = set(remove_records(writing, plan.table, plan.delete))
-    for place, record_id in enumerate(plan.delete):
-        if record_id not in gone:
-            raise NotFound(f"delete[{place}]: there is no record {record_id}.", path=f"delete[{place}]")
-    return plan.delete
+class _Doing:
+    """One batch within its unit of work."""
 
+    def __init__(self, app: App, caller: Caller, writing: Writing, plan: _Plan, field_names: bool, force: bool) -> None:
+        self._writing = writing
+        self._plan = plan
+        self._force = force
+        self._rows = RowWriter(app, caller, writing, plan.table, field_names)
 
-def _upsert(app: App, caller: Caller, writing: Writing, plan: _Plan, field_names: bool) -> tuple[list[str], list[str]]:
-    table, fields = plan.table, plan.match_on
-    shape = ("matching", *(field.num for field in fields))
-    statement = writing.compiled(table, shape, lambda: sql.matching_records(table, fields))
-    firsts = list({row.key[0]: None for row in plan.upsert})
-    holders: dict[tuple[Any, ...], list[str]] = {}
-    for record_id, *key in writing.rows(statement, {"values": msgspec.json.encode(firsts).decode()}):
-        holders.setdefault(tuple(key), []).append(record_id)
-    _check_new_rows(plan.upsert, holders)
-    made: list[str] = []
-    changed: list[str] = []
-    for row in plan.upsert:
-        matches = holders.get(row.key, [])
-        if len(matches) > 1:
-            names = ", ".join(field.name for field in fields)
-            raise ConstraintViolation(f"{row.path}: {len(matches)} records have the same {names}; an upsert changes one.", path=row.path)
-        if matches:
-            changed += update_records(app, caller, writing, table, [(matches[0], row.given)], field_names)
-            continue
-        record = insert_records(app, caller, writing, table, [row.whole], field_names)[0]
-        holders[row.key] = [msgspec.json.decode(record, type=_Identified).id]
-        made.append(record)
-    return made, changed
+    def run(self) -> BatchAnswer:
+        """Returns what was done, in this order: create, update, delete, upsert."""
+        plan, rows = self._plan, self._rows
+        links = self._links()
+        created = rows.insert(plan.create, [next(links) for _ in plan.create])
+        updated = rows.update(plan.update, [next(links) for _ in plan.update])
+        rows.settle()
+        if plan.delete and {record_id for record_id, _ in plan.update}.intersection(plan.delete):
+            # They are not there any more when the others are rendered.
+            updated = [Written(row.number, record) for row, record in zip(updated, rows.answers(updated), strict=True)]
+        self._delete()
+        made, changed = self._upsert(list(links))
+        return BatchAnswer(rows.answers([*created, *made]), rows.answers([*updated, *changed]), plan.delete)
+
+    def _links(self) -> Iterator[Targets]:
+        """Gives the links of all rows: created, updated, upserted. Raises ValidationError with all that is wrong with any value."""
+        plan, faults = self._plan, list(self._plan.faults)
+        written = [*plan.create, *(cells for _, cells in plan.update), *(row.given for row in plan.upsert)]
+        links = resolve_links(self._writing, plan.table, written, faults)
+        gone = set(plan.delete)
+        for row in plan.upsert if gone else ():
+            for field, linked in row.given.links.items():
+                if field.linked_table is plan.table and gone.intersection(linked.ids):
+                    faults.append(Fault(f"{field.name}: a record that this batch deletes cannot be linked to.", linked.path, field.id))
+        raise_faults(faults)
+        return iter(links)
+
+    def _delete(self) -> None:
+        if not self._plan.delete:
+            return
+        gone = set(self._rows.remove(self._plan.delete, self._force))
+        for place, record_id in enumerate(self._plan.delete):
+            if record_id not in gone:
+                raise NotFound(f"delete[{place}]: there is no record {record_id}.", path=f"delete[{place}]")
+
+    def _upsert(self, links: Sequence[Targets]) -> tuple[list[Written], list[Written]]:
+        plan, rows = self._plan, self._rows
+        if not plan.upsert:
+            return [], []
+        holders = self._holders()
+        _check_new_rows(plan.upsert, holders)
+        made: list[Written] = []
+        changed: list[Written] = []
+        for row, targets in zip(plan.upsert, links, strict=True):
+            matches = holders.get(row.key, [])
+            if len(matches) > 1:
+                names = ", ".join(field.name for field in plan.match_on)
+                raise ConstraintViolation(
+                    f"{row.path}: {len(matches)} records have the same {names}; an upsert changes one.", path=row.path
+                )
+            if matches:
+                changed += rows.update([(matches[0], row.given)], [targets])
+                continue
+            made += rows.insert([row.whole], [targets])
+            holders[row.key] = [rows.newest_id]
+        return made, changed
+
+    def _holders(self) -> dict[tuple[Any, ...], list[str]]:
+        """Returns the ids of the records there are by what is matched on."""
+        table, fields = self._plan.table, self._plan.match_on
+        shape = ("matching", *(field.num for field in fields))
+        statement = self._writing.compiled(table, shape, lambda: sql.matching_records(table, fields))
+        firsts = list({row.key[0]: None for row in self._plan.upsert})
+        holders: dict[tuple[Any, ...], list[str]] = {}
+        for record_id, *key in self._writing.rows(statement, {"values": msgspec.json.encode(firsts).decode()}):
+            holders.setdefault(tuple(key), []).append(record_id)
+        return holders
 
 
 def _check_new_rows(rows: list[_Upserted], there: Collection[tuple[Any, ...]]) -> None:

@@ -90,7 +90,7 @@ def load_records(
         if isinstance(plan, Table):
             table = plan
         else:
-            made = make_table(writing, plan)
+            made = make_table(writing, plan, app.settings.max_fields)
             table = find_table(writing.snapshot, made.id)
         load = _Load(app, caller, writing, table, fillings)
         writing.only_once()

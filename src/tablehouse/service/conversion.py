@@ -5,18 +5,22 @@ Cells are read and written a few thousand at a time; readers go on reading what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from tablehouse.fields.base import NewChoice, Reject
 from tablehouse.fields.convert import conversion
+from tablehouse.fields.linked_record import LABELS_JOINED_BY
 from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.ids import new_uuid
-from tablehouse.kinds.kind import BOOLEAN, PERSON, fold
-from tablehouse.query.cells import parameters, stored_value
+from tablehouse.kinds.kind import PERSON, TEXT, fold
+from tablehouse.query.cells import parameters, stored_value, text_of, texts_of
 from tablehouse.schema.model import Field, Table
+from tablehouse.service.link_writes import add_links
+from tablehouse.sql import bulk as bulk_sql
 from tablehouse.sql import catalog as sql
 from tablehouse.sql import ddl
 from tablehouse.storage.transaction import Writing
@@ -43,9 +47,12 @@ class Outcome(msgspec.Struct):
 
 
 class Conversion:
-    """Converts the cells of `old` to those of `new`; `table` has the columns of both when they differ."""
+    """Converts the cells of `old` to those of `new`; `table` has the columns of both when they differ.
 
-    def __init__(self, writing: Writing, table: Table, old: Field, new: Field, most_choices: int) -> None:
+    `match`: the field of the linked table whose texts say what links are to lead to; its primary field when left out.
+    """
+
+    def __init__(self, writing: Writing, table: Table, old: Field, new: Field, most_choices: int, match: Field | None = None) -> None:
         self._writing = writing
         self._table = table
         self._old = old
@@ -54,34 +61,56 @@ class Conversion:
         self._convert = conversion(old.type, old.spec, new.type, new.spec)
         self._labels: dict[str, int] = {}
         self._people = self._names() if old.kind is PERSON else {}
+        self._write = self._link if new.link is not None else self._fill
+        self._match = match or (new.linked_table.primary if new.linked_table is not None else None)
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
         """Returns what became of the cells; the new ones are written."""
-        fill = self._writing.dialect.compile(ddl.fill_cell(self._table, self._new))
         for page in self._pages():
-            changes = []
-            for num, raw, record_id in page:
-                before = stored_value(self._old, raw)
-                after = self._settle(self._after(before))
-                self._count(record_id, before, after)
-                if self._new.num != self._old.num or after != before:
-                    changes.append({"num": num, **parameters({self._new: after})})
-            if changes:
-                self._writing.run_many(fill, changes)
+            self._write(page)
         return self.outcome
+
+    def _fill(self, page: list[Any]) -> None:
+        changes = []
+        for num, raw, record_id in page:
+            before = stored_value(self._old, raw)
+            after = self._settle(self._after(raw) if self._old.joined else self._after(before))
+            self._count(record_id, raw, None if after is None or after == "" else partial(self._text, self._new, after))
+            if self._new.num != self._old.num or after != before:
+                changes.append({"num": num, **parameters({self._new: after})})
+        if changes:
+            fill = self._writing.compiled(self._table, ("fill", self._new.num), lambda: ddl.fill_cell(self._table, self._new))
+            self._writing.run_many(fill, changes)
+
+    def _link(self, page: list[Any]) -> None:
+        """Links a page of records to those whose text their cells hold."""
+        assert self._match is not None
+        wanted = [_wanted(self._old, raw, self._people) for _, raw, _ in page]
+        texts = {fold(text) for either in wanted for texts in either for text in texts}
+        numbers = numbers_by_text(self._writing, self._new, self._match, texts)
+        cells = []
+        for (num, raw, record_id), either in zip(page, wanted, strict=True):
+            found = _found(either, numbers, self._new.many)
+            self._count(record_id, raw, partial(LABELS_JOINED_BY.join, found) if found else None)
+            if found:
+                cells.append((num, tuple(found.values())))
+        add_links(self._writing, self._table, self._new, cells)
 
     def _pages(self) -> Iterator[list[Any]]:
         read = self._writing.dialect.compile(ddl.filled_cells(self._table, self._old))
         after = 0
         while page := self._writing.rows(read, {"after": after, "limit": _AT_ONCE}):
             after = page[-1][0]
-            yield [row for row in page if self._old.kind is not BOOLEAN or row[1]]  # an unchecked box is an empty cell
+            yield page
 
     def _after(self, before: Any) -> Any:
-        if self._old.kind is not PERSON:
+        old, new = self._old, self._new
+        if old.kind is not PERSON and not old.joined:
             return self._convert(before)
-        text = self._people.get(before, "")
+        # Of several values one that holds one keeps the first, unless it is a text, which holds all.
+        texts = texts_of(old, before, self._people)
+        text = LABELS_JOINED_BY.join(texts if new.many or new.kind is TEXT else texts[:1])
         try:
             return self._new.type.read_text(text, self._new.spec) if text else None
         except Reject:
@@ -105,24 +134,23 @@ class Conversion:
             self.outcome.choices.append(Choice(label=item.label, id=new_uuid(), num=num))
         return self._labels[label]
 
-    def _count(self, record_id: str, before: Any, after: Any) -> None:
-        if after is None or after == "":
+    def _count(self, record_id: str, raw: Any, after: Callable[[], str] | None) -> None:
+        """Counts a cell; `after` gives the text that it becomes, None stands for none."""
+        if after is None:
             self.outcome.cleared += 1
         else:
             self.outcome.converted += 1
         examples = self.outcome.examples
         if len(examples) >= _EXAMPLES and (after is not None or all(example.after is None for example in examples)):
             return
-        shown = Example(record_id, self._text(self._old, before), None if after is None else self._text(self._new, after))
+        shown = Example(record_id, text_of(self._old, raw, self._people), None if after is None else after())
         if len(examples) >= _EXAMPLES:
             # What would be lost matters most: it takes the place of an example that converts.
             examples.remove(next(example for example in reversed(examples) if example.after is not None))
         examples.append(shown)
 
     def _text(self, field: Field, stored: Any) -> str:
-        if field.kind is PERSON:
-            return self._people.get(stored, "")
-        if field is self._new and isinstance(field.options, SelectOptions) and self.outcome.choices:
+        if isinstance(field.options, SelectOptions) and self.outcome.choices:
             made = (*field.options.choices, *self.outcome.choices)
             spec = msgspec.structs.replace(field.spec, options=msgspec.structs.replace(field.options, choices=made))
             return field.type.text(stored, spec)
@@ -131,6 +159,34 @@ class Conversion:
     def _names(self) -> dict[int, str]:
         rows = self._writing.rows(self._writing.dialect.fixed(sql.READ_PEOPLE))
         return {num: msgspec.json.decode(shown)["name"] for num, shown in rows}
+
+
+def numbers_by_text(writing: Writing, field: Field, match: Field, texts: Collection[str]) -> dict[str, int]:
+    """Returns the linked table's records by the text of one of its fields, case-folded: of those with the same text the oldest."""
+    linked = field.linked_table
+    assert linked is not None
+    statement = writing.compiled(linked, ("by text", match.num), lambda: bulk_sql.numbers_by_text(linked, match))
+    found: dict[str, int] = {}
+    for text, number in writing.rows(statement, {"texts": msgspec.json.encode([text for text in texts if text]).decode()}):
+        found.setdefault(text, number)
+    return found
+
+
+def _wanted(old: Field, raw: Any, people: Mapping[int, str]) -> list[list[str]]:
+    """Returns what a cell may link to, the likelier first: each of several values, or else a text as a whole, and then the parts of it."""
+    texts = texts_of(old, raw, people)
+    if len(texts) != 1 or old.is_list or "," not in texts[0]:
+        return [texts]
+    return [texts, [part.strip() for part in texts[0].split(",")]]
+
+
+def _found(wanted: list[list[str]], numbers: Mapping[str, int], many: bool) -> dict[str, int]:
+    """Returns what is linked to, by the text that says so."""
+    for texts in wanted:
+        found = {text: numbers[fold(text)] for text in texts if fold(text) in numbers}
+        if found:
+            return found if many else dict(list(found.items())[:1])
+    return {}
 
 
 def with_made_choices(field: Field, made: list[Choice]) -> Field:

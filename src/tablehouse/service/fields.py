@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from tablehouse.errors import BadRequest, ConstraintViolation
+from tablehouse.fields.base import describe
+from tablehouse.fields.linked_record import LinkedRecordOptions
 from tablehouse.fields.select import SelectOptions
 from tablehouse.fields.system import AutonumberOptions
-from tablehouse.ids import new_field_id
-from tablehouse.kinds.kind import fold
+from tablehouse.kinds.kind import DATE, DATETIME, NUMBER, TEXT, fold
 from tablehouse.kinds.zones import zone_named
-from tablehouse.query.definitions import Draft, draft_change, draft_field, numbered, unnumbered
+from tablehouse.query.definitions import Draft, draft_change, draft_field, field_from, numbered, unnumbered
 from tablehouse.query.kept import with_labels_of
+from tablehouse.query.link_definitions import settle_draft
 from tablehouse.query.requests import CreateField, PutField
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import FieldAnswer, field_answer
 from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
+from tablehouse.service.field_making import drop_columns, make_columns, make_field, make_unique, with_offset
 from tablehouse.service.limits import check_limit
+from tablehouse.service.link_fields import delete_pair, join_relation, leave_relation
+from tablehouse.service.link_writes import keep_first_links
 from tablehouse.service.payload import Payload
-from tablehouse.service.tables import check_primary, field_from
+from tablehouse.service.tables import check_primary
 from tablehouse.service.things import find_field, find_table
 from tablehouse.sql import ddl
 from tablehouse.storage.transaction import Reading, Writing
 
 T = TypeVar("T")
+
+_MATCHED: Final = (TEXT, NUMBER, DATE, DATETIME)
+"""Kinds of cells by whose text a record can be found."""
 
 
 class ChangeMetadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -77,12 +85,12 @@ def get_field(app: App, caller: Caller, database_id: str, table_id: str, field_i
 
 
 def create_field(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload) -> FieldAnswer:
-    """Returns a new field; records that exist have it empty, system fields have it filled. Raises as `create_table`."""
+    """Returns a new field; a link field comes with its partner in the other table. Raises as `create_table`."""
     workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Draft]:
         table = find_table(snapshot, table_id)
-        draft = draft_field(payload.decode(CreateField), zone_named(snapshot.database.timezone))
+        draft = settle_draft(snapshot, table, draft_field(payload.decode(CreateField), zone_named(snapshot.database.timezone)))
         _check_name(table, draft.name)
         check_limit("fields per table", len(table.fields) + 1, app.settings.max_fields)
         check_limit("choices per select", unnumbered(draft.options), app.settings.max_choices, "options.choices")
@@ -90,19 +98,8 @@ def create_field(app: App, caller: Caller, database_id: str, table_id: str, payl
 
     def apply(writing: Writing, plan: tuple[Table, Draft]) -> FieldAnswer:
         table, draft = plan
-        num = writing.catalog.take_nums(1 + unnumbered(draft.options))
         position = max(field.position for field in table.fields) + 1
-        field_id = new_field_id({fold(field.id) for field in table.fields})
-        options = numbered(draft.options, num + 1)
-        field = field_from(draft, num, field_id, position, writing.at, writing.snapshot.database.timezone, options)
-        field = _with_offset(writing, table, field)
-
-        def change(version: int) -> None:
-            writing.catalog.insert_field(table, field)
-            writing.catalog.touch_table(table, version)
-            _make_columns(writing, table, field)
-
-        writing.change_schema(change)
+        field_id = make_field(writing, table, draft, position, app.settings.max_fields)
         return _answer(writing, table_id, field_id)
 
     with app.store.database(database_id) as database:
@@ -110,15 +107,29 @@ def create_field(app: App, caller: Caller, database_id: str, table_id: str, payl
 
 
 def update_field(
-    app: App, caller: Caller, database_id: str, table_id: str, field_id: str, payload: Payload, dry_run: bool = False, force: bool = False
+    app: App,
+    caller: Caller,
+    database_id: str,
+    table_id: str,
+    field_id: str,
+    payload: Payload,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    match_on: str | None = None,
 ) -> FieldChange:
-    """Returns a changed field and what became of its cells; with `dry_run` nothing is changed. Raises as `create_table`."""
+    """Returns a changed field and what became of its cells; with `dry_run` nothing is changed.
+
+    `match_on`: where cells become links, the field of the linked table whose texts they are matched with, by id or name; the primary one
+    when left out. Raises as `create_table`.
+    """
     workspace_of(caller, database_id)
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Field, Draft]:
         table = find_table(snapshot, table_id)
         field = find_field(table, field_id)
         draft = draft_change(field, payload.decode(PutField), zone_named(snapshot.database.timezone))
+        draft = settle_draft(snapshot, table, draft, field)
         _check_name(table, draft.name, except_for=field)
         if field is table.primary:
             check_primary(draft.name, draft.type_name, draft.type.primary and not draft.many, "type")
@@ -127,7 +138,7 @@ def update_field(
         return table, field, draft
 
     def apply(writing: Writing, plan: tuple[Table, Field, Draft]) -> FieldChange:
-        metadata = _Change(writing, *plan, force=force, most_choices=app.settings.max_choices).run(dry_run)
+        metadata = _Change(app, writing, *plan, force=force, match_on=match_on).run(dry_run)
         change = FieldChange(_answer(writing, table_id, field_id), metadata)
         if dry_run:
             raise _DryRun(change)
@@ -155,9 +166,12 @@ def delete_field(app: App, caller: Caller, database_id: str, table_id: str, fiel
         table, field = plan
 
         def change(version: int) -> None:
+            if field.link is not None:
+                delete_pair(writing, field, version)
+                return
             writing.catalog.delete_field(field)
             writing.catalog.touch_table(table, version)
-            _drop_columns(writing, table, field)
+            drop_columns(writing, table, field)
 
         writing.change_schema(change)
 
@@ -168,14 +182,16 @@ def delete_field(app: App, caller: Caller, database_id: str, table_id: str, fiel
 class _Change:
     """One change of a field, step by step inside its transaction."""
 
-    def __init__(self, writing: Writing, table: Table, field: Field, draft: Draft, *, force: bool, most_choices: int) -> None:
+    def __init__(self, app: App, writing: Writing, table: Table, field: Field, draft: Draft, *, force: bool, match_on: str | None) -> None:
         self._writing = writing
         self._table = table
         self._old = field
         self._draft = draft
         self._force = force
-        self._most_choices = most_choices
-        self._moves = draft.type_name != field.type_name or draft.many != field.many or draft.type.kind_of(draft.options) is not field.kind
+        self._most_choices = app.settings.max_choices
+        self._most_fields = app.settings.max_fields
+        self._match_on = match_on
+        self._moves = _moves_cells(field, draft)
         kept = {choice.num for choice in draft.options.choices} if isinstance(draft.options, SelectOptions) else set()
         before = {choice.num for choice in field.options.choices} if isinstance(field.options, SelectOptions) else set()
         self._loses_choices = not self._moves and bool(before - kept)
@@ -183,14 +199,14 @@ class _Change:
     def run(self, dry_run: bool) -> ChangeMetadata | None:
         """Returns what happened to cells, None when nothing did. The schema is changed."""
         if self._old.many and not self._draft.many and self._draft.type_name == self._old.type_name:
-            self._check_several()
+            self._keep_first()
         new = self._new_field()
         outcome = Outcome()
 
         def change(version: int) -> None:
             nonlocal new, outcome
             if self._moves:
-                new, outcome = self._move(new)
+                new, outcome = self._move(new, version)
             elif self._loses_choices:
                 outcome = Conversion(self._writing, self._table, self._old, new, self._most_choices).run()
             for view in self._table.views:
@@ -215,7 +231,7 @@ class _Change:
         made = field_from(draft, num, self._old.id, self._old.position, self._writing.at, self._writing.snapshot.database.timezone, options)
         field = msgspec.structs.replace(made, created_at=self._old.created_at, offset=self._old.offset)
         if self._moves:
-            return _with_offset(self._writing, self._table, field)
+            return with_offset(self._writing, self._table, field)
         return self._with_counter(field)
 
     def _with_counter(self, field: Field) -> Field:
@@ -226,18 +242,36 @@ class _Change:
         ahead = field.options.counter - (following - 1 + field.offset)
         return msgspec.structs.replace(field, offset=field.offset + max(ahead, 0))
 
-    def _move(self, new: Field) -> tuple[Field, Outcome]:
+    def _move(self, new: Field, version: int) -> tuple[Field, Outcome]:
         writing, table = self._writing, self._table
+        match = None
+        if new.type.joined and not new.type.readonly:
+            new = join_relation(writing, table, new, self._most_fields, version)
+            match = self._match(new)
         both = msgspec.structs.replace(table, fields=(*table.fields, new))
-        _make_columns(writing, both, new, unique=False)
+        make_columns(writing, both, new, unique=False)
         if new.type.readonly:
             filled = writing.rows(writing.dialect.compile(ddl.count_filled(table, self._old)))[0][0]
             outcome = Outcome(cleared=filled)
         else:
-            outcome = Conversion(writing, both, self._old, new, self._most_choices).run()
+            outcome = Conversion(writing, both, self._old, new, self._most_choices, match).run()
             new = with_made_choices(new, outcome.choices)
-        _drop_columns(writing, both, self._old)
+        if self._old.link is not None:
+            leave_relation(writing, self._old, version)
+        drop_columns(writing, both, self._old)
         return new, outcome
+
+    def _match(self, new: Field) -> Field | None:
+        """Returns the field of the linked table that texts are matched with, None for the primary one. Raises ValidationError."""
+        if self._match_on is None or new.linked_table is None:
+            return None
+        found = new.linked_table.find_field(self._match_on)
+        if found is None or found.is_list or found.kind not in _MATCHED:
+            raise BadRequest(
+                f'matchOn: the table "{new.linked_table.name}" has no field {describe(self._match_on)} with a text, number or date in each cell.',
+                path="matchOn",
+            )
+        return found
 
     def _set_unique(self, new: Field) -> None:
         had = self._old.unique and not self._moves
@@ -245,11 +279,14 @@ class _Change:
             self._writing.session.script([ddl.drop_unique(self._writing.dialect, self._old)])
         if new.unique and not had:
             table = msgspec.structs.replace(self._table, fields=tuple(new if field is self._old else field for field in self._table.fields))
-            _make_unique(self._writing, table, new)
+            make_unique(self._writing, table, new)
 
-    def _check_several(self) -> None:
-        statement = self._writing.dialect.compile(ddl.count_several(self._table, self._old))
-        several = self._writing.rows(statement)[0][0]
+    def _keep_first(self) -> None:
+        """Raises ConstraintViolation when cells hold several values and there is no force, which keeps the first of each."""
+        if self._old.link is not None:
+            keep_first_links(self._writing, self._table, self._old, self._force)
+            return
+        several = self._writing.rows(self._writing.dialect.compile(ddl.count_several(self._table, self._old)))[0][0]
         if several and not self._force:
             raise ConstraintViolation(
                 f'{several:,} records hold several values in "{self._old.name}". Add ?force=true to keep the first of each.',
@@ -270,35 +307,13 @@ class _Change:
         )
 
 
-def _with_offset(writing: Writing, table: Table, field: Field) -> Field:
-    """An AUTONUMBER field numbers the records there are from 1, and goes on from there with every record made."""
-    if not isinstance(field.options, AutonumberOptions):
-        return field
-    following, live = writing.catalog.counter(table)
-    return msgspec.structs.replace(field, offset=max(live, field.options.counter) - (following - 1))
-
-
-def _make_columns(writing: Writing, table: Table, field: Field, unique: bool = True) -> None:
-    whole = table if field in table.fields else msgspec.structs.replace(table, fields=(*table.fields, field))
-    writing.session.script(ddl.add_columns(writing.dialect, whole, field))
-    if isinstance(field.options, AutonumberOptions):
-        writing.rows(writing.dialect.compile(ddl.number_records(whole, field)))
-    if field.unique and unique:
-        _make_unique(writing, whole, field)
-
-
-def _drop_columns(writing: Writing, table: Table, field: Field) -> None:
-    if field.unique:
-        writing.session.script([ddl.drop_unique(writing.dialect, field)])
-    writing.session.script(ddl.drop_columns(writing.dialect, table, field))
-
-
-def _make_unique(writing: Writing, table: Table, field: Field) -> None:
-    repeated = writing.rows(writing.dialect.compile(ddl.duplicates(table, field)))
-    if repeated:
-        examples = ", ".join(f'"{value}" ({count} times)' for value, count in repeated)
-        raise ConstraintViolation(f'"{field.name}" cannot be unique: values repeat, such as {examples}.', fieldId=field.id)
-    writing.session.script([ddl.create_unique(writing.dialect, table, field)])
+def _moves_cells(field: Field, draft: Draft) -> bool:
+    """Returns whether a change puts the cells elsewhere: into a column of another kind, or into another relation."""
+    if draft.type_name != field.type_name:
+        return True
+    if isinstance(draft.options, LinkedRecordOptions):
+        return bool(draft.options.linked_table_id != field.options.linked_table_id)
+    return not field.joined and (draft.many != field.many or draft.type.kind_of(draft.options) is not field.kind)
 
 
 def _check_name(table: Table, name: str, except_for: Field | None = None) -> None:

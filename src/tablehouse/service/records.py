@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tablehouse.clock import iso
 from tablehouse.errors import ApiError, Fault, NotFound, PreconditionFailed, ServiceUnavailable
 from tablehouse.query.cells import (
@@ -13,12 +15,21 @@ from tablehouse.query.requests import WriteRecord
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.idempotency import Repeatable, write_once
+from tablehouse.service.link_writes import Targets, resolve_links
 from tablehouse.service.payload import Payload
 from tablehouse.service.revision import check_revision
-from tablehouse.service.row_writes import insert_records, raise_faults, remove_records, update_records
+from tablehouse.service.row_writes import RowWriter, raise_faults
 from tablehouse.service.things import find_table, no_record
 from tablehouse.sql import records as sql
 from tablehouse.storage.transaction import Reading, Writing
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """A row to write, and what is wrong with its values so far."""
+
+    table: Table
+    cells: Cells
+    faults: list[Fault]
 
 
 def get_record(app: App, caller: Caller, database_id: str, table_id: str, record_id: str, field_names: bool = False) -> str:
@@ -53,15 +64,16 @@ def create_record(
     """
     workspace_of(caller, database_id)
 
-    def prepare(snapshot: Snapshot) -> tuple[Table, Cells]:
+    def prepare(snapshot: Snapshot) -> _Row:
         table = find_table(snapshot, table_id)
         faults: list[Fault] = []
         cells = read_new_record(table, payload.decode(WriteRecord).fields, iso(app.store.clock()), "fields", faults)
-        raise_faults(faults)
-        return table, cells
+        return _row(table, cells, faults)
 
-    def apply(writing: Writing, plan: tuple[Table, Cells]) -> str:
-        return insert_records(app, caller, writing, plan[0], [plan[1]], field_names)[0]
+    def apply(writing: Writing, row: _Row) -> str:
+        links = _resolved(writing, row)
+        writer = RowWriter(app, caller, writing, row.table, field_names)
+        return writer.answers(writer.insert([row.cells], links))[0]
 
     with app.store.database(database_id) as database:
         return write_once(app, database, request, str, prepare, apply)
@@ -83,17 +95,16 @@ def update_record(
     """
     workspace_of(caller, database_id)
 
-    def prepare(snapshot: Snapshot) -> tuple[Table, Cells]:
+    def prepare(snapshot: Snapshot) -> _Row:
         table = find_table(snapshot, table_id)
         faults: list[Fault] = []
-        cells = read_cells(table, payload.decode(WriteRecord).fields, "fields", faults)
-        raise_faults(faults)
-        return table, cells
+        return _row(table, read_cells(table, payload.decode(WriteRecord).fields, "fields", faults), faults)
 
-    def apply(writing: Writing, plan: tuple[Table, Cells]) -> str:
-        table, cells = plan
-        check_revision(writing, table, record_id, if_match)
-        return update_records(app, caller, writing, table, [(record_id, cells)], field_names)[0]
+    def apply(writing: Writing, row: _Row) -> str:
+        links = _resolved(writing, row)
+        check_revision(writing, row.table, record_id, if_match)
+        writer = RowWriter(app, caller, writing, row.table, field_names)
+        return writer.answers(writer.update([(record_id, row.cells)], links))[0]
 
     with app.store.database(database_id) as database:
         try:
@@ -105,14 +116,34 @@ def update_record(
             raise
 
 
-def delete_record(app: App, caller: Caller, database_id: str, table_id: str, record_id: str, if_match: str | None = None) -> None:
-    """Removes a record. Raises NotFound, PreconditionFailed when it is not the version that `if_match` names."""
+def delete_record(
+    app: App, caller: Caller, database_id: str, table_id: str, record_id: str, *, force: bool = False, if_match: str | None = None
+) -> None:
+    """Removes a record with its links.
+
+    Raises NotFound, PreconditionFailed when it is not the version that `if_match` names, and ConstraintViolation when a required link
+    would be left empty and no force.
+    """
     workspace_of(caller, database_id)
 
     def apply(writing: Writing, table: Table) -> None:
         check_revision(writing, table, record_id, if_match)
-        if not remove_records(writing, table, [record_id]):
+        if not RowWriter(app, caller, writing, table, False).remove([record_id], force):
             raise no_record(table, record_id)
 
     with app.store.database(database_id) as database:
         database.write(lambda snapshot: find_table(snapshot, table_id), apply)
+
+
+def _row(table: Table, cells: Cells, faults: list[Fault]) -> _Row:
+    # What is wrong with links only the database knows; it is to be said together with the rest.
+    if not cells.links:
+        raise_faults(faults)
+    return _Row(table, cells, faults)
+
+
+def _resolved(writing: Writing, row: _Row) -> list[Targets]:
+    faults = list(row.faults)
+    links = resolve_links(writing, row.table, [row.cells], faults)
+    raise_faults(faults)
+    return links

@@ -22,28 +22,157 @@ from tablehouse.query.cells import (
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller
 from tablehouse.service.limits import check_limit, check_record_quota
+from tablehouse.service.link_writes import Targets, check_required, remove_links, write_links
 from tablehouse.service.things import find_table, no_record
 from tablehouse.sql import catalog as catalog_sql
+from tablehouse.sql import links as link_sql
 from tablehouse.sql import records as sql
 from tablehouse.storage.session import UniqueViolated
 from tablehouse.storage.transaction import Writing
 
 
-def insert_records(app: App, caller: Caller, writing: Writing, table: Table, rows: Sequence[Cells], field_names: bool) -> list[str]:
-    """Returns the JSON of new records, in their order. Raises ConstraintViolation, QuotaExceeded."""
-    table, rows = with_new_choices(app, writing, table, rows)
-    statement = writing.compiled(table, ("insert", field_names), lambda: sql.insert_record(table, table.fields, field_names))
-    made = [row[0] for row in write_new_records(caller, writing, table, rows, statement)]
-    check_record_quota(writing, app.settings.quota_records)
-    return made
+class Written(msgspec.Struct, frozen=True):
+    """A row that has been written: its number, and its JSON where that cannot change any more within the unit."""
+
+    number: int
+    record: str | None
 
 
-def write_new_records(caller: Caller, writing: Writing, table: Table, rows: Sequence[Cells], statement: Any) -> list[Any]:
-    """Returns what an insert statement answers for new records. Raises ConstraintViolation."""
+class RowWriter:
+    """Writes rows of one table within a unit of work: first all rows, then all links, and only then what they read is rendered.
+
+    Where no relation leads to or from the table, a row's own statement renders it. `field_names`: whether records have names as keys.
+    """
+
+    def __init__(self, app: App, caller: Caller, writing: Writing, table: Table, field_names: bool) -> None:
+        self._app = app
+        self._writing = writing
+        self._by = writing.person(caller.person)
+        self._field_names = field_names
+        self._pending: list[tuple[int, Targets]] = []
+        self.table = table
+        self.newest_id = ""
+        """The id of the record inserted last."""
+
+    def insert(self, rows: Sequence[Cells], links: Sequence[Targets]) -> list[Written]:
+        """Returns new rows, in their order. Raises ConstraintViolation, QuotaExceeded."""
+        if not rows:
+            return []
+        rows = self._with_new_choices(rows)
+        table, writing = self.table, self._writing
+        numbers, values = new_rows(writing, table, rows, self._by)
+        if table.linked:
+            statement = writing.compiled(table, ("insert", "silent"), lambda: sql.insert_record(table, None, False))
+        else:
+            statement = writing.compiled(
+                table, ("insert", self._field_names), lambda: sql.insert_record(table, table.fields, self._field_names)
+            )
+        try:
+            with writing.attempt(table):
+                made = writing.rows(statement, values[0]) if len(values) == 1 else writing.run_many(statement, values)
+        except UniqueViolated:
+            # Rows inserted before the one that failed may still be there to be found, and will be gone in a moment.
+            raise duplicate(writing, table, rows, {bound["id"] for bound in values}) from None
+        check_record_quota(writing, self._app.settings.quota_records)
+        writing.changes.created(table.num, numbers)
+        self.newest_id = values[-1]["id"]
+        self._pending += zip(numbers, links, strict=True)
+        if table.linked:
+            return [Written(number, None) for number in numbers]
+        return [Written(number, row[0]) for number, row in zip(numbers, made, strict=True)]
+
+    def update(self, changes: Sequence[tuple[str, Cells]], links: Sequence[Targets]) -> list[Written]:
+        """Returns changed rows, in their order. Raises NotFound, ConstraintViolation."""
+        rows = self._with_new_choices([cells for _, cells in changes])
+        table, names = self.table, self._field_names
+        changed = []
+        for (record_id, _), cells, targets in zip(changes, rows, links, strict=True):
+            if not cells.values and not targets:
+                changed.append(self._unchanged(record_id))
+                continue
+            written = list(cells.values)
+            shown = None if table.linked else table.fields
+            shape = ("update", names, table.linked, *sorted(field.num for field in written))
+            compose = partial(sql.update_record, table, written, shown, names)
+            statement = self._writing.compiled(table, shape, compose)
+            values = {"record_id": record_id, "at": self._writing.at, "by": self._by, **parameters(cells.values)}
+            try:
+                with self._writing.attempt(table):
+                    found = self._writing.rows(statement, values)
+            except UniqueViolated:
+                raise duplicate(self._writing, table, [cells], {record_id}) from None
+            if not found:
+                raise no_record(table, record_id)
+            if not table.linked:
+                changed.append(Written(0, found[0][0]))
+                continue
+            number = found[0][0]
+            self._writing.changes.updated(table.num, number, (field.num for field in written))
+            self._pending.append((number, targets))
+            changed.append(Written(number, None))
+        return changed
+
+    def settle(self) -> None:
+        """Writes the links of the rows written so far."""
+        pending, self._pending = self._pending, []
+        if pending:
+            write_links(self._writing, self.table, pending)
+
+    def remove(self, record_ids: Collection[str], force: bool) -> list[str]:
+        """Returns the ids of the records that were there; they are deleted, with their links.
+
+        Raises ConstraintViolation when a required link would be left empty and no force.
+        """
+        writing, table = self._writing, self.table
+        ids = msgspec.json.encode(list(record_ids)).decode()
+        if table.linked and not force:
+            found = writing.rows(writing.compiled(table, ("numbers",), lambda: link_sql.record_numbers(table)), {"ids": ids})
+            check_required(writing, table, {number for _, number in found})
+        gone = writing.rows(writing.compiled(table, ("delete",), lambda: sql.delete_records(table)), {"ids": ids})
+        if not gone:
+            return []
+        numbers = [number for number, _ in gone]
+        _count_out(writing, table, numbers)
+        writing.changes.deleted(table.num, numbers)
+        if table.linked:
+            remove_links(writing, table, numbers)
+        return [record_id for _, record_id in gone]
+
+    def answers(self, written: Sequence[Written]) -> list[str]:
+        """Returns the JSON of rows that were written, in their order, as they are once everything is."""
+        self.settle()
+        wanted = [row.number for row in written if row.record is None]
+        if not wanted:
+            return [row.record or "" for row in written]
+        table, names = self.table, self._field_names
+        statement = self._writing.compiled(table, ("render", names), lambda: sql.render_records(table, table.fields, names))
+        rendered: dict[int, str] = dict(self._writing.rows(statement, {"numbers": msgspec.json.encode(wanted).decode()}))
+        return [rendered[row.number] if row.record is None else row.record for row in written]
+
+    def _with_new_choices(self, rows: Sequence[Cells]) -> Sequence[Cells]:
+        self.table, rows = with_new_choices(self._app, self._writing, self.table, rows)
+        return rows
+
+    def _unchanged(self, record_id: str) -> Written:
+        table, names = self.table, self._field_names
+        if table.linked:
+            statement = self._writing.compiled(table, ("numbers",), partial(link_sql.record_numbers, table))
+            numbers = self._writing.rows(statement, {"ids": msgspec.json.encode([record_id]).decode()})
+            if not numbers:
+                raise no_record(table, record_id)
+            return Written(numbers[0][1], None)
+        statement = self._writing.compiled(table, ("get", names), lambda: sql.get_record(table, table.fields, names))
+        found = self._writing.rows(statement, {"id": record_id})
+        if not found:
+            raise no_record(table, record_id)
+        return Written(0, found[0][1])
+
+
+def new_rows(writing: Writing, table: Table, rows: Sequence[Cells], by: int) -> tuple[list[int], list[dict[str, Any]]]:
+    """Returns the numbers of new records, and the parameters that insert each; they are counted in."""
     count = len(rows)
     take = writing.compiled(table, ("take",), lambda: sql.take_numbers(table))
     first = writing.rows(take, {"count": count})[0][0] - count
-    by = writing.person(caller.person)
     counters = [field for field in table.fields if isinstance(field.options, AutonumberOptions)]
     values = []
     for number, record_id, cells in zip(range(first, first + count), writing.ids.take(count, writing.now), rows, strict=True):
@@ -52,55 +181,19 @@ def write_new_records(caller: Caller, writing: Writing, table: Table, rows: Sequ
             bound[field.cell_names[0]] = number + field.offset
         bound.update(n=number, id=record_id, at=writing.at, by=by)
         values.append(bound)
-    try:
-        with writing.attempt(table):
-            return writing.rows(statement, values[0]) if count == 1 else writing.run_many(statement, values)
-    except UniqueViolated:
-        # Rows inserted before the one that failed may still be there to be found, and will be gone in a moment.
-        raise duplicate(writing, table, rows, {bound["id"] for bound in values}) from None
+    return list(range(first, first + count)), values
 
 
-def update_records(
-    app: App, caller: Caller, writing: Writing, table: Table, changes: Sequence[tuple[str, Cells]], field_names: bool
-) -> list[str]:
-    """Returns the JSON of changed records, in their order. Raises NotFound, ConstraintViolation."""
-    table, rows = with_new_choices(app, writing, table, [cells for _, cells in changes])
-    by = writing.person(caller.person)
-    changed = []
-    for (record_id, _), cells in zip(changes, rows, strict=True):
-        if not cells.values:
-            changed.append(_unchanged(writing, table, record_id, field_names))
-            continue
-        shape = ("update", field_names, *sorted(field.num for field in cells.values))
-        compose = partial(sql.update_record, table, list(cells.values), table.fields, field_names)
-        statement = writing.compiled(table, shape, compose)
-        values = {"record_id": record_id, "at": writing.at, "by": by, **parameters(cells.values)}
-        try:
-            with writing.attempt(table):
-                found = writing.rows(statement, values)
-        except UniqueViolated:
-            raise duplicate(writing, table, [cells], {record_id}) from None
-        if not found:
-            raise no_record(table, record_id)
-        changed.append(found[0][0])
-    return changed
-
-
-def remove_records(writing: Writing, table: Table, record_ids: Collection[str]) -> list[str]:
-    """Returns the ids of the records that were there; they are deleted."""
-    statement = writing.compiled(table, ("delete",), lambda: sql.delete_records(table))
-    gone = writing.rows(statement, {"ids": msgspec.json.encode(list(record_ids)).decode()})
-    if not gone:
-        return []
-    writing.rows(writing.dialect.fixed(catalog_sql.RECORDS_GONE), {"num": table.num, "count": len(gone)})
+def _count_out(writing: Writing, table: Table, numbers: Sequence[int]) -> None:
+    """Notes the holes that deleted records leave."""
+    writing.rows(writing.dialect.fixed(catalog_sql.RECORDS_GONE), {"num": table.num, "count": len(numbers)})
     holes: dict[int, int] = {}
-    for number, _ in gone:
+    for number in numbers:
         block = (number - 1) // sql.BLOCK
         holes[block] = holes.get(block, 0) + 1
     for block, count in holes.items():
         if not writing.rows(writing.dialect.fixed(catalog_sql.WIDEN_HOLE), {"num": table.num, "at": block, "gone": count}):
             writing.rows(writing.dialect.fixed(catalog_sql.INSERT_HOLE), {"table_num": table.num, "block": block, "count": count})
-    return [record_id for _, record_id in gone]
 
 
 def with_new_choices(app: App, writing: Writing, table: Table, rows: Sequence[Cells]) -> tuple[Table, Sequence[Cells]]:
@@ -162,12 +255,3 @@ def _holder(writing: Writing, table: Table, field: Field, value: Any, own: Colle
     statement = writing.compiled(table, ("matching", field.num), lambda: sql.matching_records(table, [field]))
     found = writing.rows(statement, {"values": msgspec.json.encode([value]).decode()})
     return next((record_id for record_id, _ in found if record_id not in own), None)
-
-
-def _unchanged(writing: Writing, table: Table, record_id: str, field_names: bool) -> str:
-    statement = writing.compiled(table, ("get", field_names), lambda: sql.get_record(table, table.fields, field_names))
-    found = writing.rows(statement, {"id": record_id})
-    if not found:
-        raise no_record(table, record_id)
-    record: str = found[0][1]
-    return record

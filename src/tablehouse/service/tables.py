@@ -14,12 +14,15 @@ from tablehouse.ids import new_field_id, new_table_id
 from tablehouse.kinds.kind import fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.query.cells import find_field
-from tablehouse.query.definitions import Draft, clean_name, clean_text, draft_field, numbered, unnumbered
+from tablehouse.query.definitions import Draft, clean_name, clean_text, draft_field, field_from, numbered, unnumbered
+from tablehouse.query.link_definitions import settle_draft
 from tablehouse.query.requests import CreateField, CreateTable, PutTable
 from tablehouse.schema.model import Field, Snapshot, Table, View
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
+from tablehouse.service.field_making import make_field
 from tablehouse.service.limits import check_limit
+from tablehouse.service.link_fields import remove_links_to
 from tablehouse.service.payload import Payload
 from tablehouse.service.things import find_table
 from tablehouse.sql import ddl
@@ -76,7 +79,10 @@ def create_table(app: App, caller: Caller, database_id: str, payload: Payload) -
     workspace_of(caller, database_id)
 
     with app.store.database(database_id) as database:
-        return database.write(lambda snapshot: plan_within_limits(app, snapshot, payload.decode(CreateTable)), make_table)
+        return database.write(
+            lambda snapshot: plan_within_limits(app, snapshot, payload.decode(CreateTable)),
+            lambda writing, plan: make_table(writing, plan, app.settings.max_fields),
+        )
 
 
 def update_table(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload) -> TableAnswer:
@@ -118,7 +124,8 @@ def delete_table(app: App, caller: Caller, database_id: str, table_id: str, forc
         if live and not force:
             raise BadRequest(f'The table "{table.name}" has {live:,} records. Delete them first, or add ?force=true to delete all of it.')
 
-        def change(_version: int) -> None:
+        def change(version: int) -> None:
+            remove_links_to(writing, table, version)
             writing.catalog.delete_table(table)
             writing.session.script(ddl.drop_table(writing.dialect, table))
 
@@ -197,38 +204,19 @@ def check_primary(name: str, type_name: str, suitable: bool, path: str) -> None:
         )
 
 
-def field_from(draft: Draft, num: int, field_id: str, position: int, at: str, zone_name: str, options: Any) -> Field:
-    """Returns a new field made of a draft; `options` are the draft's with numbered choices."""
-    return Field(
-        num=num,
-        id=field_id,
-        name=draft.name,
-        description=draft.description,
-        type_name=draft.type_name,
-        options=options,
-        many=draft.many,
-        required=draft.required,
-        unique=draft.unique,
-        default=draft.default,
-        position=position,
-        created_at=at,
-        updated_at=at,
-        zone=zone_named(zone_name),
-    )
-
-
-def make_table(writing: Writing, plan: TablePlan) -> TableAnswer:
-    """Returns the table that has been made of a plan."""
-    num = writing.catalog.take_nums(2 + sum(1 + unnumbered(draft.options) for draft in plan.drafts))
+def make_table(writing: Writing, plan: TablePlan, most_fields: int) -> TableAnswer:
+    """Returns the table that has been made of a plan. Raises ValidationError for links and lookups that lead nowhere."""
+    own = [(position, draft) for position, draft in enumerate(plan.drafts) if not draft.type.joined]
+    num = writing.catalog.take_nums(2 + sum(1 + unnumbered(draft.options) for _, draft in own))
     view = View(num=num + 1, id=new_table_id(), name="All records", description=None, created_at=writing.at, updated_at=writing.at)
     following = num + 2
-    fields: list[Field] = []
+    fields: dict[int, Field] = {}
     taken: set[str] = set()
-    for position, draft in enumerate(plan.drafts):
+    for position, draft in own:
         field_id = new_field_id(taken)
         taken.add(fold(field_id))
         options = numbered(draft.options, following + 1)
-        fields.append(field_from(draft, following, field_id, position, writing.at, writing.snapshot.database.timezone, options))
+        fields[position] = field_from(draft, following, field_id, position, writing.at, writing.snapshot.database.timezone, options)
         following += 1 + unnumbered(draft.options)
     table_id = new_table_id()
     while any(fold(other.id) == fold(table_id) for other in writing.snapshot.tables):
@@ -237,12 +225,18 @@ def make_table(writing: Writing, plan: TablePlan) -> TableAnswer:
     def change(version: int) -> None:
         table = Table(
             num, table_id, plan.name, plan.description, fields[plan.primary].num, view.id, num, version, writing.at, writing.at,
-            tuple(fields), (view,),
+            tuple(fields.values()), (view,),
         )  # fmt: skip
         writing.catalog.insert_table(table)
         writing.session.script(ddl.create_table(writing.dialect, table))
 
     writing.change_schema(change)
+    for position, draft in enumerate(plan.drafts):
+        if draft.type.joined:
+            # Names in its options may be those of fields made with it, and of links before it.
+            table = find_table(writing.snapshot, table_id)
+            settled = settle_draft(writing.snapshot, table, draft, path=f"fields[{position}].")
+            make_field(writing, table, settled, position, most_fields)
     return _answer(writing, find_table(writing.snapshot, table_id))
 
 

@@ -7,9 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tablehouse.fields.instants import day_of
-from tablehouse.kinds.kind import BOOLEAN, DATE, PERSON
-from tablehouse.query.cells import stored_value
+from tablehouse.query.cells import text_of
 from tablehouse.schema.model import Field
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.things import find_table
@@ -76,11 +74,4 @@ class _Column(dict[Any, str]):
         return list(map(self.__getitem__, values))
 
     def _text(self, raw: Any) -> str:
-        field = self._field
-        if raw is None:
-            return "false" if field.kind is BOOLEAN else ""
-        if field.kind is PERSON:
-            return self._people.get(raw, "")
-        if field.type.source and field.kind is DATE:
-            return day_of(raw, field.spec.zone)
-        return field.type.text(stored_value(field, raw), field.spec)
+        return text_of(self._field, raw, self._people)

@@ -14,8 +14,9 @@ from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, COMMITS, PEOPLE
 from tablehouse.sql.conditions import compared, condition
 from tablehouse.sql.elements import ExactSum, LocalDays, WeekStart
-from tablehouse.sql.records import VERSION, record_table
-from tablehouse.sql.render import Cell, Columns
+from tablehouse.sql.record_tables import Columns, record_table
+from tablehouse.sql.records import VERSION
+from tablehouse.sql.render import Cell
 from tablehouse.sql.sorting import choice_set
 
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()

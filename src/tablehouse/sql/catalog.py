@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tablehouse.sql.catalog_tables import ANSWERS, CHOICES, COMMITS, COUNTERS, FIELDS, HOLES, META, PEOPLE, TABLES, VIEWS
+from tablehouse.sql.catalog_tables import ANSWERS, CHOICES, COMMITS, COUNTERS, FIELDS, HOLES, META, PEOPLE, RELATIONS, TABLES, VIEWS
 from tablehouse.sql.rows import insert_row, update_row
 from tablehouse.sql.types import INTEGER
 
@@ -57,6 +57,11 @@ INSERT_CHOICE: Final = insert_row(CHOICES)
 UPDATE_CHOICE: Final = update_row(CHOICES, "field_num", "label", "color", "position", "json")
 DELETE_CHOICE: Final = sa.delete(CHOICES).where(CHOICES.c.num == sa.bindparam("num"))
 DELETE_CHOICES: Final = sa.delete(CHOICES).where(CHOICES.c.field_num == sa.bindparam("num"))
+
+READ_RELATIONS: Final = sa.select(RELATIONS).order_by(RELATIONS.c.num)
+INSERT_RELATION: Final = insert_row(RELATIONS)
+UPDATE_RELATION: Final = update_row(RELATIONS, "source_field", "target_field")
+DELETE_RELATION: Final = sa.delete(RELATIONS).where(RELATIONS.c.num == sa.bindparam("num"))
 
 INSERT_VIEW: Final = insert_row(VIEWS)
 UPDATE_VIEW: Final = update_row(VIEWS, "name", "description", "updated_at", "filter", "sorting", "visible_fields")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import BYTES, INTEGER, TEXT
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()
@@ -84,6 +84,16 @@ CHOICES: Final = sa.Table(
     sa.Column("color", TEXT),
     sa.Column("position", INTEGER, nullable=False),
     sa.Column("json", TEXT, nullable=False),  # {"id": …, "label": …}: what cells read
+)
+
+RELATIONS: Final = sa.Table(
+    "relations",
+    CATALOG,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),  # the pairs of records are in l{num}
+    sa.Column("source_table", INTEGER, nullable=False),
+    sa.Column("source_field", INTEGER),  # null: no field shows the links from here
+    sa.Column("target_table", INTEGER, nullable=False),
+    sa.Column("target_field", INTEGER),
 )
 
 VIEWS: Final = sa.Table(

@@ -9,24 +9,56 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
 from tablehouse.query.checks import Check, Node
 from tablehouse.schema.model import Field
-from tablehouse.sql.elements import AmongKeys, AmongSpans, Both, Covers, Either, EndsWith, HasText, InItems, IsKey, ItemCount, SomeItem
-from tablehouse.sql.render import Cell, Columns
-from tablehouse.sql.types import INTEGER
+from tablehouse.sql.elements import (
+    AmongKeys,
+    AmongSpans,
+    Both,
+    Covers,
+    Either,
+    EndsWith,
+    HasText,
+    InItems,
+    IsKey,
+    ItemCount,
+    JsonItems,
+    JsonPairs,
+    SomeItem,
+    SpanPart,
+)
+from tablehouse.sql.joined import Values, some, values_of
+from tablehouse.sql.record_tables import Columns
+from tablehouse.sql.render import Cell, label_text
+from tablehouse.sql.types import INTEGER, TEXT, column_type
 
 Test = sa.ColumnElement[bool]
+
+_ONE: Final[sa.ColumnElement[int]] = sa.literal_column("1")
 
 
 def condition(node: Node, columns: Columns) -> Test:
     """Returns the expression that is true for exactly the records that meet a condition."""
     if isinstance(node, Check):
-        found = _several(node, columns) if node.field.many else _single(node, columns)
+        found = _checked(node, columns)
         return found.is_not(sa.true()) if node.negated else found
     return _joined(node.operator, [condition(part, columns) for part in node.parts])
+
+
+def folded_text(field: Field, columns: Columns) -> Cell:
+    """Returns the expression for the text form of a single cell, case-folded, "" for an empty one; of a primary field this is the label."""
+    text = compared(field, columns) if field.kind is kind.TEXT else sa.func.lower(label_text(field, columns))
+    return sa.func.coalesce(text, sa.literal_column("''"))
+
+
+def _checked(check: Check, columns: Columns) -> Test:
+    if check.field.joined:
+        return _joined_check(check, columns)
+    return _several(check, columns) if check.field.is_list else _single(check, columns)
 
 
 def compared(field: Field, columns: Columns) -> Cell:
@@ -53,7 +85,7 @@ def _single(check: Check, columns: Columns) -> Test:
     cell: Cell = columns[field.shown_column]
     if check.form == "empty":
         return compared(field, columns) == sa.literal_column("0") if field.kind is kind.BOOLEAN else cell.is_(None)
-    values: Values = [sa.bindparam(name) for name in check.names]
+    values: Parameters = [sa.bindparam(name) for name in check.names]
     if field.kind is kind.DATE_RANGE:
         return (_FORMS_OF_RANGES.get(check.form) or _FORMS[check.form])((cell, _begins(cell), _ends(cell)), values)
     # Ids are stored in capitals, and values to be equal to come in them.
@@ -64,7 +96,7 @@ def _single(check: Check, columns: Columns) -> Test:
 
 def _several(check: Check, columns: Columns) -> Test:
     cell: Cell = columns[check.field.shown_column]
-    values: Values = [sa.bindparam(name) for name in check.names]
+    values: Parameters = [sa.bindparam(name) for name in check.names]
     if check.form == "empty":
         return cell.is_(None)
     if check.form == "covers":
@@ -77,6 +109,82 @@ def _several(check: Check, columns: Columns) -> Test:
     return SomeItem(cell, _FORMS[check.form]((item,), values))
 
 
+def _joined_check(check: Check, columns: Columns) -> Test:
+    """Returns the test of a cell that other records hold."""
+    form, path = check.form, check.field.path
+    values = values_of(check.field, columns)
+    if form in ("always", "never"):
+        return _FORMS[form]((), [])
+    if path is None or values is None:
+        return sa.true() if form == "empty" else sa.false()  # a lookup that is not valid: all cells are empty
+    if form == "empty":
+        return ~sa.exists(sa.select(_ONE).select_from(values.rows).where(values.found, _is_something(values)))
+    wanted: Parameters = [sa.bindparam(name) for name in check.names]
+    if form == "covers":
+        return _covered(values, wanted[0])
+    if form == "exactly":
+        others = some(path, columns, lambda there: _outside(values, there, wanted[0]))
+        return sa.and_(_covered(values, wanted[0]), others.is_not(sa.true()))
+    leaf = path.leaf
+    if leaf is None:
+        return some(path, columns, lambda there: _record_test(form, _names_of(values, there), wanted))
+    at_leaf = msgspec.structs.replace(check, field=leaf, negated=False)
+    return some(path, columns, lambda there: _checked(at_leaf, there))
+
+
+def _is_something(values: Values) -> Test:
+    """Returns whether a row of a joined cell is a value: a lookup has rows for empty cells, too."""
+    leaf = values.leaf
+    if leaf is None or values.item is not None:
+        return sa.true()
+    if leaf.kind is kind.BOOLEAN:
+        return compared(leaf, values.columns) != sa.literal_column("0")
+    return values.columns[leaf.shown_column].is_not(None)
+
+
+def _covered(values: Values, wanted: sa.BindParameter[Any]) -> Test:
+    """Returns whether for each of the wanted spans some value of the cell is in it."""
+    items = JsonPairs(wanted).table_valued("key", "value", name="wanted")
+    found = sa.select(_ONE).select_from(values.rows).where(values.found, _in_span(values, items.c.value))
+    return ~sa.exists(sa.select(_ONE).select_from(items).where(~sa.exists(found.correlate(items))))
+
+
+def _in_span(values: Values, span: Cell) -> Test:
+    leaf = values.leaf
+    if leaf is None:
+        label, record_id = _names_of(values, values.columns)
+        return sa.or_(label == SpanPart(span, 0, TEXT), record_id == SpanPart(span, 1, TEXT))
+    if values.item is not None:
+        return values.item == SpanPart(span, 0, INTEGER)
+    value = compared(leaf, values.columns)
+    return value.between(SpanPart(span, 0, column_type(leaf)), SpanPart(span, 1, column_type(leaf)))
+
+
+def _outside(values: Values, there: Columns, wanted: sa.BindParameter[Any]) -> Test:
+    """Returns whether a record at the end of the path holds a value that is in none of the wanted spans."""
+    items = JsonPairs(wanted).table_valued("key", "value", name="wanted")
+    leaf = values.leaf
+    if leaf is not None and leaf.is_list:
+        held = JsonItems(there[leaf.shown_column]).table_valued("key", "value", name="held")
+        among = sa.select(_ONE).select_from(items).where(held.c.value == SpanPart(items.c.value, 0, INTEGER)).correlate(held)
+        return sa.exists(sa.select(_ONE).select_from(held).where(~sa.exists(among)))
+    here = msgspec.structs.replace(values, columns=there)
+    inside = sa.exists(sa.select(_ONE).select_from(items).where(_in_span(here, items.c.value)).correlate_except(items))
+    return sa.and_(_is_something(here), ~inside)
+
+
+def _names_of(values: Values, there: Columns) -> Cells:
+    """Returns the two names of a linked record: its label as it compares, and its id."""
+    return folded_text(values.table.primary, there), there["id"]
+
+
+def _record_test(form: str, names: Cells, values: Parameters) -> Test:
+    """Returns whether a linked record is what a condition looks for; `values`: what to find in labels, and what among ids."""
+    in_label = _FORMS[form]((names[0],), values[:1])
+    by_id = _FORMS["equal" if form == "has" else form]((names[1],), values[1:])
+    return sa.or_(in_label, by_id)
+
+
 def _begins(cell: Cell) -> Cell:
     return sa.func.substr(cell, sa.literal_column("1"), sa.literal_column("10"))
 
@@ -87,9 +195,9 @@ def _ends(cell: Cell) -> Cell:
 
 Cells = tuple[Cell, ...]
 """A cell; of a range also where it begins and where it ends."""
-Values = list[sa.BindParameter[Any]]
+Parameters = list[sa.BindParameter[Any]]
 
-_FORMS: Final[dict[str, Callable[[Cells, Values], Test]]] = {
+_FORMS: Final[dict[str, Callable[[Cells, Parameters], Test]]] = {
     "never": lambda _cells, _values: sa.false(),
     "always": lambda _cells, _values: sa.true(),
     "equal": lambda cells, values: cells[0] == values[0],
@@ -104,12 +212,12 @@ _FORMS: Final[dict[str, Callable[[Cells, Values], Test]]] = {
     "prefix": lambda cells, values: sa.and_(cells[0] >= values[0], cells[0] < values[1]),
     "suffix": lambda cells, values: EndsWith(cells[0], values[0]),
 }
-_FORMS_OF_KEYS: Final[dict[str, Callable[[Cells, Values], Test]]] = {
+_FORMS_OF_KEYS: Final[dict[str, Callable[[Cells, Parameters], Test]]] = {
     "equal": lambda cells, values: IsKey(cells[0], values[0]),
     "among": lambda cells, values: AmongKeys(cells[0], values[0]),
 }
 """A unique field has an index, which holds its values in a form of its own."""
-_FORMS_OF_RANGES: Final[dict[str, Callable[[Cells, Values], Test]]] = {
+_FORMS_OF_RANGES: Final[dict[str, Callable[[Cells, Parameters], Test]]] = {
     "within": lambda cells, values: sa.and_(cells[1] >= values[0], cells[2] <= values[1]),
     "around": lambda cells, values: sa.and_(cells[1] <= values[0], cells[2] >= values[1]),
     "above": lambda cells, values: cells[1] > values[0],

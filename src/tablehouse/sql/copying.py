@@ -18,7 +18,8 @@ from tablehouse.schema.model import Snapshot
 from tablehouse.sql.catalog_tables import CATALOG
 from tablehouse.sql.ddl import create_metadata, create_table
 from tablehouse.sql.dialect import SCHEMA, Dialect
-from tablehouse.sql.records import record_table
+from tablehouse.sql.links import create_link_table, link_table
+from tablehouse.sql.record_tables import record_table
 from tablehouse.sql.rows import insert_row
 
 StoredTable = sa.Table
@@ -35,9 +36,10 @@ DERIVED: Final = re.compile(INCOMING)
 
 
 def stored_tables(snapshot: Snapshot) -> tuple[sa.Table, ...]:
-    """Returns every table of a database whose rows make it up: those that describe it, then those of its records."""
+    """Returns every table of a database whose rows make it up: those that describe it, those of its records, and their links."""
     described = tuple(table for table in CATALOG.sorted_tables if table.name not in LEFT_OUT)
-    return described + tuple(record_table(table) for table in snapshot.tables)
+    records = tuple(record_table(table) for table in snapshot.tables)
+    return described + records + tuple(link_table(relation.num) for relation in snapshot.relations)
 
 
 def create_stored(dialect: Dialect, snapshot: Snapshot) -> list[str]:
@@ -45,6 +47,8 @@ def create_stored(dialect: Dialect, snapshot: Snapshot) -> list[str]:
     statements = create_metadata(dialect, CATALOG)
     for table in snapshot.tables:
         statements += create_table(dialect, table)
+    for relation in snapshot.relations:
+        statements += create_link_table(dialect, relation.num)
     return statements
 
 

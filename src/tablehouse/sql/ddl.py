@@ -7,13 +7,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from tablehouse.kinds.kind import BOOLEAN
+from tablehouse.query.checks import Check
 from tablehouse.schema.model import Field, Table
+from tablehouse.sql.bulk import stored_cell
+from tablehouse.sql.conditions import condition
 from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.elements import HasText, Key
 from tablehouse.sql.parts import field_columns
 from tablehouse.sql.postgres_parts import part_number
-from tablehouse.sql.records import compared, record_table
+from tablehouse.sql.record_tables import record_table
+from tablehouse.sql.records import compared
 from tablehouse.sql.types import INTEGER
 
 
@@ -92,14 +95,15 @@ def duplicates(table: Table, field: Field) -> sa.ClauseElement:
 def filled_cells(table: Table, field: Field) -> sa.ClauseElement:
     """Rows: (number, stored value, record id) of cells that are not empty, from a number on. Parameters: after, limit."""
     columns = record_table(table)
-    cell = columns.c[field.shown_column]
-    filled = (columns.c.n > sa.bindparam("after")) & cell.is_not(None)
+    cells = dict(columns.c.items())
+    filled = (columns.c.n > sa.bindparam("after")) & _empty(table, field).is_not(sa.true())
+    cell = stored_cell(field, cells)
     return sa.select(columns.c.n, cell, columns.c.id).where(filled).order_by(columns.c.n).limit(sa.bindparam("limit"))
 
 
 def count_filled(table: Table, field: Field) -> sa.ClauseElement:
     """One row: (how many cells are not empty; an unchecked box is)."""
-    return sa.select(sa.func.count()).select_from(record_table(table)).where(~_empty(table, field))
+    return sa.select(sa.func.count()).select_from(record_table(table)).where(_empty(table, field).is_not(sa.true()))
 
 
 def count_empty(table: Table, field: Field) -> sa.ClauseElement:
@@ -108,8 +112,7 @@ def count_empty(table: Table, field: Field) -> sa.ClauseElement:
 
 
 def _empty(table: Table, field: Field) -> sa.ColumnElement[bool]:
-    cell = record_table(table).c[field.shown_column]
-    return sa.func.coalesce(cell, sa.literal_column("0")) == sa.literal_column("0") if field.kind is BOOLEAN else cell.is_(None)
+    return condition(Check(field, "empty", False, ()), dict(record_table(table).c.items()))
 
 
 def count_several(table: Table, field: Field) -> sa.ClauseElement:

@@ -84,11 +84,45 @@ class Number(FunctionElement[float]):
     name = "number"
 
 
+class JsonText(FunctionElement[str]):
+    """A value as JSON text: `null` for NULL, a value of a JSON function as it is."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "json_text"
+
+
+class ClockText(FunctionElement[str]):
+    """A number of seconds as h:mm:ss, with as much of three decimals as there is. NULL for NULL."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "clock_text"
+
+
+class SpanPart(FunctionElement[Any]):
+    """The low (0) or high (1) value of a pair that is an item of a JSON array."""
+
+    inherit_cache = False
+    name = "span_part"
+
+    def __init__(self, pair: sa.ColumnElement[Any], place: int, part_type: sa.types.TypeEngine[Any]) -> None:
+        super().__init__(pair, sa.literal_column(str(place)))
+        self.type = part_type
+
+
 class JsonItems(FunctionElement[Any]):
     """The items of a JSON array of whole numbers as rows `(key, value)`, in order."""
 
     inherit_cache = True
     name = "json_each"
+
+
+class JsonPairs(FunctionElement[Any]):
+    """The items of a JSON array of pairs as rows `(key, value)`, in order; `SpanPart` takes them apart."""
+
+    inherit_cache = True
+    name = "json_pairs"
 
 
 class InItems(FunctionElement[bool]):
@@ -311,6 +345,34 @@ def _constant(element: Any) -> str | None:
     """Returns a literal text without its quotes; None for what is no such thing."""
     literal = isinstance(element, sa.ColumnClause) and element.is_literal and element.name.startswith("'")
     return element.name[1:-1] if literal else None
+
+
+@compiles(JsonText, "sqlite")
+def _json_text(element: JsonText, compiler: SQLCompiler, **options: Any) -> str:
+    (value,) = element.clauses
+    return _piece(value, compiler, options)
+
+
+@compiles(JsonPairs, "sqlite")
+def _json_pairs(element: JsonPairs, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(ClockText, "sqlite")
+def _clock_text(element: ClockText, compiler: SQLCompiler, **options: Any) -> str:
+    value = compiler.process(element.clauses, **options)
+    whole = "CAST(shown AS INTEGER)"
+    clock = f"printf('%d:%02d:%02d', {whole} / 3600, {whole} / 60 % 60, {whole} % 60)"
+    fraction = "rtrim(rtrim(substr(shown, -4), '0'), '.')"
+    sign = "CASE WHEN seconds < 0 THEN '-' ELSE '' END"
+    given = f"SELECT {value} AS seconds, printf('%.3f', abs({value})) AS shown"
+    return f"(SELECT {sign} || {clock} || {fraction} FROM ({given}) WHERE seconds IS NOT NULL)"
+
+
+@compiles(SpanPart, "sqlite")
+def _span_part(element: SpanPart, compiler: SQLCompiler, **options: Any) -> str:
+    pair, place = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({pair} ->> {place})"
 
 
 @compiles(JsonRows, "sqlite")

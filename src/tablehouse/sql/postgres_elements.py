@@ -17,6 +17,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from tablehouse.sql.elements import (
     AmongKeys,
     AmongSpans,
+    ClockText,
     Covers,
     EndsWith,
     ExactSum,
@@ -29,13 +30,16 @@ from tablehouse.sql.elements import (
     JsonArray,
     JsonItems,
     JsonObject,
+    JsonPairs,
     JsonRows,
+    JsonText,
     Key,
     LocalDay,
     LocalDays,
     Number,
     Plain,
     SomeItem,
+    SpanPart,
     Utf8,
     WeekStart,
     object_pieces,
@@ -240,3 +244,32 @@ def _exact_sum(element: ExactSum, compiler: SQLCompiler, **options: Any) -> str:
 def _week_start(element: WeekStart, compiler: SQLCompiler, **options: Any) -> str:
     day, first = _parts(element, compiler, options)
     return f"to_char({day}::date - mod(extract(isodow FROM {day}::date)::int + 6 - {first}, 7), 'YYYY-MM-DD')"
+
+
+@compiles(JsonText, "postgresql")
+def _json_value(element: JsonText, compiler: SQLCompiler, **options: Any) -> str:
+    (value,) = element.clauses
+    return _piece(value, compiler, options)
+
+
+@compiles(JsonPairs, "postgresql")
+def _json_pairs(element: JsonPairs, compiler: SQLCompiler, **options: Any) -> str:
+    pairs = f"json_array_elements({_only(element, compiler, options)}::json) WITH ORDINALITY AS each (value, place)"
+    return f"(SELECT place AS key, value FROM {pairs})"
+
+
+@compiles(SpanPart, "postgresql")
+def _span_part(element: SpanPart, compiler: SQLCompiler, **options: Any) -> str:
+    pair, place = _parts(element, compiler, options)
+    cast = cast_name(element.type) or "TEXT"
+    return f"({pair} ->> {place})" if cast == "TEXT" else f"({pair} ->> {place})::{cast}"
+
+
+@compiles(ClockText, "postgresql")
+def _clock_text(element: ClockText, compiler: SQLCompiler, **options: Any) -> str:
+    value = _only(element, compiler, options)
+    shown = f"round(abs({value})::numeric, 3)"
+    whole = f"trunc({shown})::bigint"
+    clock = f"{whole} / 3600 || ':' || lpad(({whole} / 60 % 60)::text, 2, '0') || ':' || lpad(({whole} % 60)::text, 2, '0')"
+    fraction = f"CASE WHEN {shown} = trunc({shown}) THEN '' ELSE '.' || rtrim(split_part({shown}::text, '.', 2), '0') END"
+    return f"CASE WHEN {value} < 0 THEN '-' ELSE '' END || {clock} || {fraction}"

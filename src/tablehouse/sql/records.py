@@ -1,4 +1,4 @@
-"""The record tables of a database and the statements that read and write records.
+"""The statements that read and write records.
 
 Every statement is composed from the schema alone; values arrive as parameters. Reading statements answer with the schema version
 they ran at in front, so that a plan made from an older Snapshot is noticed without a statement of its own.
@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS, HOLES, META
 from tablehouse.sql.elements import AmongKeys, InItems, JsonRows, Utf8
-from tablehouse.sql.parts import field_columns, places
-from tablehouse.sql.render import Columns, record_json
-from tablehouse.sql.types import INTEGER, TEXT
+from tablehouse.sql.record_tables import Columns, record_table
+from tablehouse.sql.render import record_json
+from tablehouse.sql.types import INTEGER
 
 BLOCK: Final = 1024
 """How many record numbers one row of `holes` counts."""
@@ -24,26 +24,6 @@ BLOCK: Final = 1024
 VERSION: Final = sa.select(META.c.version).scalar_subquery()
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 _OFFSET: Final[sa.ColumnElement[int]] = sa.bindparam("offset", type_=INTEGER)
-
-
-def record_table(table: Table) -> sa.Table:
-    """Returns the SQL table that holds a table's records; made once per version of the table."""
-    known = table.derived.get(record_table)
-    if known is None:
-        columns: list[sa.Column[Any]] = [
-            sa.Column("n", INTEGER, primary_key=True, autoincrement=False),  # counts up from 1 in order of creation
-            sa.Column("id", TEXT, nullable=False, unique=True),
-            sa.Column("created_at", TEXT, nullable=False),
-            sa.Column("updated_at", TEXT, nullable=False),
-            sa.Column("created_by", INTEGER),
-            sa.Column("updated_by", INTEGER),
-        ]
-        for field in table.fields:
-            columns += [sa.Column(name, kind) for name, kind in field_columns(field).items()]
-        lies = {name: part for name, part in places(table).items() if part}
-        known = table.derived[record_table] = sa.Table(f"t{table.num}", sa.MetaData(), *columns, info={"parts": lies} if lies else {})
-    assert isinstance(known, sa.Table)
-    return known
 
 
 def get_record(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
@@ -119,12 +99,21 @@ def insert_record(table: Table, fields: Sequence[Field] | None, by_name: bool) -
     return statement if fields is None else statement.returning(record_json(table, _returned(columns), fields, by_name))
 
 
-def update_record(table: Table, written: Collection[Field], fields: Sequence[Field], by_name: bool) -> sa.Update:
-    """Rows: (record JSON), none when there is no such record. Parameters: id, at, by, and the written fields' cell names."""
+def update_record(table: Table, written: Collection[Field], fields: Sequence[Field] | None, by_name: bool) -> sa.Update:
+    """Rows: (record JSON), or (number) when `fields` is None; none when there is no such record.
+
+    Parameters: record_id, at, by, and the written fields' cell names.
+    """
     columns = record_table(table)
     values: dict[str, Any] = {"updated_at": sa.bindparam("at"), "updated_by": sa.bindparam("by"), **_cell_parameters(written)}
     statement = sa.update(columns).where(columns.c.id == sa.bindparam("record_id")).values(values)
-    return statement.returning(record_json(table, _returned(columns), fields, by_name))
+    return statement.returning(columns.c.n if fields is None else record_json(table, _returned(columns), fields, by_name))
+
+
+def render_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
+    """Rows: (number, record JSON) of the records with the numbers in `numbers`, a JSON array."""
+    columns = record_table(table)
+    return sa.select(columns.c.n, record_json(table, _of(columns), fields, by_name)).where(InItems(columns.c.n, sa.bindparam("numbers")))
 
 
 def delete_records(table: Table) -> sa.UpdateBase:
@@ -166,7 +155,7 @@ def _returned(columns: sa.Table) -> Columns:
 def _cell_parameters(fields: Collection[Field]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields:
-        if field.column:
+        if field.column is not None:
             values[field.column] = sa.bindparam(field.column)
         if field.folded_column:
             values[field.folded_column] = sa.bindparam(field.folded_column)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,11 +10,21 @@ import sqlalchemy as sa
 from tablehouse.kinds import kind
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
-from tablehouse.sql.elements import Json, JsonItems, JsonObject, JsonRows, LocalDay, Number, Plain
+from tablehouse.sql.elements import (
+    ClockText,
+    Json,
+    JsonItems,
+    JsonObject,
+    JsonRows,
+    JsonText,
+    LocalDay,
+    Number,
+    Plain,
+)
+from tablehouse.sql.joined import Values, values_of
+from tablehouse.sql.record_tables import Columns
 
 Cell = sa.ColumnElement[Any]
-Columns = Mapping[str, Cell]
-"""The columns of a record by name: those of a table in a query, or the bare names that RETURNING knows."""
 
 
 def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name: bool) -> sa.ColumnElement[str]:
@@ -33,12 +43,47 @@ def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name
 
 def cell_json(field: Field, columns: Columns) -> Cell:
     """Returns the expression for one cell's JSON value."""
+    if field.joined:
+        return _joined(field, columns)
     if field.type.source:
         return _source_json(field, columns)
     cell: Cell = columns[field.shown_column]
-    if field.many:
+    if field.is_list:
         return _SEVERAL[field.kind.name](cell)
     return _ONE.get(field.kind.name, _plain)(cell)
+
+
+def label_text(field: Field, columns: Columns) -> Cell:
+    """Returns the expression for the text of a primary field's cell, "" for an empty one: what links to the record show."""
+    cell: Cell = columns[field.shown_column]
+    if field.kind is kind.NUMBER:
+        # Joined with nothing it is a text, which SQLite puts into JSON in quotes.
+        text = ClockText(cell) if field.type.clock else JsonText(Number(cell)).concat(sa.literal_column("''"))
+        cell = sa.case((cell.is_not(None), text))
+    elif field.type.source and field.kind is kind.DATE:
+        cell = LocalDay(cell, sa.literal(str(field.spec.zone)))
+    return sa.func.coalesce(cell, sa.literal_column("''"))
+
+
+def _joined(field: Field, columns: Columns) -> Cell:
+    values = values_of(field, columns)
+    if values is None:
+        return Json(sa.literal_column("'[]'"))
+    rows = (
+        sa.select(_value_json(values).label("json")).select_from(values.rows).where(values.found).order_by(*values.order).subquery("found")
+    )
+    return Json(sa.select(JsonRows(rows.c.json)).scalar_subquery())
+
+
+def _value_json(values: Values) -> Cell:
+    """Returns the JSON text of one value of a joined cell."""
+    columns, leaf = values.columns, values.leaf
+    if leaf is None:
+        label = label_text(values.table.primary, columns)
+        return JsonObject([(sa.literal_column("'id'"), Plain(columns["id"])), (sa.literal_column("'label'"), label)])
+    if values.item is not None:
+        return CHOICES.c.json
+    return JsonText(cell_json(leaf, columns))
 
 
 def _key(field: Field, by_name: bool) -> Cell:

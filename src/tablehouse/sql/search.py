@@ -7,14 +7,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tablehouse.kinds.kind import TEXT
+from tablehouse.kinds.kind import BOOLEAN, NUMBER, TEXT
 from tablehouse.query.checks import Node
 from tablehouse.query.sorting import SortKey
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS
 from tablehouse.sql.conditions import condition
 from tablehouse.sql.elements import JsonArray, JsonRows, Utf8
-from tablehouse.sql.records import VERSION, record_table
+from tablehouse.sql.record_tables import record_table
+from tablehouse.sql.records import VERSION
 from tablehouse.sql.render import Cell, record_json
 from tablehouse.sql.sorting import following, ordered, sort_value
 
@@ -71,6 +72,6 @@ def count_records(table: Table, node: Node) -> sa.Select[Any]:
 
 def _held(key: SortKey, value: Cell) -> Cell:
     """Returns a sort value as cursors hold it: of a text as much as shows whether it is too long."""
-    if key.field.kind is not TEXT:
+    if key.field.kind is not TEXT and not (key.field.joined and key.field.kind not in (NUMBER, BOOLEAN)):
         return value
     return sa.func.substr(value, sa.literal_column("1"), sa.literal_column(str(LONGEST_KEY + 1)))

@@ -13,17 +13,25 @@ from tablehouse.schema.model import Field
 from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
 from tablehouse.sql.conditions import compared
 from tablehouse.sql.elements import JoinedRows, JsonItems, LocalDay
-from tablehouse.sql.render import Cell, Columns
+from tablehouse.sql.joined import values_of
+from tablehouse.sql.record_tables import Columns
+from tablehouse.sql.render import Cell
 
 _WIDE: Final = 1_000_000
 """Added to the positions of choices, so that as text all are of one width: far more than a field has choices."""
 
 
+_BETWEEN: Final = "'\x01'"
+"""What stands between the texts of several values: less than any character of a text that people write, so that a shorter one comes first."""
+
+
 def sort_value(field: Field, columns: Columns) -> Cell:
     """Returns the expression that cells of a field are sorted by; NULL for those that come last."""
+    if field.joined:
+        return _joined(field, columns)
     cell: Cell = columns[field.shown_column]
     if field.kind is kind.CHOICE:
-        return _places(cell) if field.many else sa.select(CHOICES.c.position).where(CHOICES.c.num == cell).scalar_subquery()
+        return _places(cell) if field.is_list else sa.select(CHOICES.c.position).where(CHOICES.c.num == cell).scalar_subquery()
     if field.kind is kind.PERSON:
         return sa.select(PEOPLE.c.folded).where(PEOPLE.c.num == cell).scalar_subquery()
     if field.type.source and field.kind is kind.DATE:
@@ -63,6 +71,26 @@ def places_in(key: str | None) -> list[int]:
     """Returns the positions of the choices in a value of `choice_set`."""
     width = len(str(_WIDE))
     return [int(key[start : start + width]) - _WIDE for start in range(0, len(key), width)] if key else []
+
+
+def _joined(field: Field, columns: Columns) -> Cell:
+    """Returns what a joined cell sorts by: its values as text one after the other, in link order; of numbers and boxes the first one."""
+    values = values_of(field, columns)
+    if values is None:
+        return sa.null()
+    leaf = values.leaf
+    if values.item is not None:
+        value: Cell = CHOICES.c.position + sa.literal_column(str(_WIDE))
+    else:
+        value = sort_value(values.table.primary if leaf is None else leaf, values.columns)
+    found = sa.select(value.label("value")).select_from(values.rows).where(values.found, value.is_not(None)).order_by(*values.order)
+    if leaf is not None and leaf.kind in (kind.NUMBER, kind.BOOLEAN):
+        return found.limit(sa.literal_column("1")).scalar_subquery()
+    if leaf is not None and leaf.kind is kind.CHOICE and values.item is None:
+        found = found.with_only_columns((value + sa.literal_column(str(_WIDE))).label("value"), maintain_column_froms=True)
+    texts = found.subquery("found")
+    text = sa.cast(texts.c.value, sa.Text()).concat(sa.literal_column(_BETWEEN))
+    return sa.select(JoinedRows(text)).scalar_subquery()
 
 
 def _places(cell: Cell, as_set: bool = False) -> Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.model import Database, Field, Snapshot, Table, View
 from tablehouse.schema.parts import Parts
+from tablehouse.schema.relations import End, Link, Relation, connected, links_of
 from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.postgres_parts import part_number
@@ -33,15 +34,55 @@ class Catalog:
         return version
 
     def load(self, known: Snapshot | None = None) -> Snapshot:
-        """Returns the schema; tables that have not changed since `known` are taken over with all that was compiled for them."""
+        """Returns the schema; tables that have not changed since `known`, nor any that relations lead to from them, are taken over
+        with all that was compiled for them.
+        """
         _, _, version, _, *properties = self._rows(sql.READ_META)[0]
         database = Database(*properties)
         kept = {} if known is None else known.table_by_num
+        rows = self._rows(sql.READ_TABLES)
+        versions = {row[0]: row[7] for row in rows}
+        relations = self.relations()
+        groups = connected(list(versions), relations)
+        links = links_of(relations)
+        arounds: dict[frozenset[int], dict[int, Table]] = defaultdict(dict)
         tables = []
-        for row in self._rows(sql.READ_TABLES):
-            before = kept.get(row[0])
-            tables.append(before if before is not None and before.version == row[7] else self._table(row, database))
-        return Snapshot(version=version, database=database, tables=tuple(tables))
+        for row in rows:
+            num = row[0]
+            group = groups[num]
+            before = kept.get(num)
+            current = before is not None and before.around.keys() == group
+            if before is not None and current and all(other.version == versions[other.num] for other in before.around.values()):
+                tables.append(before)
+                continue
+            around = arounds[group]
+            around[num] = self._table(row, database, links, around)
+            tables.append(around[num])
+        return Snapshot(version=version, database=database, tables=tuple(tables), relations=relations)
+
+    def relations(self) -> tuple[Relation, ...]:
+        """Returns the relations between tables."""
+        rows = self._rows(sql.READ_RELATIONS)
+        return tuple(Relation(num, End(one, one_field), End(other, other_field)) for num, one, one_field, other, other_field in rows)
+
+    def insert_relation(self, relation: Relation) -> None:
+        """Writes a new relation."""
+        self._rows(
+            sql.INSERT_RELATION,
+            num=relation.num,
+            source_table=relation.source.table_num,
+            source_field=relation.source.field_num,
+            target_table=relation.target.table_num,
+            target_field=relation.target.field_num,
+        )
+
+    def save_relation(self, relation: Relation) -> None:
+        """Writes which fields show a relation."""
+        self._rows(sql.UPDATE_RELATION, which=relation.num, source_field=relation.source.field_num, target_field=relation.target.field_num)
+
+    def delete_relation(self, num: int) -> None:
+        """Removes a relation."""
+        self._rows(sql.DELETE_RELATION, num=num)
 
     def take_nums(self, count: int = 1) -> int:
         """Returns the first of `count` fresh numbers for tables, fields, views and choices."""
@@ -177,17 +218,18 @@ class Catalog:
     def _rows(self, statement: Any, **values: Any) -> list[Row]:
         return self._session.rows(self._dialect.fixed(statement), values)
 
-    def _table(self, row: Row, database: Database) -> Table:
+    def _table(self, row: Row, database: Database, links: Mapping[int, Link], around: Mapping[int, Table]) -> Table:
         num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at = row
         choices: dict[int, list[Choice]] = defaultdict(list)
         for field_num, choice_num, choice_id, label, color in self._rows(sql.READ_CHOICES, num=num):
             choices[field_num].append(Choice(label=label, id=choice_id, color=color, num=choice_num))
-        fields = tuple(_field(found, choices, database) for found in self._rows(sql.READ_FIELDS, num=num))
+        fields = tuple(_field(found, choices, database, links, around) for found in self._rows(sql.READ_FIELDS, num=num))
         views = tuple(_view(found) for found in self._rows(sql.READ_VIEWS, num=num))
         parts = self._parts(num)
         return Table(
-            num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at, fields, views, parts
-        )
+            num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at, fields, views,
+            parts, around,
+        )  # fmt: skip
 
     def _parts(self, num: int) -> Parts:
         if self._dialect.parts is None:
@@ -243,10 +285,10 @@ def _changing(field: Field) -> dict[str, Any]:
     }
 
 
-def _field(row: Row, choices: dict[int, list[Choice]], database: Database) -> Field:
+def _field(row: Row, choices: dict[int, list[Choice]], database: Database, links: Mapping[int, Link], around: Mapping[int, Table]) -> Field:
     (
         num,
-        _,
+        table_num,
         field_id,
         name,
         description,
@@ -280,4 +322,7 @@ def _field(row: Row, choices: dict[int, list[Choice]], database: Database) -> Fi
         updated_at=updated_at,
         zone=zone_named(database.timezone),
         offset=offset,
+        table_num=table_num,
+        link=links.get(num),
+        around=around,
     )

@@ -35,6 +35,12 @@ DATABASE_STEPS: Final[Steps] = {
         "CREATE TABLE answers (key TEXT NOT NULL PRIMARY KEY, request TEXT NOT NULL, answer BLOB NOT NULL, at TEXT NOT NULL)",
         "CREATE INDEX ix_answers_at ON answers (at)",
     ),
+    4: (
+        (
+            "CREATE TABLE relations (num INTEGER NOT NULL, source_table INTEGER NOT NULL, source_field INTEGER, "
+            "target_table INTEGER NOT NULL, target_field INTEGER, PRIMARY KEY (num))"
+        ),
+    ),
 }
 
 

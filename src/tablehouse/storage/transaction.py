@@ -10,6 +10,7 @@ import msgspec
 
 from tablehouse.ids import RecordIds
 from tablehouse.kinds.kind import fold
+from tablehouse.query.changes import Changes
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import Dialect
@@ -97,6 +98,8 @@ class Writing(Reading):
         """People whose numbers this unit has looked up or given out: others may rely on them once it is committed, not before."""
         self.now = now
         self.at = at
+        self.changes = Changes()
+        """What this unit has written so far, for whatever follows from it."""
         self.repeatable = True
         """Whether the unit may run again, should the database give its transaction up."""
 

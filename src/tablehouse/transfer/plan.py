@@ -12,7 +12,7 @@ from tablehouse.errors import BadRequest, UnknownField, nearest
 from tablehouse.fields.registry import BY_NAME
 from tablehouse.kinds.kind import fold
 from tablehouse.query.requests import CreateField, CreateTable
-from tablehouse.service.answers import TableAnswer
+from tablehouse.service.answers import FieldAnswer, TableAnswer
 from tablehouse.transfer.guess import Column, Guess
 
 _LONGEST_NAME: Final = 255
@@ -64,8 +64,8 @@ def read_types(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
             raise BadRequest(f'--type {text}: write it as COLUMN=TYPE, like --type "zip=SINGLE_LINE_TEXT".')
         if fold(column.strip()) not in known:
             raise BadRequest(f'--type {text}: there is no column "{column}".{nearest(column, names)}')
-        if type_name not in BY_NAME or BY_NAME[type_name].readonly:
-            writable = [name for name, field_type in BY_NAME.items() if not field_type.readonly]
+        if type_name not in BY_NAME or BY_NAME[type_name].readonly or BY_NAME[type_name].joined:
+            writable = [name for name, field_type in BY_NAME.items() if not field_type.readonly and not field_type.joined]
             raise BadRequest(
                 f'--type {text}: there is no type "{wanted}" to import into.{nearest(type_name, writable)} Types are {", ".join(writable)}.'
             )
@@ -103,21 +103,25 @@ def plan_append(table: TableAnswer, columns: Sequence[Column], unnamed: set[int]
         field = fields.get(fold(column.name))
         if place in unnamed and column.is_empty:
             continue
-        if field is None or field.readonly:
-            unknown.append(f'"{column.name}"' + (f" (a {field.type} field, which is read-only)" if field else ""))
+        if field is None or field.readonly or BY_NAME[field.type].joined:
+            unknown.append(f'"{column.name}"' + (f" (a {field.type} field, {_why_not(field)})" if field else ""))
             continue
         planned.append(PlannedColumn(place, field.name, column.as_type(_type_name(field.type, field.options))))
     if unknown and not skip_unknown:
         plural = "s" if len(unknown) > 1 else ""
         raise UnknownField(
             f'The table "{table.name}" has no field to write for the column{plural} {", ".join(unknown)}. '
-            f"It has {', '.join(field.name for field in table.fields if not field.readonly)}. Add --skip-unknown to import the other columns."
+            f"It has {', '.join(field.name for field in table.fields if not field.readonly and not BY_NAME[field.type].joined)}. Add --skip-unknown to import the other columns."
         )
     if unknown:
         notes.append(f"Left out: {', '.join(unknown)}.")
     if not planned:
         raise BadRequest(f'None of the columns is a field of the table "{table.name}".')
     return Plan(table, planned, notes)
+
+
+def _why_not(field: FieldAnswer) -> str:
+    return "which is read-only" if field.readonly else "which takes ids of records, not texts"
 
 
 def _type_name(name: str, options: Mapping[str, Any]) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from tablehouse.fields.base import decode_options
+from tablehouse.fields.linked_record import LABELS_JOINED_BY
 from tablehouse.fields.registry import BY_NAME
-from tablehouse.kinds.kind import CHOICE, PERSON
+from tablehouse.kinds.kind import CHOICE, PERSON, RECORD
 from tablehouse.schema.model import spec_of
 from tablehouse.service.answers import FieldAnswer
 
@@ -16,6 +19,10 @@ from tablehouse.service.answers import FieldAnswer
 def text_form(field: FieldAnswer) -> Callable[[Any], str]:
     """Returns what makes the text of a value that a field reads; an empty cell is ""."""
     field_type = BY_NAME[field.type]
+    if field_type.kind is RECORD:
+        return lambda value: LABELS_JOINED_BY.join(record["label"] for record in value)
+    if "returnedField" in field.options:
+        return _of_each(field)
     if field_type.kind is CHOICE:
         return lambda value: ", ".join(choice["label"] for choice in _items(value))
     if field_type.kind is PERSON:
@@ -30,6 +37,17 @@ def text_form(field: FieldAnswer) -> Callable[[Any], str]:
         return "" if value is None or value == "" else field_type.text(field_type.read(value, spec), spec)
 
     return text
+
+
+def _of_each(field: FieldAnswer) -> Callable[[Any], str]:
+    """Returns what makes the text of several values, each as the field that a lookup says it returns."""
+    returned = field.options["returnedField"]
+    if returned is None:
+        return lambda _: ""
+    form = text_form(msgspec.structs.replace(field, type=returned["type"], options=returned["options"], allow_multiple_entries=False))
+    if BY_NAME[returned["type"]].kind is RECORD:
+        return form
+    return lambda values: LABELS_JOINED_BY.join(form(value) for value in values if value is not None)
 
 
 def _items(value: Any) -> list[Any]:

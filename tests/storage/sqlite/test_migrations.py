@@ -17,6 +17,7 @@ BACK: Final = {
     2: ("ALTER TABLE people DROP COLUMN folded",),
     3: tuple(f"ALTER TABLE views DROP COLUMN {name}" for name in ("filter", "sorting", "visible_fields")),
     4: ("DROP TABLE answers",),
+    5: ("DROP TABLE relations",),
 }
 """From a format to the statements that take a file back to the one before."""
 
@@ -115,3 +116,14 @@ def test_format_2_knew_no_filters_of_views(open_local: OpenLocal) -> None:
     assert len(seen.page(view_id=seen.schema.default_view_id)[0]) == 1
     leaf = {"operator": "IS", "leftSide": "Name", "rightSide": "other"}
     assert seen.page(view_id=seen.add_view(filter=leaf).id)[0] == []
+
+
+def test_format_4_knew_no_relations(open_local: OpenLocal) -> None:
+    first = open_local()
+    table = first.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}])
+    kept = table.create(Name="kept")["id"]
+    taken_back(first, table, 4)
+
+    seen = table.seen_by(open_local())
+    seen.add_field(name="Link", type="LINKED_RECORD", options={"linkedTableId": table.id})
+    assert seen.update(kept, Link=kept)["fields"]["Link"] == [{"id": kept, "label": "kept"}]

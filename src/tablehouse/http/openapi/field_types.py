@@ -29,6 +29,7 @@ KIND_SCHEMAS: Final[dict[str, Schema]] = {
     kind.DATE_RANGE.name: _object(**{"from": {"type": "string", "format": "date"}, "to": {"type": "string", "format": "date"}}),
     kind.CHOICE.name: _object(id={"type": "string"}, label={"type": "string"}),
     kind.PERSON.name: {"$ref": "#/components/schemas/User"},
+    kind.RECORD.name: _object(id={"type": "string"}, label={"type": "string"}),
 }
 """One value of each kind, as records show it."""
 

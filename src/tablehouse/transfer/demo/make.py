@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -15,9 +15,11 @@ from tablehouse.query.requests import CreateDatabase, PutDatabase
 from tablehouse.service.access import App
 from tablehouse.service.bulk import Filling, Loaded, Refused, load_records
 from tablehouse.service.databases import create_database, delete_database, list_databases, update_database
+from tablehouse.service.fields import create_field, update_field
 from tablehouse.service.operator import operator
+from tablehouse.service.payload import Payload
 from tablehouse.service.tables import list_tables
-from tablehouse.transfer.demo.tables import TABLES
+from tablehouse.transfer.demo.tables import LINKS, LOOKUPS, TABLES
 
 NAME: Final = "Demo"
 _UNFINISHED: Final = "Demo (not finished)"
@@ -50,6 +52,7 @@ def make_demo(app: App) -> Demo | None:
     made = create_database(app, operator(app.store), CreateDatabase(name=_UNFINISHED, workspace_id=next(iter(operator(app.store).levels))))
     moved = datetime.fromtimestamp(app.store.clock() / 1000, UTC).date() - _WRITTEN
     loaded = [_load(app, made.id, number, moved) for number in range(len(TABLES))]
+    _link(app, made.id)
     update_database(app, operator(app.store), made.id, PutDatabase(name=NAME, description="Companies, contacts and deals, all made up."))
     return Demo(made.id, loaded[0].table.id)
 
@@ -60,6 +63,22 @@ def _load(app: App, database_id: str, number: int, moved: timedelta) -> Loaded:
         names, *rows = csv.reader(lines)
     fillings = [Filling(name, _mover(moved)) if name in _MOVING else Filling(name) for name in names]
     return load_records(app, operator(app.store), database_id, table, fillings, [list(zip(*rows, strict=True))], _unexpected)
+
+
+def _link(app: App, database_id: str) -> None:
+    """Turns names into links, and looks values up along them."""
+    tables = {table.name: table for table in list_tables(app, operator(app.store), database_id)}
+    for table, name, linked in LINKS:
+        field = next(field for field in tables[table].fields if field.name == name)
+        body = _body(type="LINKED_RECORD", options={"linkedTableId": tables[linked].id})
+        update_field(app, operator(app.store), database_id, tables[table].id, field.id, body)
+    for table, name, link, of in LOOKUPS:
+        body = _body(name=name, type="LOOKUP", options={"linkedRecordFieldId": link, "lookupFieldId": of})
+        create_field(app, operator(app.store), database_id, tables[table].id, body)
+
+
+def _body(**keys: Any) -> Payload:
+    return Payload(msgspec.json.encode(keys))
 
 
 def _mover(moved: timedelta) -> Callable[[str], str]:

@@ -122,3 +122,13 @@ DEALS: Final = CreateTable(
 
 TABLES: Final = ((COMPANIES, "companies.csv"), (CONTACTS, "contacts.csv"), (DEALS, "deals.csv"))
 """Each table with the file of its records."""
+
+LINKS: Final = (("Contacts", "Company", "Companies"), ("Deals", "Company", "Companies"), ("Deals", "Contact", "Contacts"))
+"""Columns of names that become links: table, field, linked table."""
+
+LOOKUPS: Final = (
+    ("Contacts", "Industry", "Company", "Industry"),
+    ("Deals", "Contact e-mail", "Contact", "Email"),
+    ("Companies", "Deal amounts", "Deals", "Amount"),
+)
+"""Table, name of the lookup, link field, field of the linked table."""

@@ -1,0 +1,82 @@
+"""Cells that other records hold: links and lookups. Their values are the rows of a path along link tables, one row for each, in link order.
+
+Everything goes by kind; no field type is named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.sql.selectable import NamedFromClause
+
+from tablehouse.schema.model import Field, Path, Table
+from tablehouse.sql.catalog_tables import CHOICES
+from tablehouse.sql.elements import JsonItems
+from tablehouse.sql.links import pairs
+from tablehouse.sql.record_tables import Columns, record_table
+
+Test = sa.ColumnElement[bool]
+
+
+class Values(msgspec.Struct, frozen=True):
+    """The values of a joined cell as rows, and where they come from.
+
+    `columns`: those of `table`, which holds the `leaf`'s cells; without a leaf its records are the values. `item`: where the leaf holds
+    several choices, the number of the one that a row is for; `choices` is then among the rows.
+    """
+
+    rows: sa.FromClause
+    found: Test
+    order: tuple[sa.ColumnElement[Any], ...]
+    columns: Columns
+    table: Table
+    leaf: Field | None
+    item: sa.ColumnElement[Any] | None
+
+
+def values_of(field: Field, columns: Columns) -> Values | None:
+    """Returns the values of a joined field's cell in the record that has these columns; None for a lookup that is not valid."""
+    path = field.path
+    if path is None:
+        return None
+    steps = [pairs(link.link, f"step{place}") for place, link in enumerate(path.links) if link.link is not None]
+    there = record_table(path.table).alias("there")
+    rows: sa.FromClause = steps[0].rows
+    for before, step in pairwise(steps):
+        rows = rows.join(step.rows, step.own == before.other)
+    rows = rows.join(there, there.c.n == steps[-1].other)
+    order = [column for step in steps for column in (step.own_position, step.other)]
+    item = None
+    if path.leaf is not None and path.leaf.is_list:
+        items = JsonItems(there.c[path.leaf.shown_column]).table_valued("key", "value", name="items")
+        rows = rows.join(items, sa.true()).join(CHOICES, CHOICES.c.num == items.c.value)
+        order.append(items.c.key)
+        item = items.c.value
+    return Values(rows, steps[0].own == number_of(columns), tuple(order), dict(there.c.items()), path.table, path.leaf, item)
+
+
+def some(path: Path, columns: Columns, test: Callable[[Columns], Test]) -> Test:
+    """Returns the expression that is true for records with a path to some record that passes a test.
+
+    It asks for the records that pass only once, and goes back from them: their number matters, not that of the records searched.
+    """
+    there = record_table(path.table).alias("there")
+    reached = sa.select(there.c.n).where(test(dict(there.c.items())))
+    for place, link in reversed(list(enumerate(path.links))):
+        assert link.link is not None
+        step = pairs(link.link, f"step{place}")
+        reached = sa.select(step.own).where(step.other.in_(reached))
+    return number_of(columns).in_(reached)
+
+
+def number_of(columns: Columns) -> sa.ColumnElement[Any]:
+    """Returns a record's number as a bare name: Core would add the record's table to the sub-selects of a sub-select."""
+    column = columns["n"]
+    if isinstance(column, sa.Column):
+        assert isinstance(column.table, NamedFromClause)
+        return sa.literal_column(f"{column.table.name}.n", column.type)
+    return column
