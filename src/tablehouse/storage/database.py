@@ -20,6 +20,7 @@ from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.seat import Seat, Unit
 from tablehouse.storage.session import RolledBack, Session, Sessions, StaleSchema
 from tablehouse.storage.transaction import Person, Reading, Writing
+from tablehouse.storage.turn import aside
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -113,6 +114,8 @@ class Database:
         self.sessions.close()
 
     def _read_current(self, session: Session, work: Callable[[Reading], T]) -> T:
+        if session.waits:
+            aside()
         for _ in range(_MOST_TRIES):
             snapshot = self._snapshot or self._load(session)
             try:

@@ -74,7 +74,7 @@ class Reading:
 
         `brief`: it has one row at most and finds it so quickly that letting another request compute meanwhile would take longer.
         """
-        if brief and not self.session.waits:
+        if brief:
             first = self.session.row(statement, values)
             rows = [] if first is None else [first]
         else:
