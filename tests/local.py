@@ -156,6 +156,13 @@ class LocalTable:
     def change_view(self, view: str, /, **keys: Any) -> ViewAnswer:
         return views.update_view(self.local.app, self.local.caller, *self._path, view, body(keys))
 
+    def explain(self, **parts: Any) -> list[str]:
+        """The steps of the database's plans for a search."""
+        found = search.search_records(self.local.app, self.local.caller, *self._path, body(parts), SearchQuery(explain=True))
+        explanation = found.metadata.explain
+        assert isinstance(explanation, pages.Explanation)
+        return [line for statement in explanation.statements for line in statement.plan]
+
     def cells(self, name: str) -> list[Any]:
         """The values of one field in order of creation; at most 200."""
         return [record["fields"][name] for record in self.page(limit=200)[0]]

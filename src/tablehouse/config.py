@@ -135,6 +135,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         _Positive,
         _Says("Milliseconds from which on a search is logged with the database's plan for it.", "a whole number of milliseconds from 1 on"),
     ] = 1_000
+    auto_index: Annotated[
+        Literal["on", "off", "eager"],
+        _Says(
+            "Whether the server builds indexes for slow searches of large tables by itself; eager: at once, for every search of any table.",
+            "on, off or eager",
+        ),
+    ] = "on"
     admin_token: Annotated[
         _Token | None,
         _Says(

@@ -111,8 +111,8 @@ def test_a_page_through_a_view_costs_what_the_search_costs(table: LocalTable, ra
     view = table.add_view(filter=leaf, sorting=[{"sortingField": "Field 0"}]).id
     with counted(ran, 2):
         table.page(view_id=view, limit=7)  # the page and the count
-    with counted(ran, 1):
-        table.page(view_id=view, limit=7, offset=7)
+    with counted(ran, 2):
+        table.page(view_id=view, limit=7, offset=7)  # whether anything has changed, and the page behind the one before
     with counted(ran, 1):
         table.page(view_id=view, limit=7)
 

@@ -10,6 +10,7 @@ from tablehouse.cli.copy import copy
 from tablehouse.cli.docs import docs
 from tablehouse.cli.export_csv import exports
 from tablehouse.cli.import_csv import imports
+from tablehouse.cli.index import indexes
 from tablehouse.cli.output import say
 from tablehouse.cli.serve import serve
 from tablehouse.cli.token import tokens
@@ -31,6 +32,7 @@ app.add_typer(imports, name="import")
 app.add_typer(exports, name="export")
 app.add_typer(tokens, name="token")
 app.add_typer(users, name="user")
+app.add_typer(indexes, name="index")
 
 
 def _version(wanted: bool) -> None:

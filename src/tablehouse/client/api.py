@@ -8,8 +8,9 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from tablehouse.client.connection import Connection, NoAnswer
-from tablehouse.query.requests import CreateDatabase, CreateTable
+from tablehouse.query.requests import CreateDatabase, CreateTable, PinIndex
 from tablehouse.service.answers import DatabaseAnswer, TableAnswer
+from tablehouse.service.indexes import IndexAnswer
 
 T = TypeVar("T")
 
@@ -76,6 +77,18 @@ class Client:
     def delete_table(self, database_id: str, table_id: str) -> None:
         """Removes a table without records."""
         self._connection.send("DELETE", f"/databases/{database_id}/tables/{table_id}")
+
+    def list_indexes(self, database_id: str, table_id: str) -> list[IndexAnswer]:
+        """Returns a table's indexes."""
+        return _data(self._connection.send("GET", f"/databases/{database_id}/tables/{table_id}/indexes"), list[IndexAnswer])
+
+    def pin_index(self, database_id: str, table_id: str, body: PinIndex) -> IndexAnswer:
+        """Returns an index that stays."""
+        return _data(self._connection.send("POST", f"/databases/{database_id}/tables/{table_id}/indexes", body), IndexAnswer)
+
+    def drop_index(self, database_id: str, table_id: str, index_id: str) -> None:
+        """Drops an index."""
+        self._connection.send("DELETE", f"/databases/{database_id}/tables/{table_id}/indexes/{index_id}")
 
     def create_records(self, database_id: str, table_id: str, rows: list[dict[str, Any]]) -> None:
         """Makes records, all or none: at most 5,000, each its cells by field id."""

@@ -22,6 +22,7 @@ from tablehouse.http.throttle import Throttle
 from tablehouse.http.tracing import Tracing
 from tablehouse.http.worker import on_exit
 from tablehouse.service.access import Access, App
+from tablehouse.service.tuning import Tuner
 from tablehouse.storage.buckets import Buckets
 from tablehouse.storage.opening import open_store
 
@@ -33,6 +34,9 @@ def make_app(settings: Settings) -> WSGIApplication:
     on_exit(store.close)
     throttle = Throttle(Buckets(store.limits), settings)
     app = App(store=store, settings=settings, access=Access(store))
+    tuner = Tuner(store, settings)
+    tuner.start()
+    on_exit(tuner.stop)
     # Answers pass these from the last to the first: they are compressed before their size is logged.
     middleware: list[Any] = [Tracing(settings, metrics), *cors(settings), Compression()]
     falcon_app = falcon.App(middleware=middleware)

@@ -20,6 +20,7 @@ TAGS: Final = {
     "Tables": "Records of one shape.",
     "Fields": "The columns of a table.",
     "Views": "Saved ways of looking at a table.",
+    "Indexes": "What makes searches of large tables quick; the server builds them by itself.",
     "Records": "The rows: read, written one by one or in batches.",
     "Workspaces": "Who works together: members with roles, and the tokens that reach a workspace.",
 }
@@ -35,6 +36,7 @@ PATH_PARAMETERS: Final[dict[str, Any]] = {
     "view": wire.ViewId,
     "field": wire.FieldId,
     "record": wire.RecordId,
+    "index": wire.IndexId,
 }
 """The ids that paths hold, by name."""
 

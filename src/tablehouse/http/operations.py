@@ -11,7 +11,7 @@ from tablehouse.http.operation import Operation
 from tablehouse.http.session_cookie import drop_cookie, set_cookie
 from tablehouse.query import requests as q
 from tablehouse.service import answers as a
-from tablehouse.service import databases, fields, invitations, members, records, sessions, tables, tokens, views, workspaces
+from tablehouse.service import databases, fields, indexes, invitations, members, records, sessions, tables, tokens, views, workspaces
 from tablehouse.service.access import FULL, OPEN, READ, WRITE
 from tablehouse.service.aggregate import GroupsMetadata, aggregate_records
 from tablehouse.service.batch import write_batch
@@ -204,6 +204,20 @@ def _delete_field(call: Call) -> Reply:
     return NOTHING
 
 
+def _list_indexes(call: Call) -> Reply:
+    found = indexes.indexes_of(call.app, call.caller, call.path["database"], call.path["table"])
+    return one(found.indexes, found.metadata)
+
+
+def _pin_index(call: Call) -> Reply:
+    return one(indexes.pin_named(call.app, call.caller, call.path["database"], call.path["table"], call.payload.decode(q.PinIndex)))
+
+
+def _drop_index(call: Call) -> Reply:
+    indexes.drop_named(call.app, call.caller, call.path["database"], call.path["table"], call.path["index"])
+    return NOTHING
+
+
 def _list_records(call: Call) -> Reply:
     listed = list_records if call.query.view_id is None else list_by_view
     found = listed(call.app, call.caller, call.path["database"], call.path["table"], call.query)
@@ -361,6 +375,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               errors=_DEFINES, summary="Change a field; another type converts its cells, dryRun=true only says what would happen"),
     Operation(id="deleteField", method="DELETE", path=_FIELD, level=FULL, tag="Fields", run=_delete_field,
               errors=("BAD_REQUEST",), summary="Delete a field with its cells"),
+    Operation(id="listIndexes", method="GET", path=_TABLE + "/indexes", level=READ, tag="Indexes", run=_list_indexes,
+              answer=list[indexes.IndexAnswer], metadata=indexes.IndexesMetadata, always_metadata=True, addition=True,
+              summary="The indexes of a table: why they are there, how large, how often used"),
+    Operation(id="pinIndex", method="POST", path=_TABLE + "/indexes", level=FULL, tag="Indexes", run=_pin_index,
+              body=q.PinIndex, answer=indexes.IndexAnswer, addition=True, errors=("UNKNOWN_FIELD",),
+              summary="Make an index that stays, or keep the automatic one on these fields"),
+    Operation(id="dropIndex", method="DELETE", path=_TABLE + "/indexes/{index}", level=FULL, tag="Indexes", run=_drop_index,
+              addition=True, errors=("BAD_REQUEST",), summary="Drop an index"),
     Operation(id="listRecords", method="GET", path=_TABLE + "/records", level=READ, tag="Records", run=_list_records,
               query=q.ListRecords, answer=list[a.RecordAnswer], metadata=PageMetadata, always_metadata=True, errors=("UNKNOWN_FIELD",),
               summary="A page of records"),

@@ -37,13 +37,27 @@ FORMS: Final = {
 """What `Check.form` may be, and what its parameters are."""
 
 
+TRIGRAMS: Final = "trigrams"
+RESIDUAL: Final = "residual"
+
+
+TRIGRAM_LENGTH: Final = 3
+"""Shorter texts are in no trigram index."""
+_PARTS_OF_TEXT: Final = frozenset({"has", "suffix"})
+
+
 class Check(msgspec.Struct, frozen=True):
-    """One comparison. `names`: its parameters. `negated`: exactly the cells that do not pass. Of several values one has to pass."""
+    """One comparison. `names`: its parameters. `negated`: exactly the cells that do not pass. Of several values one has to pass.
+
+    `access`: how to find the records. "" leaves it to the database's planner, TRIGRAMS looks into the field's trigram index first, with
+    RESIDUAL the comparison only sorts out what something else has found.
+    """
 
     field: Field
     form: str
     negated: bool
     names: tuple[str, ...]
+    access: str = ""
 
 
 class Checks(msgspec.Struct, frozen=True):
@@ -80,13 +94,34 @@ def _node(condition: Condition, parameters: dict[str, Any], sizes: list[int]) ->
         names = tuple(f"p{len(parameters) + place}" for place in range(len(values)))
         parameters.update(zip(names, values, strict=True))
         sizes.append(1)
-        return Check(condition.field, form, condition.negated, names)
+        return Check(condition.field, form, condition.negated, names, _access(condition, form, values))
     return Checks(condition.operator, tuple(_node(part, parameters, sizes) for part in condition.parts))
+
+
+def _access(leaf: Leaf, form: str, values: tuple[Any, ...]) -> str:
+    sought = form in _PARTS_OF_TEXT and leaf.field.trigrams and not leaf.field.is_list and not leaf.negated
+    return TRIGRAMS if sought and len(values[0]) >= TRIGRAM_LENGTH else ""
+
+
+def residual(plan: Plan) -> Plan:
+    """Returns the same condition for records that are found without it."""
+    return planned(plan, _without_access(plan.node))
+
+
+def planned(plan: Plan, node: Node) -> Plan:
+    """Returns the plan with another node of the same checks."""
+    return Plan(node, _shape(node), plan.parameters, plan.size)
+
+
+def _without_access(node: Node) -> Node:
+    if isinstance(node, Check):
+        return msgspec.structs.replace(node, access=RESIDUAL)
+    return Checks(node.operator, tuple(_without_access(part) for part in node.parts))
 
 
 def _shape(node: Node) -> Hashable:
     if isinstance(node, Check):
-        return node.field.num, node.form, node.negated
+        return node.field.num, node.form, node.negated, node.access
     return node.operator, *(_shape(part) for part in node.parts)
 
 

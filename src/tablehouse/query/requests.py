@@ -5,7 +5,7 @@ Keys that a body's top level does not know are ignored (contract §1); `UNSET` t
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -51,6 +51,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class NoQuery(Query, frozen=True, kw_only=True):
     """No parameter is known; others are ignored."""
+
+
+Explain = Annotated[bool, Meta(description="true: say in `metadata.explain` how the page was found; needs level full.")]
 
 
 class Force(Query, frozen=True, kw_only=True):
@@ -100,6 +103,7 @@ class ListRecords(Query, frozen=True, kw_only=True):
             description="`metadata.nextCursor` of the page before: leads straight to the next one, however deep. `offset` is then ignored."
         ),
     ] = None
+    explain: Explain = False
 
 
 class SearchQuery(Query, frozen=True, kw_only=True):
@@ -112,6 +116,7 @@ class SearchQuery(Query, frozen=True, kw_only=True):
             description="`metadata.nextCursor` of the page before, with the same body: leads straight to the next one. Offset is then ignored."
         ),
     ] = None
+    explain: Explain = False
 
 
 class SearchRecords(Body, frozen=True, kw_only=True):
@@ -159,6 +164,20 @@ class AggregateRecords(Body, frozen=True, kw_only=True):
     paging: Annotated[
         Any, Meta(description="Which page of groups: offset and limit, at most 200.", examples=[{"offset": 0, "limit": 20}])
     ] = None
+
+
+class IndexField(Body, frozen=True, kw_only=True):
+    field: Annotated[str, Meta(description="Id or name of the field.", examples=["Status"])]
+    direction: Annotated[Literal["ASC", "DESC"], Meta(description="In which order its values are wanted.")] = "ASC"
+
+
+class PinIndex(Body, frozen=True, kw_only=True):
+    """An index on one to four fields: those compared with one value first, then what is sorted by."""
+
+    fields: Annotated[
+        list[str | IndexField], Meta(min_length=1, description="Ids or names of fields, or objects.", examples=[["Status", "Due"]])
+    ]
+    kind: Annotated[Literal["ORDER", "TRIGRAM"], Meta(description="TRIGRAM: for parts of a text; one field.")] = "ORDER"
 
 
 class CreateWorkspace(Body, frozen=True, kw_only=True):

@@ -89,4 +89,5 @@ Cells = Annotated[
     ),
 ]
 FieldNames = Annotated[bool, Meta(description="true: the keys of `fields` in the answer are names of fields instead of their ids.")]
+IndexId = Annotated[str, Meta(description="Name of an index in the database.", examples=["x17"])]
 ForceFlag = Annotated[bool, Meta(description="true: delete it with everything in it.")]

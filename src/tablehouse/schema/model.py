@@ -19,6 +19,7 @@ from tablehouse.fields.lookup import LookupOptions
 from tablehouse.fields.registry import BY_NAME
 from tablehouse.kinds.kind import DATE, DATETIME, TEXT, Kind, fold
 from tablehouse.kinds.zones import zone_named
+from tablehouse.schema.index import Index
 from tablehouse.schema.parts import Parts
 from tablehouse.schema.plans import Plans
 from tablehouse.schema.relations import Link, Relation
@@ -61,6 +62,10 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
     table_num: int = 0
     link: Link | None = None
     around: Mapping[int, Table] = msgspec.field(default_factory=dict)
+    trigrams: str | None = None
+    """The name of the index by which parts of the text are found; None without one."""
+    head: int = 0
+    """How many characters of the text an index holds, where none holds all of it; 0 otherwise."""
 
     @cached_property
     def type(self) -> FieldType[Any]:
@@ -197,6 +202,9 @@ class Table(msgspec.Struct, frozen=True, dict=True, eq=False):
     def linked(self) -> bool:
         """Whether relations lead from here: a write then may change what other records show, and is rendered once all of it is done."""
         return len(self.around) > 1 or any(field.link for field in self.fields)
+
+    indexes: tuple[Index, ...] = ()
+    """Those that were built beyond the unique fields', also those that are still being built."""
 
     @cached_property
     def plans(self) -> Plans:

@@ -99,6 +99,12 @@ def workspace_of(caller: Caller, database_id: str) -> str:
     return workspace_id
 
 
+def check_may_explain(app: App, caller: Caller, workspace_id: str) -> None:
+    """Raises Forbidden for callers below level full: a plan tells what is in the table besides the records found."""
+    if caller.levels[workspace_id] < FULL:
+        raise app.access.refusal(caller, FULL)
+
+
 def _identify(control: ControlSnapshot, token: str, hashed: str) -> Caller:
     if token.startswith(SESSION_PREFIX):
         return _of_session(control, hashed)

@@ -10,6 +10,7 @@ from tablehouse.ids import new_field_id
 from tablehouse.kinds.kind import fold
 from tablehouse.query.definitions import Draft, field_from, numbered, unnumbered
 from tablehouse.schema.model import Field, Table
+from tablehouse.service.building import drop_indexes_of
 from tablehouse.service.link_fields import join_relation
 from tablehouse.sql import ddl
 from tablehouse.storage.transaction import Writing
@@ -59,6 +60,7 @@ def drop_columns(writing: Writing, table: Table, field: Field) -> None:
     """Removes the columns of a field with what is in them."""
     if field.unique:
         writing.session.script([ddl.drop_unique(writing.dialect, field)])
+    drop_indexes_of(writing, table, field)
     writing.session.script(ddl.drop_columns(writing.dialect, table, field))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from tablehouse.query.cells import choose_fields
 from tablehouse.query.paging import MOST, Cursor, decode_cursor, encode_cursor
 from tablehouse.query.requests import ListRecords
 from tablehouse.schema.model import Field, Table
-from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.access import App, Caller, check_may_explain, workspace_of
 from tablehouse.service.things import find_table
 from tablehouse.sql import records as sql
 from tablehouse.storage.page_cache import Stamp
@@ -20,6 +21,23 @@ from tablehouse.storage.session import Row
 from tablehouse.storage.transaction import Reading
 
 _GAPS: Final = "gaps"
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """A statement of the request, as the database went about it."""
+
+    what: Annotated[str, Meta(description="What the statement is for.", examples=["search"])]
+    milliseconds: Annotated[float, Meta(examples=[0.8])]
+    plan: Annotated[
+        list[str], Meta(description="The database's plan, a line for each step.", examples=[["SEARCH t1 USING INDEX x12 (c5=?)"]])
+    ]
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """How a page was found; only with `explain=true`, for level full."""
+
+    milliseconds: Annotated[float, Meta(description="Time in the database.", examples=[0.8])]
+    statements: list[Explained]
 
 
 class PageMetadata(msgspec.Struct, frozen=True, rename="camel"):
@@ -33,6 +51,7 @@ class PageMetadata(msgspec.Struct, frozen=True, rename="camel"):
         list[Fault] | UnsetType,
         Meta(description="Only there when something of the view no longer holds: what it is, and what it does instead."),
     ] = UNSET
+    explain: Annotated[Explanation, Meta(description="How it was found; only with `explain=true`.")] | UnsetType = UNSET
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -48,7 +67,9 @@ _BRIEF_CELLS: Final = 5_000
 
 def list_records(app: App, caller: Caller, database_id: str, table_id: str, query: ListRecords) -> Page:
     """Returns a page of all records in order of creation. Raises NotFound, BadRequest, UnknownField."""
-    workspace_of(caller, database_id)
+    workspace = workspace_of(caller, database_id)
+    if query.explain:
+        check_may_explain(app, caller, workspace)
 
     def work(reading: Reading) -> Page:
         return list_page(app, caller, reading, database_id, find_table(reading.snapshot, table_id), query)
@@ -60,7 +81,7 @@ def list_records(app: App, caller: Caller, database_id: str, table_id: str, quer
 def list_page(app: App, caller: Caller, reading: Reading, database_id: str, table: Table, query: ListRecords) -> Page:
     """Returns a page of all records, from those kept when nothing has changed; no view is looked at. Raises as `list_records`."""
     pages, key = app.store.pages, (database_id, table.id, query)
-    kept = pages.find(key)
+    kept = None if query.explain else pages.find(key)
     if kept is not None and kept[0] == reading.stamp():
         pages.touch(key)
         page: Page = kept[1]
@@ -77,10 +98,18 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
     cursor = decode_cursor(query.cursor, table.num, secret) if query.cursor is not None else None
     offset = query.offset if cursor is None else cursor.offset
 
+    explained: list[Explained] = []
+
     def found(by_offset: bool, **place: int) -> Row:
         shape = ("list", query.field_names, by_offset, *_chosen_nums(table, chosen))
         statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names, by_offset))
-        return reading.versioned(statement, {**place, "limit": limit}, brief=limit * len(chosen) <= _BRIEF_CELLS)[0]
+        values = {**place, "limit": limit}
+        began = time.perf_counter()
+        row = reading.versioned(statement, values, brief=limit * len(chosen) <= _BRIEF_CELLS)[0]
+        if query.explain:
+            milliseconds = round((time.perf_counter() - began) * 1000, 3)
+            explained.append(Explained("list", milliseconds, reading.session.explain(statement, values)))
+        return row
 
     if cursor is not None:
         row = found(False, after=cursor.after)
@@ -97,7 +126,11 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
     more = last is not None and last < newest
     next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
     stamp = (reading.snapshot.version, commits)
-    return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor))
+    return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor, explain=_explanation(explained)))
+
+
+def _explanation(statements: list[Explained]) -> Explanation | UnsetType:
+    return Explanation(round(sum(each.milliseconds for each in statements), 3), statements) if statements else UNSET
 
 
 def _chosen_nums(table: Table, chosen: tuple[Field, ...]) -> tuple[int | None, ...]:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from tablehouse.query.cells import choose_fields
-from tablehouse.query.checks import Plan
+from tablehouse.query.checks import Check, Plan
 from tablehouse.query.paging import SearchCursor, decode_search_cursor, encode_cursor
 from tablehouse.query.requests import ListRecords, SearchQuery
 from tablehouse.query.search import Search, read_search
 from tablehouse.schema.model import Table
-from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service import steering
+from tablehouse.service.access import App, Caller, check_may_explain, workspace_of
 from tablehouse.service.pages import Page, PageMetadata, list_page
 from tablehouse.service.payload import Payload
-from tablehouse.service.statements import compiled_for, run_watched
+from tablehouse.service.statements import compiled_for
 from tablehouse.service.surroundings import surroundings
 from tablehouse.service.things import find_table
 from tablehouse.service.views import find_view
+from tablehouse.service.watch import Watch
 from tablehouse.sql import search as sql
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.page_cache import Stamp
+from tablehouse.storage.places import Place
 from tablehouse.storage.transaction import Reading
 
 _KEPT_LITERALS: Final = 10_000
@@ -32,6 +36,8 @@ _KEPT_LITERALS: Final = 10_000
 def search_records(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload, query: SearchQuery) -> Page:
     """Returns a page of the records found. Raises NotFound, BadRequest, UnknownField, ValidationError, ServiceUnavailable."""
     workspace = workspace_of(caller, database_id)
+    if query.explain:
+        check_may_explain(app, caller, workspace)
 
     def work(reading: Reading) -> Page:
         table = find_table(reading.snapshot, table_id)
@@ -46,6 +52,8 @@ def search_records(app: App, caller: Caller, database_id: str, table_id: str, pa
 def list_by_view(app: App, caller: Caller, database_id: str, table_id: str, query: ListRecords) -> Page:
     """Returns a page of what a view shows, in its order. Raises NotFound, BadRequest, UnknownField, ServiceUnavailable."""
     workspace = workspace_of(caller, database_id)
+    if query.explain:
+        check_may_explain(app, caller, workspace)
 
     def work(reading: Reading) -> Page:
         table = find_table(reading.snapshot, table_id)
@@ -55,7 +63,9 @@ def list_by_view(app: App, caller: Caller, database_id: str, table_id: str, quer
             return list_page(app, caller, reading, database_id, table, query)
         body = {"paging": {"offset": query.offset, "limit": query.limit}}
         search = read_search(body, table, surroundings(app, caller, reading, workspace), view)
-        options = SearchQuery(field_names=query.field_names, view_id=query.view_id, fields=query.fields, cursor=query.cursor)
+        options = SearchQuery(
+            field_names=query.field_names, view_id=query.view_id, fields=query.fields, cursor=query.cursor, explain=query.explain
+        )
         return _find(app, caller, reading, database_id, table, search, options)
 
     with app.store.database(database_id) as database:
@@ -66,7 +76,8 @@ def _find(app: App, caller: Caller, reading: Reading, database_id: str, table: T
     cursor = query.cursor or search.cursor
     if search.condition is None and not search.sorting:
         # Nothing is asked for but a page of all records: the list knows shorter ways to it.
-        asked = ListRecords(offset=search.offset, limit=search.limit, field_names=query.field_names, fields=query.fields, cursor=cursor)
+        given = {**msgspec.structs.asdict(query), "cursor": cursor, "view_id": None}
+        asked = ListRecords(offset=search.offset, limit=search.limit, **given)
         page = list_page(app, caller, reading, database_id, table, asked)
     else:
         with app.store.time_limit.over(reading.session, app.settings.statement_timeout):
@@ -91,69 +102,121 @@ class _Finding:
         said = (None, ()) if plan is None else (plan.shape, tuple(self._literals.values()))
         self._total_key: Hashable = ("total", database_id, table.id, said)
         self._sorting = tuple((key.field.num, key.descending) for key in search.sorting)
-        self._page_key: Hashable = ("search", database_id, table.id, said, self._sorting, search.offset, search.limit, query)
+        self._walk_key: tuple[Hashable, ...] = (database_id, table.id, said, self._sorting)
+        self._page_key: Hashable = ("search", *self._walk_key, search.offset, search.limit, query)
         self._weight = sum(len(value) for value in self._literals.values() if isinstance(value, str))
+        self._watch = Watch(app, reading, database_id, table, query.explain)
 
     def page(self, cursor_text: str | None, secret: bytes) -> Page:
         """Returns the page, from those kept when nothing has changed. Raises BadRequest for a cursor of another search."""
         search, pages = self._search, self._app.store.pages
         cursor = decode_search_cursor(cursor_text, search.mark, secret) if cursor_text else None
         key = (self._page_key, cursor)
-        kept = pages.find(key)
+        kept = None if self._query.explain else pages.find(key)
         if kept is not None and kept[0] == self._reading.stamp():
             pages.touch(key)
             found: Page = kept[1]
             return found
         with self._reading.moment():
             stamp, page = self._read(cursor, secret)
-        self._keep(key, stamp, page, len(page.records))
+            self._watch.note(search)
+        if not self._query.explain:
+            self._keep(key, stamp, page, len(page.records))
         return page
 
     def _read(self, cursor: SearchCursor | None, secret: bytes) -> tuple[Stamp, Page]:
         offset = self._search.offset if cursor is None else cursor.offset
         limit = self._search.limit
+        place = self._place(offset) if cursor is None else Place(cursor.after, cursor.keys) if cursor.after else None
         # A cursor that knows no record goes by its offset.
-        empties = tuple(value is None for value in cursor.keys) if cursor is not None and cursor.after else None
-        values = {**self._literals, "limit": limit, "more": limit + 1, "skip": offset if empties is None else 0}
-        if cursor is not None and empties is not None:
-            values |= {f"k{place}": value for place, value in enumerate(cursor.keys) if value is not None} | {"after": cursor.after}
-        commits, live, seen, records, places = self._run(self._page_statement(empties), values)
+        empties = None if place is None else tuple(value is None for value in place.keys)
+        skip = offset if place is None else 0
+        values = {**self._literals, "limit": limit, "more": limit + 1, "skip": skip}
+        if place is not None:
+            values |= {f"k{at}": value for at, value in enumerate(place.keys) if value is not None} | {"after": place.after}
+        plan, steer = self._approach(skip + limit + 1)
+        commits, live, seen, records, places = self._run(*self._page_statement(plan, empties, steer), values)
         stamp = (self._reading.snapshot.version, commits)
         if self._search.condition is None:
             total = live
-        elif seen <= limit and empties is None and (seen or not offset):
+        elif seen <= limit and cursor is None and (seen or not offset):
             total = offset + seen  # the page ends before it is full: there are no more
             self._keep(self._total_key, stamp, total, 0)
         else:
             total = self._total(stamp, self._search.condition)
         next_cursor = None
         if seen > limit:
-            next_cursor = encode_cursor(_cursor(self._search.mark, offset + limit, msgspec.json.decode(places)[-1]), secret)
-        return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor))
+            following = _cursor(self._search.mark, offset + limit, msgspec.json.decode(places)[-1])
+            next_cursor = encode_cursor(following, secret)
+            if cursor is None and following.after and self._weight <= _KEPT_LITERALS:
+                self._app.store.places.keep(self._walk_key, stamp, offset + limit, Place(following.after, following.keys))
+        return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor, explain=self._watch.explanation()))
+
+    def _place(self, offset: int) -> Place | None:
+        """Returns where the page before ended, when it was asked for not long ago and nothing has changed."""
+        places = self._app.store.places
+        if not offset or not places.knows(self._walk_key, offset):
+            return None
+        return places.find(self._walk_key, self._reading.stamp(), offset)
+
+    def _approach(self, wanted: int) -> tuple[Plan | None, str]:
+        """Returns the condition and how to order, so that the database takes the shorter way to the first `wanted` records.
+
+        A planner that does not know how often a value occurs would take the same way for all of them. Here it is known: how many
+        candidates a trigram index has, how many records meet the condition.
+        """
+        plan = self._search.condition
+        if plan is None or not self._table.indexes or self._reading.dialect.knows_frequencies:
+            return plan, ""
+        return steering.approach(self._table, plan, self._search.sorting, wanted, self._live, self._candidates, self._total_now)
+
+    def _live(self) -> int:
+        return self._reading.catalog.counter(self._table)[1]
+
+    def _total_now(self) -> int:
+        plan = self._search.condition
+        assert plan is not None
+        return self._total(self._reading.stamp(), plan)
+
+    def _candidates(self, check: Check, most: int) -> int:
+        """Returns how many candidates a trigram index has for a text; they are counted up to `most`, once until something changes."""
+        stamp, sought = self._reading.stamp(), self._literals[check.names[0]]
+        key = ("candidates", *self._walk_key[:2], check.field.num, sought, most)
+        kept = self._app.store.pages.find(key)
+        if kept is not None and kept[0] == stamp:
+            return int(kept[1])
+        statement = self._statement(None, ("candidates", check.field.num), lambda: sql.count_candidates(check.field))
+        found = int(self._reading.versioned(statement, {"sought": sought, "most": most})[0][0])
+        self._keep(key, stamp, found, 0)
+        return found
 
     def _total(self, stamp: Stamp, plan: Plan) -> int:
         kept = self._app.store.pages.find(self._total_key)
         if kept is not None and kept[0] == stamp:
             self._app.store.pages.touch(self._total_key)
             return int(kept[1])
+        if self._table.indexes and not self._reading.dialect.knows_frequencies:
+            plan = steering.to_count(plan, self._live, self._candidates)
         shape = ("count", plan.shape)
-        total = int(self._run(self._statement(shape, lambda: sql.count_records(self._table, plan.node)), self._literals)[0])
+        statement = self._statement(plan, shape, lambda: sql.count_records(self._table, plan.node))
+        total = int(self._run(statement, shape, self._literals)[0])
         self._keep(self._total_key, stamp, total, 0)
         return total
 
-    def _page_statement(self, empties: tuple[bool, ...] | None) -> Statement:
-        plan, names = self._search.condition, self._query.field_names
+    def _page_statement(self, plan: Plan | None, empties: tuple[bool, ...] | None, steer: str) -> tuple[Statement, tuple[Any, ...]]:
+        names = self._query.field_names
         chosen = None if self._query.fields is None else tuple(field.num for field in self._fields)
-        shape = ("search", names, chosen, plan and plan.shape, self._sorting, empties)
-        node = None if plan is None else plan.node
-        return self._statement(shape, lambda: sql.search_records(self._table, self._fields, names, node, self._search.sorting, empties))
+        shape = ("search", names, chosen, plan and plan.shape, self._sorting, empties, steer)
+        node, keys = None if plan is None else plan.node, self._search.sorting
+        compose = partial(sql.search_records, self._table, self._fields, names, node, keys, empties, steer)
+        return self._statement(plan, shape, compose), shape
 
-    def _statement(self, shape: tuple[Any, ...], compose: Callable[[], Any]) -> Statement:
-        return compiled_for(self._reading, self._table, shape, self._search.condition, compose)
+    def _statement(self, plan: Plan | None, shape: tuple[Any, ...], compose: Callable[[], Any]) -> Statement:
+        return compiled_for(self._reading, self._table, shape, plan, compose)
 
-    def _run(self, statement: Statement, values: dict[str, Any]) -> Any:
+    def _run(self, statement: Statement, shape: tuple[Any, ...], values: dict[str, Any]) -> Any:
         """Returns a statement's one row, without the schema version."""
-        return run_watched(self._app, self._reading, self._table, statement, values)[0]
+        return self._watch.run(statement, shape, values)[0]
 
     def _keep(self, key: Hashable, stamp: Stamp, thing: Any, size: int) -> None:
         if self._weight <= _KEPT_LITERALS:

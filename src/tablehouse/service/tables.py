@@ -20,6 +20,7 @@ from tablehouse.query.requests import CreateField, CreateTable, PutTable
 from tablehouse.schema.model import Field, Snapshot, Table, View
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
+from tablehouse.service.building import drop_beside_table
 from tablehouse.service.field_making import make_field
 from tablehouse.service.limits import check_limit
 from tablehouse.service.link_fields import remove_links_to
@@ -128,6 +129,7 @@ def delete_table(app: App, caller: Caller, database_id: str, table_id: str, forc
             remove_links_to(writing, table, version)
             writing.catalog.delete_table(table)
             writing.session.script(ddl.drop_table(writing.dialect, table))
+            drop_beside_table(writing, table)
 
         writing.change_schema(change)
 

@@ -6,7 +6,22 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tablehouse.sql.catalog_tables import ANSWERS, CHOICES, COMMITS, COUNTERS, FIELDS, HOLES, META, PEOPLE, RELATIONS, TABLES, VIEWS
+from tablehouse.sql.catalog_tables import (
+    ANSWERS,
+    CHOICES,
+    COMMITS,
+    COUNTERS,
+    FIELDS,
+    HOLES,
+    INDEXES,
+    LEASES,
+    META,
+    NEEDS,
+    PEOPLE,
+    RELATIONS,
+    TABLES,
+    VIEWS,
+)
 from tablehouse.sql.rows import insert_row, update_row
 from tablehouse.sql.types import INTEGER
 
@@ -94,3 +109,45 @@ FIND_ANSWER: Final = sa.select(ANSWERS.c.request, ANSWERS.c.answer).where(
 )
 FORGET_ANSWERS: Final = sa.delete(ANSWERS).where(ANSWERS.c.at <= sa.bindparam("before"))
 INSERT_ANSWER: Final = insert_row(ANSWERS)
+
+READ_INDEXES: Final = (
+    sa.select(INDEXES.c.num, INDEXES.c.spec, INDEXES.c.origin, INDEXES.c.ready)
+    .where(INDEXES.c.table_num == sa.bindparam("num"))
+    .order_by(INDEXES.c.num)
+)
+READ_INDEX_USES: Final = (
+    sa.select(INDEXES.c.num, INDEXES.c.filled, INDEXES.c.uses, INDEXES.c.last_used_at, INDEXES.c.created_at)
+    .where(INDEXES.c.table_num == sa.bindparam("num"))
+    .order_by(INDEXES.c.num)
+)
+INSERT_INDEX: Final = insert_row(INDEXES)
+PIN_INDEX: Final = update_row(INDEXES, "origin")
+FILL_INDEX: Final = update_row(INDEXES, "filled")
+FINISH_INDEX: Final = update_row(INDEXES, "ready", "filled")
+DELETE_INDEX: Final = sa.delete(INDEXES).where(INDEXES.c.num == sa.bindparam("num"))
+DELETE_INDEXES: Final = sa.delete(INDEXES).where(INDEXES.c.table_num == sa.bindparam("num"))
+USE_INDEX: Final = (
+    sa.update(INDEXES)
+    .where(INDEXES.c.num == sa.bindparam("which"))
+    .values(uses=INDEXES.c.uses + sa.bindparam("count", type_=sa.Integer()), last_used_at=sa.bindparam("at"))
+)
+
+READ_NEEDS: Final = sa.select(NEEDS.c.need, NEEDS.c.searches, NEEDS.c.milliseconds, NEEDS.c.last_at).where(
+    NEEDS.c.table_num == sa.bindparam("num")
+)
+INSERT_NEED: Final = insert_row(NEEDS)
+ADD_TO_NEED: Final = (
+    sa.update(NEEDS)
+    .where(NEEDS.c.table_num == sa.bindparam("num"), NEEDS.c.need == sa.bindparam("what"))
+    .values(
+        searches=NEEDS.c.searches + sa.bindparam("count", type_=sa.Integer()),
+        milliseconds=NEEDS.c.milliseconds + sa.bindparam("took", type_=sa.Integer()),
+        last_at=sa.bindparam("at"),
+    )
+    .returning(NEEDS.c.need)
+)
+DELETE_NEEDS: Final = sa.delete(NEEDS).where(NEEDS.c.table_num == sa.bindparam("num"))
+
+READ_LEASE: Final = sa.select(LEASES.c.holder, LEASES.c.until).where(LEASES.c.name == sa.bindparam("name"))
+INSERT_LEASE: Final = insert_row(LEASES)
+UPDATE_LEASE: Final = update_row(LEASES, "holder", "until")

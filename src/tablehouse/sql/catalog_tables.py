@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import BYTES, INTEGER, TEXT
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()
@@ -147,3 +147,40 @@ ANSWERS: Final = sa.Table(
     sa.Column("at", TEXT, nullable=False, index=True),
 )
 """Answers to requests that may be sent again, kept for a day."""
+
+INDEXES: Final = sa.Table(
+    "indexes",
+    CATALOG,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("table_num", INTEGER, nullable=False, index=True),
+    sa.Column("spec", TEXT, nullable=False),  # JSON: [kind, [[column, descending, head], …]]
+    sa.Column("origin", TEXT, nullable=False),  # automatic or pinned
+    sa.Column("ready", INTEGER, nullable=False),
+    sa.Column("filled", INTEGER, nullable=False),  # up to which record number, while it is being filled
+    sa.Column("uses", INTEGER, nullable=False),  # searches that read it, noted now and then
+    sa.Column("last_used_at", TEXT),
+    sa.Column("created_at", TEXT, nullable=False),
+)
+
+NOT_BEGUN: Final = -1
+"""`filled` of an index that is in the catalog and nowhere else, as after copying a database."""
+
+NEEDS: Final = sa.Table(
+    "needs",
+    CATALOG,
+    sa.Column("table_num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("need", TEXT, primary_key=True),  # JSON of query.needs.Need: what slow searches compared and sorted by
+    sa.Column("searches", INTEGER, nullable=False),
+    sa.Column("milliseconds", INTEGER, nullable=False),  # that they took together
+    sa.Column("last_at", TEXT, nullable=False),
+)
+"""Searches that an index would have made quicker, noted now and then; forgotten when the table's indexes change."""
+
+LEASES: Final = sa.Table(
+    "leases",
+    CATALOG,
+    sa.Column("name", TEXT, primary_key=True),
+    sa.Column("holder", TEXT, nullable=False),
+    sa.Column("until", INTEGER, nullable=False),  # milliseconds since 1970
+)
+"""Work that one process at a time may do: whoever holds a lease, until when."""

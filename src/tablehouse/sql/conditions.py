@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
-from tablehouse.query.checks import Check, Node
+from tablehouse.query.checks import RESIDUAL, TRIGRAMS, Check, Node
 from tablehouse.schema.model import Field
 from tablehouse.sql.elements import (
     AmongKeys,
@@ -23,6 +23,8 @@ from tablehouse.sql.elements import (
     Either,
     EndsWith,
     HasText,
+    HasTrigrams,
+    Head,
     InItems,
     IsKey,
     ItemCount,
@@ -30,6 +32,7 @@ from tablehouse.sql.elements import (
     JsonPairs,
     SomeItem,
     SpanPart,
+    Unindexed,
 )
 from tablehouse.sql.joined import Values, some, values_of
 from tablehouse.sql.record_tables import Columns
@@ -84,14 +87,29 @@ def _single(check: Check, columns: Columns) -> Test:
     field = check.field
     cell: Cell = columns[field.shown_column]
     if check.form == "empty":
-        return compared(field, columns) == sa.literal_column("0") if field.kind is kind.BOOLEAN else cell.is_(None)
+        value = _planned(check, compared(field, columns) if field.column else cell)
+        value = Head(value, sa.literal_column(str(field.head))) if field.head else value
+        return value == sa.literal_column("0") if field.kind is kind.BOOLEAN else value.is_(None)
     values: Parameters = [sa.bindparam(name) for name in check.names]
     if field.kind is kind.DATE_RANGE:
         return (_FORMS_OF_RANGES.get(check.form) or _FORMS[check.form])((cell, _begins(cell), _ends(cell)), values)
     # Ids are stored in capitals, and values to be equal to come in them.
     bare = field.type.source == "id" and check.form in ("equal", "among")
+    value = cell if bare else compared(field, columns)
     forms = {**_FORMS, **_FORMS_OF_KEYS} if field.unique else _FORMS
-    return forms[check.form]((cell if bare else compared(field, columns),), values)
+    test = forms[check.form]((_planned(check, value),), values)
+    if check.access == TRIGRAMS:
+        index: Cell = sa.literal_column(str(field.trigrams))
+        return sa.and_(HasTrigrams(columns["n"], value, values[0], index), test)
+    # Whole texts are compared as well: an index of their beginnings only narrows the search.
+    if field.head and check.access != RESIDUAL and check.form in _OF_BEGINNINGS:
+        length: Cell = sa.literal_column(str(field.head))
+        return sa.and_(_OF_BEGINNINGS[check.form](Head(value, length), [Head(each, length) for each in values]), test)
+    return test
+
+
+def _planned(check: Check, value: Cell) -> Cell:
+    return Unindexed(value) if check.access == RESIDUAL else value
 
 
 def _several(check: Check, columns: Columns) -> Test:
@@ -217,6 +235,16 @@ _FORMS_OF_KEYS: Final[dict[str, Callable[[Cells, Parameters], Test]]] = {
     "among": lambda cells, values: AmongKeys(cells[0], values[0]),
 }
 """A unique field has an index, which holds its values in a form of its own."""
+_OF_BEGINNINGS: Final[dict[str, Callable[[Cell, Sequence[Cell]], Test]]] = {
+    "equal": lambda head, values: head == values[0],
+    "within": lambda head, values: head.between(values[0], values[1]),
+    "above": lambda head, values: head >= values[0],
+    "from": lambda head, values: head >= values[0],
+    "below": lambda head, values: head <= values[0],
+    "up_to": lambda head, values: head <= values[0],
+    "prefix": lambda head, values: sa.and_(head >= values[0], head <= values[1]),
+}
+"""What follows for the beginning of a text from what holds of all of it."""
 _FORMS_OF_RANGES: Final[dict[str, Callable[[Cells, Parameters], Test]]] = {
     "within": lambda cells, values: sa.and_(cells[1] >= values[0], cells[2] <= values[1]),
     "around": lambda cells, values: sa.and_(cells[1] <= values[0], cells[2] >= values[1]),

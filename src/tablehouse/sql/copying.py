@@ -25,13 +25,17 @@ from tablehouse.sql.rows import insert_row
 StoredTable = sa.Table
 """One of a database's tables, for layers that compose no statements."""
 
-LEFT_OUT: Final[Mapping[str, str]] = {}
+LEFT_OUT: Final[Mapping[str, str]] = {
+    "indexes": "the copy gets rows of its own for them, and builds them (`storage.catalog.announce_indexes`)",
+    "needs": "what searches needed where the database came from; here they are timed anew",
+    "leases": "nobody works on the copy yet",
+}
 """Tables of the catalog whose rows are not copied -> why nothing is lost."""
 
 INCOMING: Final = "incoming"
 """Name of a table that marks a database which is being copied into a storage."""
 
-DERIVED: Final = re.compile(INCOMING)
+DERIVED: Final = re.compile(rf"{INCOMING}|x[0-9]+(_[a-z]+)?")
 """Names of tables that belong to no database's contents: made again from the others, or a storage's own."""
 
 

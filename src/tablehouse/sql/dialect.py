@@ -31,6 +31,21 @@ class Dialect:
         self._prefix = prefix
         self._fixed: dict[sa.ClauseElement, Statement] = {}
 
+    @property
+    def knows_frequencies(self) -> bool:
+        """Whether the database's planner knows how often a value occurs in a column; SQLite's does not."""
+        return self.core.name != "sqlite"
+
+    @property
+    def fills_trigrams(self) -> bool:
+        """Whether a trigram index begins empty and is filled by us."""
+        return self.core.name == "sqlite"
+
+    @property
+    def longest_key(self) -> int:
+        """How many characters of a text an index can hold; 0 for any number. PostgreSQL refuses entries of more than 2,704 bytes."""
+        return 0 if self.core.name == "sqlite" else 600
+
     def compile(self, clause: sa.ClauseElement) -> Statement:
         """Returns the statement's text, the order of its parameters, and the values that are part of it."""
         compiled = (clause if self.parts is None else written(clause)).compile(dialect=self.core)

@@ -228,6 +228,37 @@ class Either(FunctionElement[bool]):
     name = "OR"
 
 
+class Head(FunctionElement[str]):
+    """The first so many characters of a text."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "head"
+
+
+class Unindexed(FunctionElement[Any]):
+    """A value of which the planner is not to look for an index."""
+
+    inherit_cache = True
+    name = "unindexed"
+
+
+class HasTrigrams(FunctionElement[bool]):
+    """Whether a trigram index has a record among the candidates for a text: (record number, its text, the text sought, index name)."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "has_trigrams"
+
+
+class TrigramMatch(FunctionElement[bool]):
+    """What a trigram index on SQLite is asked: (its name, the text sought)."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "trigram_match"
+
+
 class LocalDay(FunctionElement[str]):
     """The day YYYY-MM-DD on which a stored instant falls in a time zone."""
 
@@ -463,6 +494,29 @@ def _exact_sum(element: ExactSum, compiler: SQLCompiler, **options: Any) -> str:
 def _week_start(element: WeekStart, compiler: SQLCompiler, **options: Any) -> str:
     day, first = (compiler.process(clause, **options) for clause in element.clauses)
     return f"date({day}, '-6 days', 'weekday ' || (({first} + 1) % 7))"
+
+
+@compiles(Head, "sqlite")
+def _head(element: Head, compiler: SQLCompiler, **options: Any) -> str:
+    text, length = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"substr({text}, 1, {length})"
+
+
+@compiles(Unindexed, "sqlite")
+def _unindexed(element: Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+@compiles(HasTrigrams, "sqlite")
+def _has_trigrams(element: HasTrigrams, compiler: SQLCompiler, **options: Any) -> str:
+    number, _, sought, index = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{number} IN (SELECT rowid FROM {index} WHERE {index} MATCH trigrams({sought}))"
+
+
+@compiles(TrigramMatch, "sqlite")
+def _trigram_match(element: TrigramMatch, compiler: SQLCompiler, **options: Any) -> str:
+    index, sought = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{index} MATCH trigrams({sought})"
 
 
 def _join(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:

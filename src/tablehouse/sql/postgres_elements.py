@@ -22,6 +22,8 @@ from tablehouse.sql.elements import (
     EndsWith,
     ExactSum,
     HasText,
+    HasTrigrams,
+    Head,
     InItems,
     IsKey,
     ItemCount,
@@ -40,6 +42,7 @@ from tablehouse.sql.elements import (
     Plain,
     SomeItem,
     SpanPart,
+    Unindexed,
     Utf8,
     WeekStart,
     object_pieces,
@@ -129,7 +132,7 @@ def _itself(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any
     return _only(element, compiler, options)
 
 
-for _as_it_is in (Json, Plain, Number):
+for _as_it_is in (Json, Plain, Number, Unindexed):
     compiles(_as_it_is, "postgresql")(_itself)
 
 
@@ -225,6 +228,19 @@ def _has_text(element: HasText, compiler: SQLCompiler, **options: Any) -> str:
 def _ends_with(element: EndsWith, compiler: SQLCompiler, **options: Any) -> str:
     text, end = _parts(element, compiler, options)
     return f"right({text}, length({end})) = {end}"
+
+
+@compiles(Head, "postgresql")
+def _beginning(element: Head, compiler: SQLCompiler, **options: Any) -> str:
+    text, length = _parts(element, compiler, options)
+    return f"left({text}, {length})"
+
+
+@compiles(HasTrigrams, "postgresql")
+def _has_trigrams(element: HasTrigrams, compiler: SQLCompiler, **options: Any) -> str:
+    _, text, sought, _ = _parts(element, compiler, options)
+    escaped = f"replace(replace(replace({sought}, '\\', '\\\\'), '%', '\\%'), '_', '\\_')"
+    return f"{text} LIKE '%' || {escaped} || '%'"
 
 
 @compiles(LocalDays, "postgresql")

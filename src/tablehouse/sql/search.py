@@ -13,7 +13,7 @@ from tablehouse.query.sorting import SortKey
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS
 from tablehouse.sql.conditions import condition
-from tablehouse.sql.elements import JsonArray, JsonRows, Utf8
+from tablehouse.sql.elements import JsonArray, JsonRows, TrigramMatch, Unindexed, Utf8
 from tablehouse.sql.record_tables import record_table
 from tablehouse.sql.records import VERSION
 from tablehouse.sql.render import Cell, record_json
@@ -22,16 +22,25 @@ from tablehouse.sql.sorting import following, ordered, sort_value
 LONGEST_KEY: Final = 500
 """Characters of a text that a cursor holds; where a longer one is the last of its page, the cursor goes by offset."""
 
+BY_CONDITION: Final = "by condition"
+
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 
 
 def search_records(
-    table: Table, fields: Sequence[Field], by_name: bool, node: Node | None, keys: Sequence[SortKey], empties: Sequence[bool] | None
+    table: Table,
+    fields: Sequence[Field],
+    by_name: bool,
+    node: Node | None,
+    keys: Sequence[SortKey],
+    empties: Sequence[bool] | None,
+    steer: str = "",
 ) -> sa.Select[Any]:
     """One row: (schema version, commits counted, records in the table, records found up to one more than the page holds, JSON array of the
     page's records as bytes, JSON array of their [number, sort value, …]).
 
     Parameters: limit, more (limit and one), skip, those of the condition, and of `following` when `empties` says where to go on.
+    `steer`: BY_CONDITION when so few records meet the condition that sorting them is quicker than going through an index in order.
     """
     columns = record_table(table)
     cells = dict(columns.c.items())
@@ -39,10 +48,15 @@ def search_records(
     found = sa.select(columns.c.n, *(value.label(f"s{place}") for place, value in enumerate(values)))
     if node is not None:
         found = found.where(condition(node, cells))
-    if empties is not None:
-        found = found.where(following(keys, values, columns.c.n, empties))
     # Only numbers and sort values are sorted; records become JSON when it is known which.
-    page = found.order_by(*ordered(keys, values, columns.c.n)).limit(sa.bindparam("more")).offset(sa.bindparam("skip")).cte("page")
+    by_condition = steer == BY_CONDITION
+    sortable = [Unindexed(value) for value in values] if by_condition else values
+    number = Unindexed(columns.c.n) if by_condition else columns.c.n
+    found = found.order_by(*ordered(keys, sortable, number))
+    if empties is None:
+        page = found.limit(sa.bindparam("more")).offset(sa.bindparam("skip")).cte("page")
+    else:
+        page = _chain([found.where(test) for test in following(keys, sortable, number, empties)])
     shown = [page.c[f"s{place}"] for place in range(len(keys))]
     rows = (
         sa.select(
@@ -61,6 +75,25 @@ def search_records(
         .select_from(COUNTERS.join(whole, sa.true()))
         .where(COUNTERS.c.table_num == sa.literal_column(str(table.num)))
     )
+
+
+def _chain(parts: Sequence[sa.Select[Any]]) -> sa.CTE:
+    """Returns the first `more` rows of all parts, of which each comes as a whole before the next: a later one is read only as far as needed."""
+    left: sa.ColumnElement[Any] = sa.bindparam("more")
+    links = []
+    for place, part in enumerate(parts):
+        link = part.limit(left).cte(f"page{place}")
+        left = left - sa.select(sa.func.count()).select_from(link).scalar_subquery()
+        links.append(link)
+    return sa.union_all(*(sa.select(link) for link in links)).cte("page") if len(links) > 1 else links[0]
+
+
+def count_candidates(field: Field) -> sa.Select[Any]:
+    """One row: (schema version, candidates that a field's trigram index has for a text, counted up to `most`). Parameters: sought, most."""
+    index = sa.table(str(field.trigrams))
+    one: Cell = sa.literal_column("1")
+    some = sa.select(one).select_from(index).where(TrigramMatch(sa.literal_column(index.name), sa.bindparam("sought")))
+    return sa.select(VERSION, sa.select(sa.func.count()).select_from(some.limit(sa.bindparam("most")).subquery("some")).scalar_subquery())
 
 
 def count_records(table: Table, node: Node) -> sa.Select[Any]:

@@ -12,7 +12,7 @@ from tablehouse.query.sorting import SortKey
 from tablehouse.schema.model import Field
 from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
 from tablehouse.sql.conditions import compared
-from tablehouse.sql.elements import JoinedRows, JsonItems, LocalDay
+from tablehouse.sql.elements import Head, JoinedRows, JsonItems, LocalDay
 from tablehouse.sql.joined import values_of
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.render import Cell
@@ -41,25 +41,55 @@ def sort_value(field: Field, columns: Columns) -> Cell:
 
 def ordered(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell) -> list[sa.ColumnElement[Any]]:
     """Returns what to order by: the keys' values, then creation."""
-    directed = (value.desc() if key.descending else value.asc() for key, value in zip(keys, values, strict=True))
-    return [*(each.nulls_last() for each in directed), number.asc()]
+    order: list[sa.ColumnElement[Any]] = []
+    for key, value in zip(keys, values, strict=True):
+        # The beginnings of texts are in the order of the texts: an index of them leaves little to sort.
+        heads = [Head(value, sa.literal_column(str(key.field.head)))] if key.field.head else []
+        directed = (each.desc() if key.descending else each.asc() for each in (*heads, value))
+        order.extend(each.nulls_last() for each in directed)
+    return [*order, number.asc()]
 
 
-def following(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell, empties: Sequence[bool]) -> sa.ColumnElement[bool]:
-    """Returns the expression that is true for records behind a certain one. `empties`: which of its values are.
+def following(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell, empties: Sequence[bool]) -> list[sa.ColumnElement[bool]]:
+    """Returns expressions of which the first is true for the records next behind a certain one, the second for those behind these, and so on.
 
-    Parameters: k0, k1 … (those that are not empty), and `after`, its number.
+    One expression for all of them would be an OR, for which no database looks into an index at the right place.
+    `empties`: which of its values are. Parameters: k0, k1 … (those that are not empty), and `after`, its number.
     """
+    if not keys:
+        return [number > sa.bindparam("after")]
+    value, rest = values[0], _behind(keys[1:], values[1:], number, empties[1:], 1)
+    if empties[0]:
+        return [sa.and_(value.is_(None), rest)]
+    here: sa.BindParameter[Any] = sa.bindparam("k0")
+    length = key_head(keys[0])
+    equal, further = value == here, _further(keys[0], value, here)
+    if length is not None:
+        equal = sa.and_(Head(value, length) == Head(here, length), equal)
+        beyond = Head(value, length) <= Head(here, length) if keys[0].descending else Head(value, length) >= Head(here, length)
+        further = sa.and_(beyond, further)
+    return [sa.and_(equal, rest), further, value.is_(None)]
+
+
+def key_head(key: SortKey) -> Cell | None:
+    """Returns how many characters of a key's text an index holds; None where it holds all or there is none."""
+    return sa.literal_column(str(key.field.head)) if key.field.head else None
+
+
+def _behind(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell, empties: Sequence[bool], first: int) -> sa.ColumnElement[bool]:
     behind: sa.ColumnElement[bool] = number > sa.bindparam("after")
     for place in reversed(range(len(keys))):
         value = values[place]
         if empties[place]:
             behind = sa.and_(value.is_(None), behind)
             continue
-        here: sa.BindParameter[Any] = sa.bindparam(f"k{place}")
-        further = value < here if keys[place].descending else value > here
-        behind = sa.or_(further, value.is_(None), sa.and_(value == here, behind))
+        here: sa.BindParameter[Any] = sa.bindparam(f"k{first + place}")
+        behind = sa.or_(_further(keys[place], value, here), value.is_(None), sa.and_(value == here, behind))
     return behind
+
+
+def _further(key: SortKey, value: Cell, here: Cell) -> sa.ColumnElement[bool]:
+    return value < here if key.descending else value > here
 
 
 def choice_set(cell: Cell) -> Cell:

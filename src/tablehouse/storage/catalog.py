@@ -12,10 +12,12 @@ from tablehouse.fields.base import decode_options
 from tablehouse.fields.registry import BY_NAME
 from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.kinds.zones import zone_named
+from tablehouse.schema.index import ORDER, TRIGRAM, Index, Spec
 from tablehouse.schema.model import Database, Field, Snapshot, Table, View
 from tablehouse.schema.parts import Parts
 from tablehouse.schema.relations import End, Link, Relation, connected, links_of
 from tablehouse.sql import catalog as sql
+from tablehouse.sql.catalog_tables import NOT_BEGUN
 from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.postgres_parts import part_number
 from tablehouse.storage.session import Row, Session
@@ -147,7 +149,15 @@ class Catalog:
         """Removes a table with its fields, choices, views and counters."""
         for field in table.fields:
             self._rows(sql.DELETE_CHOICES, num=field.num)
-        for statement in (sql.DELETE_FIELDS, sql.DELETE_VIEWS, sql.DELETE_COUNTER, sql.DELETE_HOLES, sql.DELETE_TABLE):
+        for statement in (
+            sql.DELETE_FIELDS,
+            sql.DELETE_VIEWS,
+            sql.DELETE_INDEXES,
+            sql.DELETE_NEEDS,
+            sql.DELETE_COUNTER,
+            sql.DELETE_HOLES,
+            sql.DELETE_TABLE,
+        ):
             self._rows(statement, num=table.num)
 
     def insert_field(self, table: Table, field: Field) -> None:
@@ -202,6 +212,31 @@ class Catalog:
             else:
                 self._rows(sql.INSERT_CHOICE, num=choice.num, id=choice.id, **values)
 
+    def announce_indexes(self, snapshot: Snapshot, at: str) -> None:
+        """Writes the indexes of a schema as such that have yet to be built: of a copied database only the records are there."""
+        for table in snapshot.tables:
+            for index in table.indexes:
+                self.insert_index(table, msgspec.structs.replace(index, ready=False), at, NOT_BEGUN)
+
+    def insert_index(self, table: Table, index: Index, at: str, filled: int = 0) -> None:
+        """Writes a new index; `filled` is the number up to which records are in it."""
+        self._rows(
+            sql.INSERT_INDEX,
+            num=index.num,
+            table_num=table.num,
+            spec=msgspec.json.encode(index.spec).decode(),
+            origin=index.origin,
+            ready=int(index.ready),
+            filled=filled,
+            uses=0,
+            last_used_at=None,
+            created_at=at,
+        )
+
+    def delete_index(self, index: Index) -> None:
+        """Removes an index from the catalog."""
+        self._rows(sql.DELETE_INDEX, num=index.num)
+
     def records_of_tables(self) -> dict[int, int]:
         """Returns how many records each table has, by the table's number."""
         return {num: live for num, live in self._rows(sql.READ_LIVE)}  # noqa: C416 - rows are tuples of any length
@@ -223,13 +258,32 @@ class Catalog:
         choices: dict[int, list[Choice]] = defaultdict(list)
         for field_num, choice_num, choice_id, label, color in self._rows(sql.READ_CHOICES, num=num):
             choices[field_num].append(Choice(label=label, id=choice_id, color=color, num=choice_num))
-        fields = tuple(_field(found, choices, database, links, around) for found in self._rows(sql.READ_FIELDS, num=num))
+        indexes = tuple(
+            Index(found[0], msgspec.json.decode(found[1], type=Spec), found[2], bool(found[3]))
+            for found in self._rows(sql.READ_INDEXES, num=num)
+        )
+        fields = tuple(
+            _known_by(indexes, _field(found, choices, database, links, around)) for found in self._rows(sql.READ_FIELDS, num=num)
+        )
         views = tuple(_view(found) for found in self._rows(sql.READ_VIEWS, num=num))
         parts = self._parts(num)
         return Table(
-            num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at, fields, views,
-            parts, around,
-        )  # fmt: skip
+            num,
+            table_id,
+            name,
+            description,
+            primary_num,
+            default_view_id,
+            position,
+            version,
+            created_at,
+            updated_at,
+            fields,
+            views,
+            parts,
+            around,
+            indexes,
+        )
 
     def _parts(self, num: int) -> Parts:
         if self._dialect.parts is None:
@@ -266,6 +320,15 @@ def _view(row: Row) -> View:
 
 def _json(value: Any) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
+
+
+def _known_by(indexes: Sequence[Index], field: Field) -> Field:
+    """Returns a field that knows which indexes searches have to be written for: others the database finds by itself."""
+    ready = [(index, part) for index in indexes if index.ready for part in index.spec.parts if part.column == field.shown_column]
+    trigrams = next((index.name for index, _ in ready if index.spec.kind == TRIGRAM), None)
+    heads = [part.head for index, part in ready if index.spec.kind == ORDER]
+    head = 0 if not heads or 0 in heads else heads[0]
+    return field if trigrams is None and not head else msgspec.structs.replace(field, trigrams=trigrams, head=head)
 
 
 def _changing(field: Field) -> dict[str, Any]:

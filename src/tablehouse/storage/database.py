@@ -80,6 +80,15 @@ class Database:
             _pause(run)
         raise AssertionError("the last run returns or raises")
 
+    @property
+    def known_snapshot(self) -> Snapshot | None:
+        """The schema as this process last saw it; None before its first look."""
+        return self._snapshot
+
+    def now(self) -> int:
+        """Returns the instant by the store's clock, in milliseconds."""
+        return self._clock()
+
     def snapshot(self) -> Snapshot:
         """Returns the schema as it is now."""
         return self.read(lambda reading: reading.snapshot)

@@ -12,6 +12,13 @@ from typing import Final
 Steps = Mapping[int, Sequence[str]]
 """From a format to the statements that lead to the next one."""
 
+_INDEXES: Final = """CREATE TABLE indexes (num INTEGER NOT NULL, table_num INTEGER NOT NULL, spec TEXT NOT NULL,
+    origin TEXT NOT NULL, ready INTEGER NOT NULL, filled INTEGER NOT NULL, uses INTEGER NOT NULL, last_used_at TEXT, created_at TEXT NOT NULL,
+    PRIMARY KEY (num))"""
+_NEEDS: Final = """CREATE TABLE needs (table_num INTEGER NOT NULL, need TEXT NOT NULL, searches INTEGER NOT NULL,
+    milliseconds INTEGER NOT NULL, last_at TEXT NOT NULL, PRIMARY KEY (table_num, need))"""
+_LEASES: Final = """CREATE TABLE leases (name TEXT NOT NULL, holder TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (name))"""
+
 CONTROL_STEPS: Final[Steps] = {
     1: (
         "ALTER TABLE users ADD COLUMN password TEXT",
@@ -41,6 +48,7 @@ DATABASE_STEPS: Final[Steps] = {
             "target_table INTEGER NOT NULL, target_field INTEGER, PRIMARY KEY (num))"
         ),
     ),
+    5: (_INDEXES, "CREATE INDEX ix_indexes_table_num ON indexes (table_num)", _NEEDS, _LEASES),
 }
 
 

@@ -53,6 +53,11 @@ class OpenDatabases:
     def __len__(self) -> int:
         return len(self._places)
 
+    def names(self) -> list[str]:
+        """Returns the ids of the databases that are open."""
+        with self._lock:
+            return [database_id for database_id, place in self._places.items() if place.database is not None]
+
     def using(self, database_id: str) -> AbstractContextManager[Database]:
         """Gives a database, open for as long as the block lasts. Raises what opening it raises."""
         return _Lease(self, database_id)

@@ -72,6 +72,12 @@ class Session(Protocol):
     def explain(self, statement: Statement, values: Mapping[str, Any]) -> list[str]:
         """Returns how the database goes about a statement, a line for each step."""
 
+    def has_trigrams(self) -> bool:
+        """Returns whether the database can have trigram indexes."""
+
+    def index_bytes(self, names: Iterable[str]) -> int | None:
+        """Returns the space that what has these names takes together; None when it cannot be told."""
+
     def moment(self) -> AbstractContextManager[None]:
         """Everything read inside is of one moment."""
 

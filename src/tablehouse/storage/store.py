@@ -17,8 +17,10 @@ from tablehouse.storage.control import Control, Signal
 from tablehouse.storage.database import Database
 from tablehouse.storage.open_databases import OpenDatabases
 from tablehouse.storage.page_cache import PageCache
+from tablehouse.storage.places import Places
 from tablehouse.storage.session import Session, Sessions
 from tablehouse.storage.time_limit import TimeLimit
+from tablehouse.storage.usage import Usage
 
 OnCommit = Callable[[int], None]
 """Is told how many requests' writes a commit holds."""
@@ -48,6 +50,8 @@ class Store(ABC):
         self.strays: tuple[str, ...] = ()
         """What holds tables though no database of the control tables claims it: left alone, for the operator to look at."""
         self.pages = PageCache()
+        self.places = Places()
+        self.usage = Usage()
         self.time_limit = TimeLimit()
         self.control: Control
 

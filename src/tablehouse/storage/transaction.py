@@ -60,6 +60,14 @@ class Reading:
         """Returns a statement's rows. Raises what `Session.rows` does."""
         return self.session.rows(statement, values)
 
+    def has_trigrams(self) -> bool:
+        """Returns whether the database can have trigram indexes."""
+        return self.session.has_trigrams()
+
+    def index_bytes(self, names: tuple[str, ...]) -> int | None:
+        """Returns the space that indexes take, given their names in the database; None when it cannot be told."""
+        return self.session.index_bytes(names)
+
     def stamp(self) -> Stamp:
         """Returns what tells this state of the database from others. Raises StaleSchema when the schema is not the plan's."""
         row = self.session.row(self.dialect.fixed(sql.STAMP))

@@ -18,6 +18,7 @@ BACK: Final = {
     3: tuple(f"ALTER TABLE views DROP COLUMN {name}" for name in ("filter", "sorting", "visible_fields")),
     4: ("DROP TABLE answers",),
     5: ("DROP TABLE relations",),
+    6: ("DROP TABLE indexes", "DROP TABLE needs", "DROP TABLE leases"),
 }
 """From a format to the statements that take a file back to the one before."""
 

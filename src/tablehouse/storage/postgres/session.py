@@ -85,6 +85,19 @@ class PostgresSession:
         """Returns how the database goes about a statement, a line for each step."""
         return [str(row[0]) for row in self.connection.command(self.schema, f"EXPLAIN {statement.text}", dump(statement.bind(values)))]
 
+    def has_trigrams(self) -> bool:
+        """Returns whether the server's extension for trigrams is in this database."""
+        return bool(self.connection.command(self.schema, "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_trgm'"))
+
+    def index_bytes(self, names: Iterable[str]) -> int | None:
+        """Returns the space that these indexes take."""
+        total = (
+            "SELECT coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class c "
+            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = ANY ($2::text[])"
+        )
+        found = self.connection.command(self.schema, total, dump((self.schema, "{" + ",".join(names) + "}")))
+        return int(str(found[0][0]))
+
     @contextmanager
     def moment(self) -> Iterator[None]:
         """Everything read inside is of one moment."""

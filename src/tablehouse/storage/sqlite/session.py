@@ -29,6 +29,7 @@ other process gives the file free for a fraction of a millisecond between two co
 commits and its clients waited for up to two seconds. Like this they share evenly, and the longest wait measured was 30 to 100 ms."""
 
 _STATEMENTS_KEPT: Final = 500  # prepared statements kept for each connection; apsw's own default of 100 suits few shapes
+_MOST_TRIGRAMS: Final = 40  # of one text sought: they leave few candidates, and each further one has to be looked up
 _CACHE_KIB: Final = 16_384
 
 
@@ -100,6 +101,22 @@ class SqliteSession:
                 self.connection.execute(text)
         except apsw.Error as error:
             raise translate(error) from error
+
+    def has_trigrams(self) -> bool:
+        """Returns whether the database can have trigram indexes: SQLite as it comes in the wheel always can."""
+        return True
+
+    def index_bytes(self, names: Iterable[str]) -> int | None:
+        """Returns the space of all pages that hold what has these names; None without SQLite's table of pages."""
+        wanted = list(names)
+        try:
+            marks = ", ".join("?" * len(wanted))
+            found = self.connection.execute(
+                f"SELECT sum(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN ({marks})", wanted
+            ).fetchall()
+        except apsw.SQLError:
+            return None
+        return int(str(found[0][0] or 0))
 
     @contextmanager
     def moment(self) -> Iterator[None]:
@@ -177,6 +194,7 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sqli
         )
     connection.create_scalar_function("local_day", _local_day, 2, deterministic=True)
     connection.create_scalar_function("shortest", _shortest, 1, deterministic=True)
+    connection.create_scalar_function("trigrams", _trigrams, 1, deterministic=True)
     connection.create_scalar_function("fold", _fold, 1, deterministic=True)  # for files brought forward; requests fold in Python
     return SqliteSession(connection)
 
@@ -238,6 +256,13 @@ def _shortest(*values: Any) -> Any:
     """The fewest digits that read back as a number, as SQLite writes numbers: with a point before an exponent."""
     digits, sign, exponent = repr(values[0]).partition("e")
     return f"{digits}.0{sign}{exponent}" if sign and "." not in digits else digits + sign + exponent
+
+
+def _trigrams(*values: Any) -> str:
+    """Returns the question to a trigram index: every three characters in a row, of a long text some from all over it."""
+    text = str(values[0])
+    starts = range(0, len(text) - 2, 1 + len(text) // _MOST_TRIGRAMS)
+    return " AND ".join('"{}"'.format(text[start : start + 3].replace('"', '""')) for start in starts)
 
 
 @lru_cache(maxsize=4096)

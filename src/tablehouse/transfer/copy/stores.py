@@ -11,11 +11,13 @@ from typing import Literal
 
 import msgspec
 
+from tablehouse.clock import iso
 from tablehouse.errors import NotFound
 from tablehouse.schema.model import Snapshot
 from tablehouse.sql import control as control_sql
 from tablehouse.sql import copying as sql
 from tablehouse.sql.catalog import TOTAL_LIVE
+from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.control import ControlWriting
 from tablehouse.storage.incoming import Incoming, receive
 from tablehouse.storage.store import Store
@@ -110,6 +112,7 @@ class _Copy:
             for table in tables:
                 write = write_table(incoming.session, incoming.dialect, table)
                 read.append(read_table(reading.session, reading.dialect, table, write, self._progress.rows))
+            Catalog(incoming.session, incoming.dialect).announce_indexes(reading.snapshot, iso(self._target.clock()))
             incoming.keep()
             with incoming.session.moment():
                 _check_same(read, sum_tables(incoming.session, incoming.dialect, tables, self._progress.rows))

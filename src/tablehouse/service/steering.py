@@ -1,0 +1,96 @@
+"""Which way to a page is the shorter one: by the records that meet the condition, or by going through an order until enough do.
+
+SQLite's planner estimates both without knowing the values compared with. Where two indexes offer two ways, this decides by what is
+counted: the candidates of a trigram index, the records that meet the condition (their number is needed anyway and kept).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from tablehouse.query.checks import TRIGRAMS, Check, Checks, Node, Plan, planned, residual
+from tablehouse.query.needs import Need, need_of, serves
+from tablehouse.query.sorting import SortKey
+from tablehouse.schema.index import ORDER, Part, Spec
+from tablehouse.schema.model import Table
+from tablehouse.sql.search import BY_CONDITION
+
+Candidates = Callable[[Check, int], int]
+
+_FEW: Final = 3_000
+"""Candidates that are looked at one by one in about 3 ms: less than any other way takes that has to be thought about."""
+_SHARE: Final = 8
+"""Looking at candidates one by one costs some five times what going through all records does for each of them."""
+
+
+def approach(
+    table: Table,
+    plan: Plan,
+    keys: Sequence[SortKey],
+    wanted: int,
+    live: Callable[[], int],
+    candidates: Candidates,
+    total: Callable[[], int],
+) -> tuple[Plan, str]:
+    """Returns (the condition, how to order) for the first `wanted` records."""
+    need = need_of(plan.node, keys)
+    in_order = not keys or (need is not None and _by_order(table, need))
+    sought = next(_sought(plan.node), None)
+    if sought is not None:
+        share = live() // _SHARE
+        found = candidates(sought, max(share, _FEW) + 1)
+        if found > _FEW and (in_order or found > share):
+            return _without_trigrams(plan), ""
+        return plan, BY_CONDITION
+    if need is None or not in_order or _at_once(table, need):
+        return plan, ""
+    found = total()
+    # As many looks as records are found, or as many as there are between one found and the next, for each wanted.
+    return (plan, BY_CONDITION) if found * found <= wanted * live() else (residual(plan), "")
+
+
+def to_count(plan: Plan, live: Callable[[], int], candidates: Candidates) -> Plan:
+    """Returns the condition for counting: without a trigram index that has too many candidates."""
+    sought = next(_sought(plan.node), None)
+    if sought is None:
+        return plan
+    share = live() // _SHARE
+    return _without_trigrams(plan) if candidates(sought, max(share, _FEW) + 1) > max(share, _FEW) else plan
+
+
+def _sought(node: Node) -> Iterator[Check]:
+    """Yields the checks that have to hold and look into a trigram index."""
+    if isinstance(node, Check):
+        if node.access == TRIGRAMS:
+            yield node
+    elif node.operator == "AND":
+        for part in node.parts:
+            yield from _sought(part)
+
+
+def _by_order(table: Table, need: Need) -> bool:
+    """Returns whether an index goes through the whole table in the order wanted."""
+    return bool(need.sorting) and any(index.ready and index.spec.columns[:1] == (need.sorting[0].column,) for index in table.indexes)
+
+
+def _at_once(table: Table, need: Need) -> bool:
+    """Returns whether an index goes through the records with the values wanted in the order wanted."""
+    if not need.equal or need.either:
+        return need == Need(sorting=need.sorting)
+    whole = Spec(ORDER, (*(Part(column) for column in need.equal), *need.sorting[:1]))
+    ready = [index.spec for index in table.indexes if index.ready]
+    # Without sorting, the order of creation is at the end of the index.
+    return any(serves(spec, whole) if need.sorting else spec.columns == need.equal for spec in ready)
+
+
+def _without_trigrams(plan: Plan) -> Plan:
+    return planned(plan, _plain(plan.node))
+
+
+def _plain(node: Node) -> Node:
+    if isinstance(node, Check):
+        return msgspec.structs.replace(node, access="") if node.access == TRIGRAMS else node
+    return Checks(node.operator, tuple(_plain(part) for part in node.parts))
