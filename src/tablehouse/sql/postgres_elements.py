@@ -49,6 +49,7 @@ from tablehouse.sql.elements import (
 )
 from tablehouse.sql.postgres import cast_name
 
+_LARGEST_DOUBLE: Final = "1.7976931348623157e308"
 _MOST_ARGUMENTS: Final = 100
 _HEAD: Final = 600
 """Characters of a text that an index holds: of four bytes each they stay below the 2,704 that an entry may have. What is longer is told
@@ -252,8 +253,9 @@ def _local_day(element: FunctionElement[Any], compiler: SQLCompiler, **options: 
 
 @compiles(ExactSum, "postgresql")
 def _exact_sum(element: ExactSum, compiler: SQLCompiler, **options: Any) -> str:
-    # A double's text has all its digits, its direct cast to numeric only fifteen; sums of numerics are exact.
-    return f"sum({_only(element, compiler, options)}::text::numeric)"
+    # A double's text has all its digits, its direct cast to numeric only fifteen; sums of numerics are exact, and know no infinity.
+    exact = f"sum({_only(element, compiler, options)}::text::numeric)"
+    return f"CASE WHEN abs({exact}) > {_LARGEST_DOUBLE} THEN 'Infinity'::float8 ELSE {exact}::float8 END"
 
 
 @compiles(WeekStart, "postgresql")
