@@ -39,8 +39,10 @@ LEFT_OUT = {
         "tests/http/test_twins.py",  # is about both in either run
         "tests/test_config.py",
         "tests/test_ids.py",
+        "tests/test_operations_page.py",
         "tests/test_postgres.py",
         "tests/cli/test_copy.py",  # both in either run
+        "tests/cli/test_postgres_backup.py",
         "tests/transfer/test_copy.py",
         "tests/transfer/test_guessing.py",
         "tests/transfer/test_reading.py",
