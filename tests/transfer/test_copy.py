@@ -370,6 +370,25 @@ def test_one_that_is_cut_off_before_it_is_listed_is_copied_again(pair: Pair, mon
 
 
 @every_way
+def test_links_arrive_in_their_order_on_both_sides(pair: Pair) -> None:
+    companies = fill(pair.source, rows=6)
+    linked = {"name": "Companies", "type": "LINKED_RECORD", "options": {"linkedTableId": companies.id}}
+    people = pair.source.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, linked], database=companies.database)
+    ids = [record["id"] for record in companies.page()[0]]
+    for number in range(4):
+        people.create(Name=f"p{number}", Companies=ids[number::-1])
+    assert pair.outcomes() == ["copied"]
+    there = pair.opened()
+    for table in (companies, people):
+        assert table.seen_by(there).page()[0] == table.page()[0]
+    changed = people.seen_by(there)
+    record = changed.page()[0][0]["id"]
+    changed.update(record, Companies=[ids[-1], ids[0]])
+    assert [link["id"] for link in changed.get(record)["fields"]["Companies"]] == [ids[-1], ids[0]]
+    assert pair.outcomes() == ["different"]
+
+
+@every_way
 def test_a_table_too_wide_for_one_row_of_postgres(pair: Pair) -> None:
     fields = [{"name": f"f{number}", "type": "SINGLE_LINE_TEXT"} for number in range(500)]
     table = pair.source.new_table(fields)
@@ -492,6 +511,13 @@ def test_one_that_is_deleted_before_its_turn_is_left_out(pair: Pair) -> None:
 
     assert [each.outcome for each in pair.copy(done=done).databases] == ["copied", "gone"]
     assert second not in pair.target.control.current().databases
+
+
+def test_rows_that_are_more_than_a_socket_takes_at_once(pair: Pair) -> None:
+    table = pair.source.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Text", "type": "LONG_TEXT"}])
+    for _ in range(5):
+        table.fill([{"Text": "x" * 60_000}] * 40)
+    assert pair.outcomes() == ["copied"]
 
 
 def test_memory_holds_a_batch_and_wide_rows_make_it_smaller(pair: Pair) -> None:

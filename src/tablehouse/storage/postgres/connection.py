@@ -165,16 +165,35 @@ class Connection:
         try:
             for piece in data:
                 self._pg.put_copy_data(piece)
+                self._send_all()
         except psycopg.OperationalError as error:
             raise fault(LOST, str(error)) from error
         except BaseException:
-            self._pg.put_copy_end(b"given up")
-            self._answer()
+            self._end_copy(b"given up")
             raise
-        self._pg.put_copy_end()
-        result = self._answer()
+        result = self._end_copy()
         if result.status not in _OK:
             raise self._fault(result)
+
+    def _end_copy(self, error: bytes | None = None) -> pq.abc.PGresult:
+        try:
+            self._pg.put_copy_end(error)
+            self._send_all()
+        except psycopg.OperationalError as lost:
+            raise fault(LOST, str(lost)) from lost
+        return self._answer()
+
+    def _send_all(self) -> None:
+        """Waits until all that libpq was given is on its way. It keeps what the socket does not take at once, however much that is, and who
+        then waits for an answer waits for a server that waits for the rest.
+        """
+        if not self._pg.flush():
+            return
+        waiting = select.poll()
+        waiting.register(self._pg.socket, select.POLLIN | select.POLLOUT)
+        while self._pg.flush():
+            if any(event & ~select.POLLOUT for _, event in waiting.poll()):
+                self._pg.consume_input()  # an error most likely, and the server goes on once it is read
 
     def flush(self) -> None:
         """Runs now what waits for the next statement."""
