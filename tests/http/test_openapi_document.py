@@ -207,7 +207,7 @@ def test_the_answers_fit_the_schemas_also_where_generated_requests_seldom_get(ap
     fields = [{"name": field_type.name, "type": field_type.name} for field_type in FIELD_TYPES if not field_type.joined]
     table = make_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, *fields])
     table.add_field("LINKED_RECORD", "LINKED_RECORD", options={"linkedTableId": table.id})
-    for field in table.refresh()["fields"]:
+    for field in list(table.refresh()["fields"]):
         table.add_field(f"their {field['name']}", "LOOKUP", options={"linkedRecordFieldId": "LINKED_RECORD", "lookupFieldId": field["id"]})
     other = table.create()
     table.create({"LINKED_RECORD": [other["id"]]})

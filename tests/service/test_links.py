@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tablehouse.errors import ConstraintViolation, NotFound, ValidationError
-from tablehouse.sql.statement import Statement
+from tablehouse.sql.links import link_table
 from tests.local import Local, LocalTable
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
@@ -118,8 +119,8 @@ def test_deleting_a_record_removes_its_links(local: Local) -> None:
     one.batch(delete=[a])
     assert labels(other, y, "A") == []
     (relation,) = one.file.snapshot().relations
-    counted = Statement(f"SELECT count(*) FROM l{relation.num}", (), {})
-    assert one.file.read(lambda reading: reading.rows(counted)) == [(0,)]
+    counted = sa.select(sa.func.count()).select_from(link_table(relation.num))
+    assert one.file.read(lambda reading: reading.rows(reading.dialect.compile(counted))) == [(0,)]
 
 
 def test_a_required_link_keeps_its_last_record(local: Local) -> None:

@@ -18,6 +18,7 @@ from tablehouse.service.access import App
 from tablehouse.transfer.csv_import import Imported, Wanted, import_files
 from tablehouse.transfer.into_server import ServerTarget
 from tablehouse.transfer.into_store import StoreTarget
+from tablehouse.transfer.linking import Linked, link_columns, read_links
 from tablehouse.transfer.source import SourceError
 from tablehouse.transfer.target import Target
 
@@ -50,6 +51,13 @@ def import_csv(
     skip_unknown: Annotated[
         bool, typer.Option("--skip-unknown", help="Leave out columns that an existing table has no field for.")
     ] = False,
+    links: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--link",
+            help="TABLE.COLUMN=TABLE.COLUMN: once all is imported, make links of a column by matching it with one of the other table.",
+        ),
+    ] = None,
     data: Data = None,
     database_url: DatabaseUrl = None,
     url: Url = None,
@@ -59,12 +67,15 @@ def import_csv(
 ) -> None:
     """Import CSV files into tables. A table that is there gets more records; field types of a new one are guessed from all values.
 
-    Exit status: 0 when every row was imported, 1 when some were rejected (the report says which) or the import failed.
+    Exit status: 0 when every row was imported, 1 when some were rejected (the report says which), when cells found nothing to link to,
+    or when the import failed.
     """
     # Millions of short-lived lists pass through: looking through them for circles that are not there took a fifth of the time.
     gc.set_threshold(100_000)
     done: list[Imported] = []
+    unmatched = 0
     with refusals():
+        wanted_links = read_links(links or ())
         wanted = Wanted(
             database=database,
             table=table,
@@ -78,7 +89,11 @@ def import_csv(
         )
         with place(data, database_url, url, token) as found:
             try:
-                _run(_target(found, workspace), files, wanted, done)
+                target = _target(found, workspace)
+                _run(target, files, wanted, done)
+                for linked in link_columns(target, database, wanted_links, workspace):
+                    _tell_linked(linked)
+                    unmatched += linked.unmatched
             except SourceError as error:
                 say(str(error))
                 raise typer.Exit(1) from None
@@ -87,7 +102,7 @@ def import_csv(
                     say(f"Imported already: {', '.join(each.file for each in done)}. Leave that out when you repeat the command.")
                 if as_json:
                     put_json(done)
-    raise typer.Exit(1 if any(each.rejected for each in done) else 0)
+    raise typer.Exit(1 if unmatched or any(each.rejected for each in done) else 0)
 
 
 def _run(target: Target, files: list[Path], wanted: Wanted, done: list[Imported]) -> None:
@@ -107,6 +122,11 @@ def _tell(imported: Imported, seconds: float) -> None:
         say(f"  {note}")
     if imported.rejected_file:
         say(f"  The rejected rows, with line and reason: {imported.rejected_file}")
+
+
+def _tell_linked(linked: Linked) -> None:
+    lost = f", {linked.unmatched:,} found no record and are empty" if linked.unmatched else ""
+    say(f"{linked.table}.{linked.field} → {linked.linked_table}: {linked.linked:,} cells linked{lost}")
 
 
 def _target(found: App | Client, workspace: str | None) -> Target:

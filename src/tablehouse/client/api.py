@@ -10,6 +10,7 @@ import msgspec
 from tablehouse.client.connection import Connection, NoAnswer
 from tablehouse.query.requests import CreateDatabase, CreateTable, PinIndex
 from tablehouse.service.answers import DatabaseAnswer, TableAnswer
+from tablehouse.service.fields import ChangeMetadata
 from tablehouse.service.indexes import IndexAnswer
 
 T = TypeVar("T")
@@ -19,6 +20,10 @@ _PAGE: Final = 200  # the most that the server gives at once
 
 class _One(msgspec.Struct, Generic[T]):
     data: T
+
+
+class _Changed(msgspec.Struct):
+    metadata: ChangeMetadata | None = None
 
 
 class Record(msgspec.Struct):
@@ -89,6 +94,13 @@ class Client:
     def drop_index(self, database_id: str, table_id: str, index_id: str) -> None:
         """Drops an index."""
         self._connection.send("DELETE", f"/databases/{database_id}/tables/{table_id}/indexes/{index_id}")
+
+    def link_field(self, database_id: str, table_id: str, field_id: str, linked_table_id: str, match_on: str) -> ChangeMetadata:
+        """Returns how many cells of a field have become links to records of another table, matched with one of its fields."""
+        body = {"type": "LINKED_RECORD", "options": {"linkedTableId": linked_table_id}}
+        path = f"/databases/{database_id}/tables/{table_id}/fields/{field_id}"
+        answer: _Changed = _decode(self._connection.send("PUT", path, body, query={"matchOn": match_on}), _Changed)
+        return answer.metadata or ChangeMetadata()
 
     def create_records(self, database_id: str, table_id: str, rows: list[dict[str, Any]]) -> None:
         """Makes records, all or none: at most 5,000, each its cells by field id."""

@@ -118,6 +118,13 @@ class JsonItems(FunctionElement[Any]):
     name = "json_each"
 
 
+class HeldItems(JsonItems):
+    """The same of an array in a table of the same FROM clause."""
+
+    inherit_cache = True
+    name = "json_each"
+
+
 class JsonPairs(FunctionElement[Any]):
     """The items of a JSON array of pairs as rows `(key, value)`, in order; `SpanPart` takes them apart."""
 
@@ -310,7 +317,7 @@ def _is_key(element: IsKey, compiler: SQLCompiler, **options: Any) -> str:
     return f"{value} = {other}"
 
 
-for _plain_call in (Json, JsonArray, JsonItems, ItemCount, LocalDay):
+for _plain_call in (Json, JsonArray, JsonItems, HeldItems, ItemCount, LocalDay):
     compiles(_plain_call, "sqlite")(_call)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.sql.selectable import NamedFromClause
 
 from tablehouse.schema.model import Field, Path, Table
 from tablehouse.sql.catalog_tables import CHOICES
-from tablehouse.sql.elements import JsonItems
+from tablehouse.sql.elements import HeldItems
 from tablehouse.sql.links import pairs
 from tablehouse.sql.record_tables import Columns, record_table
 
@@ -52,7 +52,7 @@ def values_of(field: Field, columns: Columns) -> Values | None:
     order = [column for step in steps for column in (step.own_position, step.other)]
     item = None
     if path.leaf is not None and path.leaf.is_list:
-        items = JsonItems(there.c[path.leaf.shown_column]).table_valued("key", "value", name="items")
+        items = HeldItems(there.c[path.leaf.shown_column]).table_valued("key", "value", name="items")
         rows = rows.join(items, sa.true()).join(CHOICES, CHOICES.c.num == items.c.value)
         order.append(items.c.key)
         item = items.c.value

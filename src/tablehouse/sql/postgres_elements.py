@@ -24,6 +24,7 @@ from tablehouse.sql.elements import (
     HasText,
     HasTrigrams,
     Head,
+    HeldItems,
     InItems,
     IsKey,
     ItemCount,
@@ -156,6 +157,11 @@ def _among(value: str, found: str, items: str) -> str:
 
 def _is_text(value: Any) -> bool:
     return (cast_name(value.type) or "TEXT") == "TEXT"
+
+
+@compiles(HeldItems, "postgresql")
+def _held_items(element: HeldItems, compiler: SQLCompiler, **options: Any) -> str:
+    return f"LATERAL {_items(_only(element, compiler, options))}"
 
 
 @compiles(InItems, "postgresql")

@@ -20,6 +20,7 @@ from tablehouse.kinds.kind import NUMBER, fold
 from tablehouse.query.requests import CreateTable
 from tablehouse.service.answers import DatabaseAnswer, TableAnswer
 from tablehouse.service.bulk import Loaded, Refused
+from tablehouse.service.fields import ChangeMetadata
 from tablehouse.transfer.feed import Feed, Incoming
 from tablehouse.transfer.guess import Guess
 from tablehouse.transfer.journal import Fingerprint, Journal, Pending, State, find_journal
@@ -50,6 +51,9 @@ class ServerTarget:
 
     def list_tables(self, database_id: str) -> list[TableAnswer]:
         return self._client.list_tables(database_id)
+
+    def link_field(self, database_id: str, table_id: str, field_id: str, linked_table_id: str, match_on: str) -> ChangeMetadata:
+        return self._client.link_field(database_id, table_id, field_id, linked_table_id, match_on)
 
     def interrupted(self, of: Fingerprint, layout: Layout) -> Journal | None:
         return find_journal(beside(layout.source, "import.json"), of)

@@ -8,12 +8,16 @@ a server answers 503 and Retry-After to writers who wait that long. Where that m
 
 from __future__ import annotations
 
+import msgspec
+
 from tablehouse.query.requests import CreateDatabase, CreateTable
 from tablehouse.service.access import App
 from tablehouse.service.answers import DatabaseAnswer, TableAnswer
 from tablehouse.service.bulk import Filling, Loaded, load_records
 from tablehouse.service.databases import create_database, delete_database, list_databases
+from tablehouse.service.fields import ChangeMetadata, update_field
 from tablehouse.service.operator import operator
+from tablehouse.service.payload import Payload
 from tablehouse.service.tables import list_tables
 from tablehouse.transfer.feed import Feed
 from tablehouse.transfer.journal import Fingerprint, Journal
@@ -41,6 +45,11 @@ class StoreTarget:
 
     def list_tables(self, database_id: str) -> list[TableAnswer]:
         return list_tables(self._app, operator(self._app.store, self._workspace_id), database_id)
+
+    def link_field(self, database_id: str, table_id: str, field_id: str, linked_table_id: str, match_on: str) -> ChangeMetadata:
+        body = Payload(msgspec.json.encode({"type": "LINKED_RECORD", "options": {"linkedTableId": linked_table_id}}))
+        caller = operator(self._app.store, self._workspace_id)
+        return update_field(self._app, caller, database_id, table_id, field_id, body, match_on=match_on).metadata or ChangeMetadata()
 
     def interrupted(self, of: Fingerprint, layout: Layout) -> Journal | None:
         return None

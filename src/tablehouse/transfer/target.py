@@ -11,6 +11,7 @@ from tablehouse.errors import ApiError, BadRequest, NotFound
 from tablehouse.kinds.kind import fold
 from tablehouse.service.answers import DatabaseAnswer, TableAnswer
 from tablehouse.service.bulk import Loaded
+from tablehouse.service.fields import ChangeMetadata
 from tablehouse.transfer.journal import Fingerprint, Journal
 from tablehouse.transfer.plan import Plan
 from tablehouse.transfer.rejected import RejectedFile
@@ -46,6 +47,9 @@ class Target(Protocol):
 
     def list_tables(self, database_id: str) -> list[TableAnswer]:
         """Returns a database's tables."""
+
+    def link_field(self, database_id: str, table_id: str, field_id: str, linked_table_id: str, match_on: str) -> ChangeMetadata:
+        """Returns how many cells of a field have become links, and how many found no record, matched with a field of the linked table."""
 
     def interrupted(self, of: Fingerprint, layout: Layout) -> Journal | None:
         """Returns how far this import came before; None when there is nothing to go on with."""
