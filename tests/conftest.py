@@ -14,7 +14,7 @@ from tests.server import Server, Storage
 
 MakeTable = Callable[..., Table]
 StartServer = Callable[..., Server]
-pytest_plugins = ["tests.postgres", "tests.storages"]
+pytest_plugins = ["tests.postgres", "tests.storages", "tests.recorder"]
 
 NewStorage = Callable[[], Storage]
 Connect = Callable[[str, str | None], Api]

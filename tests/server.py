@@ -69,8 +69,8 @@ class SqliteStorage:
 
 
 def program() -> str:
-    """The `tablehouse` of the environment that runs the tests."""
-    return str(Path(sys.executable).parent / "tablehouse")
+    """The `tablehouse` of the environment that runs the tests; where statements are recorded, one that does."""
+    return str(Path(os.environ.get("STATEMENTS_OF_TESTS") or Path(sys.executable).parent) / "tablehouse")
 
 
 def clean_environment(**more: str) -> dict[str, str]:

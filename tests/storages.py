@@ -6,9 +6,12 @@ what two processes on one database are.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+import psycopg
 import pytest
 
 from tablehouse.clock import Clock, system_clock
@@ -50,8 +53,20 @@ LEFT_OUT = {
 }
 """What a run leaves out: on PostgreSQL what knows no storage, and what is about files of SQLite."""
 
-_chosen = KINDS[0]
-_urls: dict[Path, str] = {}
+CHILDREN = "STORAGES_OF_TESTS"
+"""What a process that a test starts has to know: the storage and the databases, as JSON."""
+
+_chosen: str
+_urls: dict[Path, str]
+_emptied: list[str] = []
+_chosen, _urls = msgspec.json.decode(
+    os.environ.get(CHILDREN, f'["{KINDS[0]}", {{}}]'), type=tuple[str, dict[Path, str]], dec_hook=lambda kind, value: kind(value)
+)
+
+
+def environment() -> dict[str, str]:
+    """The variables for a process that works on the same data through `tests.local`."""
+    return {**os.environ, CHILDREN: msgspec.json.encode((_chosen, {str(path): url for path, url in _urls.items()})).decode()}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,6 +74,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only_on(storage): what is tested is a matter of this storage alone")
     choose(config.getoption("--storage"))
 
 
@@ -68,8 +84,8 @@ def pytest_sessionfinish() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is none of the chosen storage's; pytest counts it as deselected."""
-    config.hook.pytest_deselected(items=[item for item in items if left_out(item.path)])
-    items[:] = [item for item in items if not left_out(item.path)]
+    config.hook.pytest_deselected(items=[item for item in items if left_out(item)])
+    items[:] = [item for item in items if not left_out(item)]
 
 
 @pytest.fixture(scope="session")
@@ -94,17 +110,24 @@ def chosen() -> str:
     return _chosen
 
 
-def left_out(path: Path) -> bool:
-    """Whether the tests in a file are none of this storage's."""
-    return any(part in path.as_posix() for part in LEFT_OUT[_chosen])
+def left_out(item: pytest.Item) -> bool:
+    """Whether a test is none of this storage's."""
+    only = item.get_closest_marker("only_on")
+    return (only is not None and only.args != (_chosen,)) or any(part in item.path.as_posix() for part in LEFT_OUT[_chosen])
 
 
 def url_of(directory: Path) -> str:
     """The address of the database that stands for a directory; made when it is asked for first."""
     found = _urls.get(directory)
     if found is None:
-        found = _urls[directory] = postgres.new_database()
+        found = _urls[directory] = _emptied.pop() if _emptied else postgres.new_database()
     return found
+
+
+def prepare(directory: Path) -> None:
+    """Makes the database that stands for a directory, for processes that are about to be started on it."""
+    if _chosen == "postgres":
+        url_of(directory)
 
 
 def arguments(directory: Path) -> list[str]:
@@ -127,11 +150,26 @@ def open_store(directory: Path, clock: Clock = system_clock, connections: int = 
 
 def forget_all() -> None:
     """Removes the databases that were made."""
-    while _urls:
-        postgres.drop_database(_urls.popitem()[1])
+    for url in (*_urls.values(), *_emptied):
+        postgres.drop_database(url)
+    _urls.clear()
+    _emptied.clear()
 
 
 def forget(directory: Path) -> None:
-    """Removes the databases that stand for a directory and those below it."""
+    """Empties the databases that stand for a directory and for those below it: they will stand for others, for making one takes long."""
     for known in [known for known in _urls if known.is_relative_to(directory)]:
-        postgres.drop_database(_urls.pop(known))
+        url = _urls.pop(known)
+        _empty(url)
+        _emptied.append(url)
+
+
+def _empty(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = "SELECT format('%I.%I', schemaname, tablename) FROM pg_catalog.pg_tables WHERE schemaname ~ '^(public|d[0-9a-f]{32})$'"
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        connection.execute(others)
+        for (table,) in connection.execute(tables).fetchall():
+            connection.execute(f"DROP TABLE {table}")
+        for (schema,) in connection.execute("SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname ~ '^d[0-9a-f]{32}$'").fetchall():
+            connection.execute(f"DROP SCHEMA {schema} CASCADE")

@@ -163,6 +163,7 @@ def test_the_last_use_is_noted_once_a_minute_and_never_in_the_way(open_local: Op
     assert used() != first
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_disk_that_takes_no_writes_still_lets_people_read(open_local: OpenLocal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tablehouse.storage.sqlite.session.BUSY_SECONDS", 0.05)
     clock = StandingClock()
@@ -180,6 +181,7 @@ def test_a_disk_that_takes_no_writes_still_lets_people_read(open_local: OpenLoca
     local.store.control.sessions.give_back(blocker)
 
 
+@pytest.mark.only_on("sqlite")
 def test_only_hashes_of_tokens_are_stored(local: Local) -> None:
     made = tokens.create_token(local.app, local.caller, first_workspace(local), CreateToken(name="t", level="full"))
     assert isinstance(made.token, str)

@@ -10,8 +10,8 @@ import pytest
 from tablehouse.errors import ConstraintViolation
 from tablehouse.fields.registry import FIELD_TYPES
 from tablehouse.storage.database import Database
-from tablehouse.storage.transaction import Reading
-from tests.local import Local, LocalTable, OpenLocal, query
+from tests.local import Local, LocalTable, OpenLocal
+from tests.stored import everything
 
 CHOICES = {"choices": [{"label": "true"}, {"label": "5"}, {"label": "Ä b"}]}
 WRITTEN: dict[str, list[Any]] = {
@@ -71,12 +71,7 @@ def filled(local: Local, name: str, many: bool, database: str | None = None) -> 
 def dump(file: Database) -> list[tuple[Any, ...]]:
     """Everything in a database: its SQL schema, and every row of every table."""
 
-    def work(reading: Reading) -> list[tuple[Any, ...]]:
-        schema = query(reading.session, "SELECT type, name, sql FROM sqlite_master ORDER BY name")
-        rows = [(name, *row) for kind, name, _ in schema if kind == "table" for row in query(reading.session, f"SELECT * FROM {name}")]
-        return [*schema, *rows]
-
-    return file.read(work)
+    return file.read(everything)
 
 
 def is_empty(value: Any) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from functools import partial
 
 from tablehouse.fields.select import SelectOptions
 from tablehouse.schema.model import Table
+from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.database import Database
 from tablehouse.storage.transaction import Reading
 from tests.local import query
+from tests.stored import columns, indexes, parts_of, sql_tables
 
 OF_EVERY_RECORD = {"n", "id", "created_at", "updated_at", "created_by", "updated_by"}
 
@@ -20,45 +23,55 @@ def check_invariants(file: Database) -> int:
 
 
 def _check(reading: Reading) -> int:
-    def run(text: str) -> list[tuple[Any, ...]]:
-        return query(reading.session, text)
+    run, named = partial(query, reading.session), reading.dialect.named
 
-    assert run("PRAGMA integrity_check") == [("ok",)]
+    if reading.dialect is SQLITE:
+        assert run("PRAGMA integrity_check") == [("ok",)]
     tables = reading.snapshot.tables
-    there = {name for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 't[0-9]*'")}
+    there = {name.partition("x")[0] for name in sql_tables(reading) if re.fullmatch(r"t\d.*", name)}
     assert there == {f"t{table.num}" for table in tables}
-    assert {num for (num,) in run("SELECT table_num FROM fields")} == {table.num for table in tables}
+    assert {num for (num,) in run(f"SELECT table_num FROM {named('fields')}")} == {table.num for table in tables}
     fields = {field.num for table in tables for field in table.fields}
-    assert {num for (num,) in run("SELECT field_num FROM choices")} <= fields
+    assert {num for (num,) in run(f"SELECT field_num FROM {named('choices')}")} <= fields
     for table in tables:
-        _check_table(table, run)
+        _check_counts(reading, table)
+        _check_columns(reading, table)
     return len(tables)
 
 
-def _check_table(table: Table, run: Any) -> None:
-    name = f"t{table.num}"
+def _check_counts(reading: Reading, table: Table) -> None:
+    run, named = partial(query, reading.session), reading.dialect.named
     assert table.primary_num in table.field_by_num
-    ((live, following),) = run(f"SELECT live, next FROM counters WHERE table_num = {table.num}")
-    ((count, newest),) = run(f"SELECT count(*), coalesce(max(n), 0) FROM {name}")
-    ((holes,),) = run(f"SELECT coalesce(sum(count), 0) FROM holes WHERE table_num = {table.num}")
+    ((live, following),) = run(f"SELECT live, next FROM {named('counters')} WHERE table_num = {table.num}")
+    ((count, newest),) = run(f"SELECT count(*), coalesce(max(n), 0) FROM {named(f't{table.num}')}")
+    ((holes,),) = run(f"SELECT coalesce(sum(count), 0) FROM {named('holes')} WHERE table_num = {table.num}")
     assert (live, newest < following) == (count, True)
     assert following - 1 - live == holes, "every number given is there or counted as gone"
+    for part in parts_of(reading, f"t{table.num}"):
+        assert run(f"SELECT count(*) FROM {named(part)}") == [(count,)]
 
-    columns = {row[1] for row in run(f"PRAGMA table_info({name})")}
+
+def _check_columns(reading: Reading, table: Table) -> None:
+    run, named = partial(query, reading.session), reading.dialect.named
+    name = f"t{table.num}"
+    place = {column: part for part in parts_of(reading, name) for column in columns(reading, part) if part == name or column != "n"}
     wanted = {column for field in table.fields for column in (field.column, field.folded_column) if column}
-    assert columns == OF_EVERY_RECORD | wanted
-    assert {row[1] for row in run(f"PRAGMA index_list({name})") if row[1].startswith("u")} == {
-        f"u{field.num}" for field in table.fields if field.unique
-    }
-    assert run(f"SELECT count(*) FROM {name} WHERE created_by NOT IN (SELECT num FROM people)") == [(0,)]
+    assert place.keys() == OF_EVERY_RECORD | wanted
+    unique = {index for part in parts_of(reading, name) for index in indexes(reading, part) if re.fullmatch(r"u\d+", index)}
+    assert unique == {f"u{field.num}" for field in table.fields if field.unique}
+    known = f"SELECT num FROM {named('people')}"
+    assert run(f"SELECT count(*) FROM {named(name)} WHERE created_by NOT IN ({known})") == [(0,)]
     for field in table.fields:
+        if field.column is None:
+            continue
         if isinstance(field.options, SelectOptions):
             own = {choice.num for choice in field.options.choices}
             assert len(own) == len(field.options.choices)
-            for (cell,) in run(f"SELECT {field.column} FROM {name} WHERE {field.column} IS NOT NULL"):
+            for (cell,) in run(f"SELECT {field.column} FROM {named(place[field.column])} WHERE {field.column} IS NOT NULL"):
                 held = json.loads(cell) if field.many else [cell]
                 assert held
                 assert set(held) <= own
         if field.folded_column:
-            folded = run(f"SELECT {field.column}, {field.folded_column} FROM {name} WHERE {field.folded_column} IS NOT NULL")
+            both = f"{field.column}, {field.folded_column}"
+            folded = run(f"SELECT {both} FROM {named(place[field.column])} WHERE {field.folded_column} IS NOT NULL")
             assert all(text.casefold() == other != text for text, other in folded)

@@ -57,6 +57,7 @@ def test_a_control_file_that_stays_busy_answers_503_and_is_read_on(
 ) -> None:
     other = open_local()
     monkeypatch.setattr("tablehouse.storage.sqlite.session.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("tablehouse.storage.postgres.session.BUSY_SECONDS", 0.1)
     refused: list[BaseException] = []
 
     def meanwhile() -> None:
@@ -86,6 +87,7 @@ def test_changes_of_many_threads_are_all_kept(local: Local, open_local: OpenLoca
         assert len(workspaces.list_workspaces(process.app, process.caller)) == 25
 
 
+@pytest.mark.only_on("sqlite")
 def test_threads_that_come_and_go_leave_no_connections(local: Local) -> None:
     control = local.store.control
     for _ in range(5):
@@ -100,6 +102,7 @@ def test_threads_that_come_and_go_leave_no_connections(local: Local) -> None:
     assert len(files_of(control).idle) <= 8
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_connection_that_is_left_in_a_transaction_is_not_given_out_again(local: Local) -> None:
     """Its look at the file would be of a moment long past: a revoked token would be let in for ever."""
     pool = files_of(local.store.control)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests import storages
 from tests.local import LocalTable, OpenLocal
 from tests.storage.invariants import check_invariants
 
@@ -55,7 +56,7 @@ for work, *given in ((create, 1), (create, 2), (batch,), (schema,), (databases,)
 def acknowledged(directory: Path, table: LocalTable, seconds: float) -> list[list[Any]]:
     """What a process said it had done before it was killed."""
     command = [sys.executable, "-c", WRITE, str(directory), table.database, table.id]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as writer:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=storages.environment()) as writer:
         assert writer.stdout is not None
         first = writer.stdout.readline()
         time.sleep(seconds)

@@ -51,5 +51,5 @@ def test_a_person_is_written_once_and_found_again_by_another_process(table: Loca
     assert owner(other.create(Name="there")) == ["Owner", "Owner"]
     with table.local.store.database(table.database) as file:
         assert len(file._people) == 1
-        rows = file.read(lambda reading: query(reading.session, "SELECT num FROM people"))
+        rows = file.read(lambda reading: query(reading.session, f"SELECT num FROM {reading.dialect.named('people')}"))
     assert rows == [(next(iter(file._people.values())),)]

@@ -228,6 +228,7 @@ def test_a_schema_change_and_writes_share_a_transaction(local: Local) -> None:
     assert [record["fields"] for record in records][1:] == [{"Title": "a", "New": None}, {"Title": "b", "New": 7}]
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_transaction_that_cannot_begin_fails_all_and_the_next_one_works(local: Local) -> None:
     table = local.new_table([NAME])
     table.create(Name="a")
@@ -241,6 +242,7 @@ def test_a_transaction_that_cannot_begin_fails_all_and_the_next_one_works(local:
     assert table.cells("Name") == ["a", "c"]
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_database_that_stays_busy_answers_503(local: Local, open_local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tablehouse.storage.sqlite.session.BUSY_SECONDS", 0.2)
     table = local.new_table([NAME])

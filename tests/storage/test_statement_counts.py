@@ -1,6 +1,6 @@
 """How many statements a request costs: the same number whatever the records, fields and choices.
 
-Counted by SQLite itself. What belongs to a commit and not to a request (the look at the schema's version, the count of commits) is named
+Counted by SQLite itself, and on PostgreSQL where sessions are given them. What belongs to a commit and not to a request (the look at the schema's version, the count of commits) is named
 as such: requests that share a commit share it.
 """
 
@@ -13,6 +13,10 @@ from typing import Any
 import apsw
 import pytest
 
+from tablehouse.sql.statement import Statement
+from tablehouse.storage.postgres.schemas import CONTROL_SCHEMA
+from tablehouse.storage.postgres.session import PostgresSession
+from tests import storages
 from tests.local import Local, LocalTable, OpenLocal
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
@@ -26,6 +30,10 @@ Ran = list[str]
 def ran() -> Iterator[Ran]:
     """The statements that have been run on databases so far, without transaction control."""
     statements: Ran = []
+    if storages.chosen() == "postgres":
+        with _noted(statements):
+            yield statements
+        return
 
     def watch(connection: apsw.Connection) -> None:
         def started(event: dict[str, Any]) -> None:
@@ -38,6 +46,24 @@ def ran() -> Iterator[Ran]:
     apsw.connection_hooks.append(watch)
     yield statements
     apsw.connection_hooks.remove(watch)
+
+
+@contextmanager
+def _noted(statements: Ran) -> Iterator[None]:
+    """Notes what is run on the schemas of databases."""
+
+    def noting(run: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(session: PostgresSession, statement: Statement, *values: Any) -> Any:
+            if session.schema != CONTROL_SCHEMA:
+                statements.append(statement.text)
+            return run(session, statement, *values)
+
+        return noted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("rows", "run_many", "run_columns"):
+            patch.setattr(PostgresSession, name, noting(getattr(PostgresSession, name)))
+        yield
 
 
 @contextmanager
