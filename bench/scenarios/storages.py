@@ -1,0 +1,107 @@
+"""The same server on SQLite and on PostgreSQL, asked in turns: what the second storage costs, and what several processes on it do.
+
+PostgreSQL is the server that TABLEHOUSE_TEST_POSTGRES names, else the one of the tests, which does not wait for its disk: its writes are then
+faster than a server's that keeps what it promises, and its reads are not. Which one it was is noted beside the figures.
+"""
+
+import os
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+
+from bench.findings import Findings, at_least, at_most, figure, row
+from bench.loadgen.run import Request, RequestSet, write_requests
+from bench.measure import Asked, alternate, ratio
+from bench.rows import made_up_rows
+from bench.scenarios.flights import unpack_flights
+from bench.server import TABLEHOUSE, Server, Table, load_records, record_body, start_server
+from bench.workplace import Workplace, make_bench_table
+from tests import postgres
+
+CLIENTS = 16
+CROWD = 64
+CROWD_SECONDS = 60.0
+"""What the issue asks for: so many clients, reads and writes mixed, on four processes for so long."""
+PAGES = 10_000
+
+
+def storages(workplace: Workplace) -> Findings:
+    """Requests per second on both, and the ratio that is wanted; the import of all flights; a crowd on four processes."""
+    found = Findings()
+    note = "" if os.environ.get(postgres.GIVEN) else "a server that does not wait for its disk"
+    with ExitStack() as stack:
+        url = stack.enter_context(_database())
+        sqlite = stack.enter_context(start_server(workplace.directory / "beside"))
+        other = stack.enter_context(start_server(workplace.directory / "none", "--database-url", url))
+        _compare(workplace, {"SQLite": sqlite, "PostgreSQL": other}, found, note)
+    _import_flights(workplace, found, note)
+    _crowd(workplace, found)
+    return found
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    url = postgres.new_database()
+    yield url
+    postgres.drop_database(url)
+
+
+def _compare(workplace: Workplace, servers: dict[str, Server], found: Findings, note: str) -> None:
+    rows = list(islice(made_up_rows(seed=1), workplace.settings.records))
+    tables = {name: make_bench_table(server) for name, server in servers.items()}
+    ids = {name: load_records(server, tables[name], rows) for name, server in servers.items()}
+    kinds = {name: _kinds(tables[name], ids[name]) for name in servers}
+    for kind in kinds["SQLite"]:
+        contenders = {}
+        for name, server in servers.items():
+            file = write_requests(workplace.directory / f"{name}.requests", kinds[name][kind])
+            contenders[name] = Asked(server.running, RequestSet(kind, file), CLIENTS, server.headers)
+        outcomes = alternate(contenders, workplace.settings)
+        found.rows += [row(f"{kind}, {name}", CLIENTS, outcome) for name, outcome in outcomes.items()]
+        share = ratio(outcomes["PostgreSQL"], outcomes["SQLite"])
+        wanted = at_least(0.5) if kind.startswith(("get", "list")) else None
+        found.figures.append(figure(f"{kind}: PostgreSQL / SQLite", share, "x", wanted, note if kind.startswith("create") else ""))
+
+
+def _kinds(table: Table, ids: list[str]) -> dict[str, list[Request]]:
+    dice = random.Random(2)
+    offsets = list(range(len(ids)))
+    dice.shuffle(offsets)
+    shuffled = dice.sample(ids, min(len(ids), PAGES))
+    return {
+        "get one": [Request("GET", f"{table.records}/{record}") for record in shuffled],
+        "list 20, the same": [Request("GET", table.records)],
+        "list 20, any": [Request("GET", f"{table.records}?offset={offset}") for offset in offsets[:PAGES]],
+        "create one": [Request("POST", table.records, record_body(table, values)) for values in islice(made_up_rows(seed=3), PAGES)],
+    }
+
+
+def _import_flights(workplace: Workplace, found: Findings, note: str) -> None:
+    csv = unpack_flights(workplace.directory)
+    rows = sum(1 for _ in csv.open("rb")) - 1
+    with _database() as url, (workplace.directory / "flights-postgres.log").open("wb") as log:
+        command: list[str | Path] = [TABLEHOUSE, "import", "csv", csv, "--database", "Flights", "--database-url", url]
+        began = time.perf_counter()
+        subprocess.run(command, stdout=log, stderr=log, check=True)
+        seconds = time.perf_counter() - began
+    found.figures.append(figure("import of all flights into PostgreSQL", rows / seconds, "rows/s", at_least(15_000), note))
+
+
+def _crowd(workplace: Workplace, found: Findings) -> None:
+    with _database() as url, start_server(workplace.directory / "crowd", "--database-url", url, "--workers", "4") as server:
+        table = make_bench_table(server)
+        ids = load_records(server, table, islice(made_up_rows(seed=5), 10_000))
+        kinds = _kinds(table, ids)
+        sets = {kind: RequestSet(kind, write_requests(workplace.directory / f"crowd-{kind[:6]}.requests", kinds[kind])) for kind in kinds}
+        quick = workplace.settings.records < PAGES * 10
+        seconds = workplace.settings.seconds if quick else CROWD_SECONDS
+        settings = workplace.settings.__class__(seconds=seconds, rounds=1)
+        asked = Asked(server.running, sets["list 20, any"], CROWD, server.headers, beside=(sets["get one"], sets["create one"]))
+        outcome = alternate({"crowd": asked}, settings)["crowd"]
+    name = f"list 20 among gets and creates, 4 processes on PostgreSQL, {seconds:g} s"
+    found.rows.append(row(name, CROWD, outcome))
+    found.figures.append(figure(f"{name}: p95 / p50", outcome.p95_us / outcome.p50_us, "x", at_most(10)))
