@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Arguments for the program behind a target: make serve ARGS='--port 9000', make test ARGS='tests/kinds -k number'.
 ARGS ?=
+# Storages that the tests run on, one after the other.
+STORAGES ?= sqlite postgres
 # Test processes. Each may start servers of its own, so more than eight only get in each other's way.
 JOBS ?= auto
 
@@ -43,8 +45,12 @@ $(INSTALLED): pyproject.toml requirements/dev.txt requirements/data.txt
 serve: setup ## start the server with the demo data, in ./data unless ARGS says otherwise
 	$(BIN)/tablehouse serve --demo $(ARGS)
 
-test: setup ## run the tests
-	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8 --dist=worksteal $(ARGS)
+# Status 5: the tests that ARGS names know no storage, so that there are none of them left for the second.
+test: setup ## run the tests, on SQLite and on PostgreSQL
+	@for storage in $(STORAGES); do \
+		$(BIN)/python -m pytest --storage $$storage -n $(JOBS) --maxprocesses=8 --dist=worksteal $(ARGS) || \
+			{ status=$$?; [ $$status = 5 ] && [ $$storage != sqlite ]; } || exit $$status; \
+	done
 
 check: setup ## format, lint, types, import directions, architecture, generated reference
 	$(BIN)/ruff format --check $(CODE)
