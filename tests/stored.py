@@ -51,7 +51,7 @@ def everything(reading: Reading) -> list[tuple[Any, ...]]:
     for table in sql_tables(reading):
         found += [(table, "column", *column) for column in columns(reading, table).items()]
         found += [(table, "index", index) for index in indexes(reading, table)]
-        found += sorted((rows_of(reading, table)), key=repr)
+        found += sorted(((table, "row", *row) for row in rows_of(reading, table)), key=repr)
     return found
 
 

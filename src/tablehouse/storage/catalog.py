@@ -17,9 +17,11 @@ from tablehouse.schema.model import Database, Field, Snapshot, Table, View
 from tablehouse.schema.parts import Parts
 from tablehouse.schema.relations import End, Link, Relation, connected, links_of
 from tablehouse.sql import catalog as sql
+from tablehouse.sql import catalog_tables
 from tablehouse.sql.catalog_tables import NOT_BEGUN
 from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.postgres_parts import part_number
+from tablehouse.storage.migrations import check_format
 from tablehouse.storage.session import Row, Session
 
 
@@ -39,7 +41,8 @@ class Catalog:
         """Returns the schema; tables that have not changed since `known`, nor any that relations lead to from them, are taken over
         with all that was compiled for them.
         """
-        _, _, version, _, *properties = self._rows(sql.READ_META)[0]
+        _, form, version, _, *properties = self._rows(sql.READ_META)[0]
+        check_format(form, catalog_tables.FORMAT)
         database = Database(*properties)
         kept = {} if known is None else known.table_by_num
         rows = self._rows(sql.READ_TABLES)

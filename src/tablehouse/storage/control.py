@@ -15,7 +15,9 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 
 from tablehouse.sql import control as sql
+from tablehouse.sql import control_tables
 from tablehouse.sql.dialect import Dialect
+from tablehouse.storage.migrations import check_format
 from tablehouse.storage.session import RolledBack, Row, Session, Sessions
 
 T = TypeVar("T")
@@ -227,7 +229,8 @@ def load(session: Session, dialect: Dialect) -> ControlSnapshot:
     def rows(statement: Any) -> list[Row]:
         return session.rows(dialect.fixed(statement))
 
-    _, _, generation, secret, _ = rows(sql.READ_STORE)[0]
+    _, form, generation, secret, _ = rows(sql.READ_STORE)[0]
+    check_format(form, control_tables.FORMAT)
     roles: dict[str, dict[str, str]] = defaultdict(dict)
     for workspace_id, user_id, role in rows(sql.READ_MEMBERS):
         roles[workspace_id][user_id] = role

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from tablehouse.errors import ServiceUnavailable
+from tablehouse.sql.dialect import SCHEMA
+
 Steps = Mapping[int, Sequence[str]]
 """From a format to the statements that lead to the next one."""
 
@@ -53,9 +56,28 @@ DATABASE_STEPS: Final[Steps] = {
 
 
 POSTGRES_CONTROL_STEPS: Final[Steps] = {}
-POSTGRES_DATABASE_STEPS: Final[Steps] = {}
+_RELATIONS_THERE: Final = f"""CREATE TABLE {SCHEMA}.relations (num BIGINT NOT NULL, source_table BIGINT NOT NULL, source_field BIGINT,
+    target_table BIGINT NOT NULL, target_field BIGINT, PRIMARY KEY (num))"""
+_INDEXES_THERE: Final = f"""CREATE TABLE {SCHEMA}.indexes (num BIGINT NOT NULL, table_num BIGINT NOT NULL, spec TEXT COLLATE "C" NOT NULL,
+    origin TEXT COLLATE "C" NOT NULL, ready BIGINT NOT NULL, filled BIGINT NOT NULL, uses BIGINT NOT NULL, last_used_at TEXT COLLATE "C",
+    created_at TEXT COLLATE "C" NOT NULL, PRIMARY KEY (num))"""
+_NEEDS_THERE: Final = f"""CREATE TABLE {SCHEMA}.needs (table_num BIGINT NOT NULL, need TEXT COLLATE "C" NOT NULL, searches BIGINT NOT NULL,
+    milliseconds BIGINT NOT NULL, last_at TEXT COLLATE "C" NOT NULL, PRIMARY KEY (table_num, need))"""
+_LEASES_THERE: Final = f"""CREATE TABLE {SCHEMA}.leases (name TEXT COLLATE "C" NOT NULL, holder TEXT COLLATE "C" NOT NULL,
+    until BIGINT NOT NULL, PRIMARY KEY (name))"""
+
+POSTGRES_DATABASE_STEPS: Final[Steps] = {
+    4: (_RELATIONS_THERE,),
+    5: (_INDEXES_THERE, f"CREATE INDEX ix_indexes_table_num ON {SCHEMA}.indexes (table_num)", _NEEDS_THERE, _LEASES_THERE),
+}
 """The same for PostgreSQL, from the formats on in which there has been any. Names of tables begin with `sql.dialect.SCHEMA`."""
 
 
 class NewerFormat(Exception):
     """What is stored was written by a newer Tablehouse than this one."""
+
+
+def check_format(found: int, known: int) -> None:
+    """Raises ServiceUnavailable when a newer version, on another machine, has brought forward what this server was working on."""
+    if found > known:
+        raise ServiceUnavailable(f"A newer version of Tablehouse has brought this to format {found}. This server has to be replaced.")

@@ -102,7 +102,7 @@ class PostgresStore(Store):
         try:
             session = sessions.take()
             try:
-                bring_forward(session, "meta", POSTGRES.fixed(catalog_sql.LOCK), catalog_tables.FORMAT, POSTGRES_DATABASE_STEPS)
+                bring_forward(session, "meta", "version", POSTGRES.fixed(catalog_sql.LOCK), catalog_tables.FORMAT, POSTGRES_DATABASE_STEPS)
             finally:
                 sessions.give_back(session)
         except NewerFormat as error:
@@ -152,7 +152,7 @@ class PostgresStore(Store):
                 if isinstance(error, DatabaseFault) and error.state not in {"42P07", "42710"}:
                     raise
                 time.sleep(0.1)
-        bring_forward(session, "store", POSTGRES.fixed(control_sql.LOCK), control_tables.FORMAT, POSTGRES_CONTROL_STEPS)
+        bring_forward(session, "store", "generation", POSTGRES.fixed(control_sql.LOCK), control_tables.FORMAT, POSTGRES_CONTROL_STEPS)
         session.begin(POSTGRES.fixed(control_sql.LOCK))  # nobody makes or removes databases meanwhile
         try:
             listed = {schema_of(row[0]) for row in session.rows(POSTGRES.fixed(control_sql.READ_DATABASES))}
