@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from tablehouse.errors import ServiceUnavailable
 from tablehouse.query.requests import CreateMember, CreateToken, CreateWorkspace
 from tablehouse.service import members, tokens, workspaces
 from tablehouse.sql import control as control_sql
@@ -511,6 +513,41 @@ def test_one_that_is_deleted_before_its_turn_is_left_out(pair: Pair) -> None:
 
     assert [each.outcome for each in pair.copy(done=done).databases] == ["copied", "gone"]
     assert second not in pair.target.control.current().databases
+
+
+def end_connections(url: str) -> int:
+    """Ends every connection to a PostgreSQL database, as a restart does; says how many there were."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND usename = current_user"
+        )
+        return len(rows.fetchall())
+
+
+@pytest.mark.parametrize("lost", ["data", "target"])
+def test_a_connection_that_is_lost_begins_the_database_again(lost: str, kinds: Kinds) -> None:
+    pair = Pair(kinds, "postgres", "postgres")
+    table = fill(pair.source)
+    ended: list[int] = []
+
+    def rows(_: int) -> None:
+        if not ended:
+            ended.append(end_connections(storages.url_of(kinds.root / lost)))
+
+    (copied,) = pair.copy(rows=rows).databases
+    assert ended[0] > 0
+    assert copied.outcome == "copied"
+    assert table.seen_by(pair.opened()).page(limit=200)[0] == table.page(limit=200)[0]
+
+
+def test_one_that_is_lost_again_and_again_is_given_up_and_leaves_nothing_listed(kinds: Kinds) -> None:
+    pair = Pair(kinds, "sqlite", "postgres")
+    fill(pair.source)
+    with pytest.raises(ServiceUnavailable):
+        pair.copy(rows=lambda _: end_connections(storages.url_of(kinds.root / "target")))
+    assert pair.target.control.current().databases == {}
+    assert pair.outcomes() == ["copied"]
 
 
 def test_rows_that_are_more_than_a_socket_takes_at_once(pair: Pair) -> None:

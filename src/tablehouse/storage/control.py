@@ -170,10 +170,9 @@ class Control:
         self._signal.close()
 
     def _change(self, work: Callable[[ControlWriting], T]) -> T:
-        session = self.sessions.take_writer()
+        session = self._begin()
         sound = False
         try:
-            session.begin(self._dialect.fixed(sql.LOCK))
             result = work(ControlWriting(session, self._dialect, load(session, self._dialect)))
             session.commit(self._dialect.fixed(sql.RAISE_GENERATION))
             sound = True
@@ -183,6 +182,24 @@ class Control:
         finally:
             self.sessions.give_back_writer(session, sound)  # what is not committed here is taken back there
         return result
+
+    def _begin(self) -> Session:
+        """Returns the writer's session inside a transaction. A connection that turns out to be lost is replaced once: nothing was done yet."""
+        for tries_left in (True, False):
+            session = self.sessions.take_writer()
+            begun = False
+            try:
+                session.begin(self._dialect.fixed(sql.LOCK))
+                begun = True
+            except RolledBack as error:
+                if not tries_left:
+                    raise error.refusal() from error
+            finally:
+                if not begun:
+                    self.sessions.give_back_writer(session, False)
+            if begun:
+                return session
+        raise AssertionError("the second try returns or raises")
 
     def _look(self, session: Session, held: ControlSnapshot | None) -> ControlSnapshot:
         generation = session.rows(self._dialect.fixed(sql.GENERATION))[0][0]
