@@ -21,6 +21,9 @@ from tablehouse.sql.types import INTEGER
 BLOCK: Final = 1024
 """How many record numbers one row of `holes` counts."""
 
+_BEYOND: Final = 2**53
+"""More than any record's number."""
+
 VERSION: Final = sa.select(META.c.version).scalar_subquery()
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 _OFFSET: Final[sa.ColumnElement[int]] = sa.bindparam("offset", type_=INTEGER)
@@ -40,13 +43,8 @@ def list_records(table: Table, fields: Sequence[Field], by_name: bool, by_offset
     """
     columns = record_table(table)
     page = sa.select(columns.c.n, record_json(table, _of(columns), fields, by_name).label("record")).order_by(columns.c.n)
-    if by_offset:
-        place = _place(table)
-        after = sa.func.coalesce(sa.select(place.c.after).scalar_subquery(), _OFFSET)  # no deleted records before: numbers have no gaps
-        page = page.where(columns.c.n > after).offset(sa.func.coalesce(sa.select(place.c.skip).scalar_subquery(), sa.literal_column("0")))
-    else:
-        page = page.where(columns.c.n > sa.bindparam("after"))
-    rows = page.limit(sa.bindparam("limit")).subquery("page")
+    after = _last_before(table, columns) if by_offset else sa.bindparam("after")
+    rows = page.where(columns.c.n > after).limit(sa.bindparam("limit")).subquery("page")
     whole = sa.select(Utf8(JsonRows(rows.c.record)).label("records"), sa.func.max(rows.c.n).label("last")).subquery("whole")
     newest = sa.select(sa.func.max(columns.c.n)).scalar_subquery()
     own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
@@ -55,6 +53,18 @@ def list_records(table: Table, fields: Sequence[Field], by_name: bool, by_offset
         .select_from(COUNTERS.join(whole, sa.true()))
         .where(own)
     )
+
+
+def _last_before(table: Table, columns: sa.Table) -> sa.ColumnElement[int]:
+    """Returns the expression for a number after which the record at an offset is the first."""
+    place = _place(table)
+    after = sa.func.coalesce(sa.select(place.c.after).scalar_subquery(), _OFFSET)  # no deleted records before: numbers have no gaps
+    skip = sa.select(place.c.skip).scalar_subquery()
+    # Walking over numbers alone: of a page with an OFFSET, PostgreSQL makes the JSON of the records that it skips, too.
+    one: sa.ColumnElement[int] = sa.literal_column("1")
+    skipped = sa.select(columns.c.n).where(columns.c.n > after).order_by(columns.c.n).limit(one)
+    last = skipped.offset(sa.case((skip > sa.literal_column("0"), skip - one), else_=sa.literal_column("0"))).scalar_subquery()
+    return sa.case((skip > sa.literal_column("0"), sa.func.coalesce(last, sa.literal_column(str(_BEYOND)))), else_=after)
 
 
 def _place(table: Table) -> sa.CTE:
