@@ -15,9 +15,10 @@ from tablehouse.query.cells import parameters
 from tablehouse.query.dates import Calendar
 from tablehouse.query.operands import Surroundings
 from tablehouse.query.search import read_search
+from tablehouse.schema.index import AUTOMATIC, ORDER, Index, Part, Spec
 from tablehouse.schema.model import Field, Table
 from tablehouse.schema.parts import Parts
-from tablehouse.sql import ddl, parts, record_tables, records, search
+from tablehouse.sql import ddl, indexes, parts, record_tables, records, search
 from tablehouse.sql.dialect import POSTGRES
 from tablehouse.sql.postgres_parts import part_number
 from tests.local import Local, LocalTable
@@ -126,6 +127,24 @@ def test_a_unique_field_of_another_part(twice: tuple[Both, Table]) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation):
         both.schema.rows(POSTGRES.compile(ddl.fill_cell(known, field)), {"num": 4, **parameters({field: stored(both, known, field)})})
     both.schema.script([ddl.drop_unique(POSTGRES, field)])
+
+
+@pytest.mark.parametrize("twice", [2], indirect=True)
+def test_an_index_lies_in_one_part(twice: tuple[Both, Table]) -> None:
+    both, table = twice
+    known = now(both.schema, table)
+    first, *_, one, other = known.fields
+    for num, fields in enumerate([(one, other), (one, first), (first, other), (first,)], 9000):
+        parts_of_it = (*(Part(field.shown_column, True, 100) for field in fields), Part("n"))
+        index = Index(num, Spec(ORDER, parts_of_it), AUTOMATIC, False)
+        (text,) = indexes.create_index(POSTGRES, known, index)
+        both.schema.script([text])
+        own, mine = fields[0].column, [field.column for field in fields]
+        assert f"t{known.num}{'' if own == first.column else 'x'}" in text
+        same = len({parts.places(known)[str(column)] for column in mine}) == 1
+        assert all(str(column) in text for column in mine) is same
+        assert str(own) in text
+        both.schema.script(indexes.drop_index(POSTGRES, index))
 
 
 def stored(both: Both, table: Table, field: Field) -> str:

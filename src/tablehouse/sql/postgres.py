@@ -6,13 +6,16 @@ do not reach the nodes of a cluster. Parameters say their type, for PostgreSQL i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDDLCompiler, PGDialect, PGIdentifierPreparer
-from sqlalchemy.exc import CompileError
+from sqlalchemy.schema import CreateIndex
+from sqlalchemy.sql import visitors
 
-from tablehouse.sql.postgres_parts import join_text, part_name, parts_of
+from tablehouse.sql.postgres_parts import NUMBER, join_text, part_name, parts_of
 from tablehouse.sql.statement import Statement
 
 SCHEMA: Final = "tablehouse_schema"
@@ -78,16 +81,24 @@ class _Compiler(PGCompiler):
 
 class _DDLCompiler(PGDDLCompiler):
     def visit_create_index(self, *arguments: Any, **options: Any) -> str:
-        written: str = _plain_create_index(self, *arguments, **options)
-        index = arguments[0].element
+        (create,) = arguments
+        index = create.element
         lies = parts_of(index.table)
-        within = {lies.get(column.name, 0) for column in index.columns}
-        if not lies or within == {0}:
-            return written
-        if len(within) > 1:
-            raise CompileError(f"{index.name}: its columns lie in several parts of {index.table.name}")
-        (part,) = within
-        return written.replace(f" ON {SCHEMA}.{index.table.name} ", f" ON {SCHEMA}.{part_name(index.table.name, part)} ", 1)
+        if not lies:
+            return str(_plain_create_index(self, create, **options))
+        part, *others = (_part(expression, lies) for expression in index.expressions)
+        if any(other not in (part, None) for other in others):
+            # An index lies in one part: what it begins with is worth having alone.
+            within = sum(1 for _ in takewhile(lambda other: other in (part, None), others))
+            create = CreateIndex(sa.Index(index.name, *index.expressions[: 1 + within], _table=index.table))
+        written = str(_plain_create_index(self, create, **options))
+        return written.replace(f" ON {SCHEMA}.{index.table.name} ", f" ON {SCHEMA}.{part_name(index.table.name, part or 0)} ", 1)
+
+
+def _part(expression: Any, lies: Mapping[str, int]) -> int | None:
+    """Returns the part in which the columns of an index's expression lie; None for a record's number, which all parts have."""
+    columns = [each.name for each in visitors.iterate(expression) if isinstance(each, sa.Column) and each.name != NUMBER]
+    return lies.get(columns[0], 0) if columns else None
 
 
 class Core(PGDialect):

@@ -15,7 +15,8 @@ from sqlalchemy.sql.dml import Delete, Insert, Update
 PARTS: Final = "parts"
 """The key in `Table.info` of the part in which each column lies; it is there for tables that have several."""
 
-_NUMBER: Final = "n"
+NUMBER: Final = "n"
+"""The column that all parts have: the record's number."""
 
 
 def part_name(table: str, part: int) -> str:
@@ -44,7 +45,7 @@ def sql_tables(table: sa.Table) -> list[sa.Table]:
         columns = [
             sa.Column(column.name, column.type, primary_key=column.primary_key, nullable=column.nullable, unique=column.unique, autoincrement=False)
             for column in table.c
-            if lies.get(column.name, 0) == part or column.name == _NUMBER
+            if lies.get(column.name, 0) == part or column.name == NUMBER
         ]  # fmt: skip
         made.append(sa.Table(part_name(table.name, part), sa.MetaData(), *columns))
     return made
@@ -57,7 +58,7 @@ def join_text(qualified: str, table: sa.Table, alias: str | None = None) -> str:
     for part in sorted(set(parts_of(table).values())):
         name = part_name(own, part)
         further = part_name(qualified, part)
-        text += f" LEFT JOIN {further}{f' AS {name}' if alias else ''} ON {name}.{_NUMBER} = {own}.{_NUMBER}"
+        text += f" LEFT JOIN {further}{f' AS {name}' if alias else ''} ON {name}.{NUMBER} = {own}.{NUMBER}"
     return f"({text})"
 
 
@@ -93,26 +94,26 @@ def _update(clause: Update, table: sa.Table) -> sa.ClauseElement:
     # What is computed is computed where all columns are at hand; parameters, which may be very many, go where they are written.
     computed = [name for name, value in given.items() if not isinstance(value, sa.BindParameter)]
     named = [values[name].label(f"new_{name}") for name in computed]
-    hit = sa.select(table.c[_NUMBER].label("hit"), *named).select_from(table).where(*clause._where_criteria).cte("hits")  # noqa: SLF001
+    hit = sa.select(table.c[NUMBER].label("hit"), *named).select_from(table).where(*clause._where_criteria).cte("hits")  # noqa: SLF001
     values.update({name: hit.c[f"new_{name}"] for name in computed})
     updates = []
     for each in sql_tables(table):
         mine = {name: value for name, value in values.items() if name in each.c}
         if mine:
-            updates.append(sa.update(each).values(mine).where(each.c[_NUMBER] == hit.c.hit))
+            updates.append(sa.update(each).values(mine).where(each.c[NUMBER] == hit.c.hit))
     ctes = [each.cte(f"set_{place}") for place, each in enumerate(updates)]
     if not clause._returning:  # noqa: SLF001
         return updates[-1].add_cte(*ctes[:-1])
     # Folded texts are never shown.
     shown = [values.get(column.name, column).label(column.name) for column in table.c if not column.name.startswith("k")]
-    row = sa.select(*shown).select_from(table.join(hit, table.c[_NUMBER] == hit.c.hit)).subquery(table.name)
+    row = sa.select(*shown).select_from(table.join(hit, table.c[NUMBER] == hit.c.hit)).subquery(table.name)
     return sa.select(*clause._returning).select_from(row).add_cte(*ctes)  # noqa: SLF001
 
 
 def _delete(clause: Delete, table: sa.Table) -> sa.ClauseElement:
     names = [column.name for column in clause._returning if isinstance(column, sa.Column)]  # noqa: SLF001
-    gone = sa.select(table.c[_NUMBER], *(table.c[name] for name in names if name != _NUMBER)).where(*clause._where_criteria).cte("gone")  # noqa: SLF001
-    deletes = [sa.delete(each).where(each.c[_NUMBER] == gone.c[_NUMBER]) for each in sql_tables(table)]
+    gone = sa.select(table.c[NUMBER], *(table.c[name] for name in names if name != NUMBER)).where(*clause._where_criteria).cte("gone")  # noqa: SLF001
+    deletes = [sa.delete(each).where(each.c[NUMBER] == gone.c[NUMBER]) for each in sql_tables(table)]
     ctes = [each.cte(f"from_{place}") for place, each in enumerate(deletes)]
     if not names:
         return deletes[-1].add_cte(*ctes[:-1])
