@@ -147,7 +147,8 @@ def _items(array: str, item: str = "BIGINT") -> str:
 
 @compiles(JsonItems, "postgresql")
 def _json_items(element: JsonItems, compiler: SQLCompiler, **options: Any) -> str:
-    return _items(_only(element, compiler, options))
+    # LATERAL: the array may be another table's beside it.
+    return f"LATERAL {_items(_only(element, compiler, options))}"
 
 
 def _among(value: str, found: str, items: str) -> str:
