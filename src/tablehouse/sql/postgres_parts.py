@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.dml import Delete, Insert, Update
 
 PARTS: Final = "parts"
@@ -70,6 +71,8 @@ def written(clause: sa.ClauseElement) -> sa.ClauseElement:
     if not isinstance(table, sa.Table) or not parts_of(table):
         return clause
     if isinstance(clause, Insert):
+        if clause.select is not None:
+            raise CompileError(f"{table.name} lies in several parts: rows for it are given as values, not by a query")
         return _insert(clause, table)
     return _update(clause, table) if isinstance(clause, Update) else _delete(clause, table)
 
