@@ -25,7 +25,7 @@ BELONGS_TO = {
 }
 
 # From `sql` down a request becomes a plan and the plan becomes text: same input, same output. These would end that.
-PURE = {"sql", "query", "schema", "fields", "kinds"}
+PURE = {"sql", "query", "schema", "fields", "formula", "kinds"}
 IMPURE = {"http.client", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time", "urllib.request"}
 
 # Declared for something other than an import.

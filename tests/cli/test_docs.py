@@ -11,10 +11,12 @@ import pytest
 from tablehouse.config import OPTIONS
 from tablehouse.errors import CODES
 from tablehouse.fields.registry import FIELD_TYPES
+from tablehouse.formula.functions.registry import FUNCTIONS
+from tablehouse.formula.operators import OPERATORS
 from tablehouse.http.operations import OPERATIONS
 from tests.server import clean_environment, program
 
-PAGES = {"aggregates.md", "commands.md", "endpoints.md", "errors.md", "field-types.md", "operators.md", "settings.md"}
+PAGES = {"aggregates.md", "commands.md", "endpoints.md", "errors.md", "field-types.md", "formulas.md", "operators.md", "settings.md"}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,15 @@ def test_every_operation_is_on_its_page(pages: dict[str, str]) -> None:
         assert all(f"`{field.encode_name}`" in text for field in msgspec.structs.fields(operation.query))
         if operation.body is not None:
             assert all(f"`{field.encode_name}`" in text for field in msgspec.structs.fields(operation.body))
+
+
+def test_every_function_of_formulas_is_on_its_page(pages: dict[str, str]) -> None:
+    text = pages["formulas.md"]
+    for function in FUNCTIONS:
+        signature = function.signature.replace("|", "\\|")  # as a table needs it
+        assert f"| `{signature}` | {function.summary}" in text
+        assert all(f"`{formula}`" in text for formula, _ in function.examples)
+    assert all(f"| `{operator.symbol}` | {operator.summary} |" in text for operator in OPERATORS)
 
 
 def test_every_field_type_is_on_its_page(pages: dict[str, str]) -> None:

@@ -24,6 +24,8 @@ CHOICES = [{"label": label} for label in ("Open", "In progress", "Done, really",
 def spec(name: str, options: Mapping[str, Any] | None = None, many: bool = False, zone: ZoneInfo = UTC) -> Spec[Any]:
     """What cells of a field of this type depend on; a select has a few choices."""
     given = {"choices": CHOICES, "allowToAddNewChoice": False} if name == "SELECT" and options is None else options or {}
+    if name == "FORMULA" and options is None:
+        given = {"formula": "1 + 1"}
     decoded = decode_options(BY_NAME[name], given)
     return spec_of(numbered(decoded, 1) if isinstance(decoded, SelectOptions) else decoded, many, zone)
 

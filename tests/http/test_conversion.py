@@ -76,7 +76,7 @@ def test_any_stored_type_converts_to_any_other(source: str, make_table: MakeTabl
 @pytest.mark.parametrize("source", SYSTEM)
 def test_what_the_server_filled_can_become_what_people_write(source: str, make_table: MakeTable, api: Api) -> None:
     for target in STORED:
-        table = make_table([NAME, {"name": "Value", "type": source}])
+        table = make_table([NAME, {"name": "Value", "type": source} | field_types()[source].get("field", {})])
         record = table.create()
         before = record["fields"]["Value"]
         answer = api.put(table.field_path("Value"), {"type": target})

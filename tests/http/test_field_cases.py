@@ -86,7 +86,7 @@ def test_bad_options_are_refused(type: str, entry: dict[str, Any], make_table: M
     api.post(f"{table.path}/fields", body).refused("VALIDATION_ERROR", *entry["says"])
     api.post(f"/databases/{table.database}/tables", {"name": "Never made", "fields": [body]}).refused("VALIDATION_ERROR", *entry["says"])
     assert table.refresh() == before
-    made = table.add_field("Value", type)
+    made = table.add_field("Value", type, options=field_of(type, {}).get("options"))
     api.put(table.field_path("Value"), {"options": entry["given"]}).refused("VALIDATION_ERROR", *entry["says"])
     assert api.get(table.field_path("Value")).data == made
 

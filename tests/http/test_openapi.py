@@ -110,7 +110,12 @@ def real(playground: Server, document: dict[str, Any], connect: Connect) -> dict
     workspace = api.post("/workspaces", {"name": "Real"}).data["id"]
     database = api.post("/databases", {"name": "Real", "workspaceId": workspace}).data["id"]
     table = api.new_table(
-        database, [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, *({"name": name, "type": name} for name in field_types())], name="Real"
+        database,
+        [
+            {"name": "Name", "type": "SINGLE_LINE_TEXT"},
+            *({"name": name, "type": name} | case.get("field", {}) for name, case in field_types().items()),
+        ],
+        name="Real",
     )
     things = {
         "workspaces": workspace,

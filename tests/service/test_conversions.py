@@ -47,7 +47,11 @@ WRITTEN: dict[str, list[Any]] = {
 }
 """Values of each type that people write."""
 TYPES = [field_type.name for field_type in FIELD_TYPES if not field_type.joined]  # links have `test_link_fields`
-NEW_OPTIONS: dict[str, dict[str, Any]] = {"DATE": {"timezoneType": "FIXED", "timezone": "Asia/Tokyo"}, "PROGRESS": {"min": 1}}
+NEW_OPTIONS: dict[str, dict[str, Any]] = {
+    "FORMULA": {"formula": "{Name} & 5"},
+    "DATE": {"timezoneType": "FIXED", "timezone": "Asia/Tokyo"},
+    "PROGRESS": {"min": 1},
+}
 
 
 def several(name: str) -> list[bool]:
@@ -56,7 +60,12 @@ def several(name: str) -> list[bool]:
 
 def field_of(name: str, many: bool = False) -> dict[str, Any]:
     """A field with options that its values need."""
-    return {"name": "F", "type": name, "options": CHOICES if name == "SELECT" else {}, "allowMultipleEntries": many}
+    return {
+        "name": "F",
+        "type": name,
+        "options": CHOICES if name == "SELECT" else NEW_OPTIONS["FORMULA"] if name == "FORMULA" else {},
+        "allowMultipleEntries": many,
+    }
 
 
 def filled(local: Local, name: str, many: bool, database: str | None = None) -> LocalTable:

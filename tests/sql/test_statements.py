@@ -15,6 +15,7 @@ from tablehouse.kinds import aggregates
 from tablehouse.query.aggregate import Aggregation, GroupKey, GroupSort
 from tablehouse.schema.model import Table
 from tablehouse.sql import aggregate, bulk, catalog, catalog_tables, control, control_tables, ddl, links, records
+from tablehouse.sql import computed as computed_sql
 from tablehouse.sql.ddl import create_metadata
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.sql.record_tables import record_table
@@ -39,6 +40,10 @@ HOSTILE = [
     "🙂",
     "a" * 255,
 ]
+
+
+OPTIONS: dict[str, dict[str, Any]] = {"SELECT": {"choices": [{"label": "A"}]}, "FORMULA": {"formula": "{Primary} & 1"}}
+"""What fields of some types need."""
 
 
 def constants(module: ModuleType) -> list[tuple[str, sa.ClauseElement]]:
@@ -94,7 +99,7 @@ def all_fields() -> list[dict[str, Any]]:
     for place, field_type in enumerate(FIELD_TYPES):
         if field_type.joined:
             continue
-        options = {"choices": [{"label": "A"}]} if field_type.name == "SELECT" else {}
+        options = OPTIONS.get(field_type.name, {})
         fields.append({"name": f"{place} {field_type.name}", "type": field_type.name, "options": options, "unique": field_type.unique})
         if field_type.several:
             fields.append({"name": f"{place} several", "type": field_type.name, "options": options, "allowMultipleEntries": True})
@@ -122,6 +127,9 @@ def compositions(table: Table) -> list[tuple[str, sa.ClauseElement]]:
         ("get by name", records.get_record(table, some, True)),
         ("get nothing of it", records.get_record(table, (), True)),
         ("list", records.list_records(table, fields, False, False)),
+        ("inputs", computed_sql.inputs_of(table, some)),
+        ("all inputs", computed_sql.all_inputs(table, some)),
+        ("computed cells", computed_sql.fill_cells(table, [field for field in fields if field.type.computed])),
         ("list by offset", records.list_records(table, fields, True, True)),
         ("list nothing of them", records.list_records(table, (), False, True)),
         ("take", records.take_numbers(table)),
@@ -237,5 +245,5 @@ def test_identifiers_are_counters(local: Local) -> None:
     columns = record_table(table)
     assert re.fullmatch(r"t\d+", columns.name)
     own = {"n", "id", "created_at", "updated_at", "created_by", "updated_by"}
-    assert all(re.fullmatch(r"[ck]\d+", name) for name in columns.c.keys() if name not in own)  # noqa: SIM118 - a column collection iterates columns
+    assert all(re.fullmatch(r"[cke]\d+", name) for name in columns.c.keys() if name not in own)  # noqa: SIM118 - a column collection iterates columns
     assert record_table(table) is columns, "made once per version of the table"

@@ -204,3 +204,18 @@ def test_a_client_cannot_fill_the_memory_with_shapes(local: Local) -> None:
         chosen = ",".join(f"Field {place}" for place in range(12) if number >> place & 1)
         table.page(fields=chosen)
     assert len(table.schema.plans) == 256
+
+
+def test_formulas_cost_a_create_nothing_and_an_update_at_most_one_look(open_local: OpenLocal, ran: Ran) -> None:
+    given = [NAME, *({"name": name, "type": "NUMBER"} for name in ("A", "B"))]
+    formulas = [("Sum", "{A} + {B}"), ("Text", '{Sum} & "!"'), ("Code", "UPPER({Name})")]
+    table = open_local().new_table([*given, *({"name": name, "type": "FORMULA", "options": {"formula": text}} for name, text in formulas)])
+    record = table.create(Name="a", A=1, B=2)["id"]
+    with counted(ran, 2):  # numbers taken, record inserted
+        assert table.create(Name="b", A=3, B=4)["fields"]["Text"] == "7!"
+    with counted(ran, 1):
+        assert table.update(record, Name="c")["fields"]["Code"] == "C"
+    with counted(ran, 1):
+        assert table.update(record, A=5, B=6)["fields"]["Text"] == "11!"
+    with counted(ran, 2):  # what B is, and the change
+        assert table.update(record, A=1)["fields"]["Text"] == "7!"

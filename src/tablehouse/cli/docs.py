@@ -13,6 +13,7 @@ from tablehouse.cli.reference.commands import commands
 from tablehouse.cli.reference.endpoints import endpoints
 from tablehouse.cli.reference.errors import errors
 from tablehouse.cli.reference.field_types import field_types
+from tablehouse.cli.reference.formulas import formulas
 from tablehouse.cli.reference.operators import operators
 from tablehouse.cli.reference.settings import settings
 
@@ -27,6 +28,7 @@ def docs(
         "endpoints.md": endpoints(),
         "errors.md": errors(),
         "field-types.md": field_types(),
+        "formulas.md": formulas(),
         "operators.md": operators(),
         "settings.md": settings(),
     }

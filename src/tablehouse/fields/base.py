@@ -68,6 +68,7 @@ class FieldType(Generic[O_co]):
     `source`: the record's own column that a system field shows; such fields have no column of their own.
     `joined`: cells are read from other records, as arrays; such fields have no column either.
     `clock`: a number of seconds whose text form is h:mm:ss.
+    `computed`: cells are computed from others and stored, with the reason where that fails.
     `empty_text_clears`: writing "" empties the cell.
     """
 
@@ -85,6 +86,7 @@ class FieldType(Generic[O_co]):
     source: ClassVar[str | None] = None
     joined: ClassVar[bool] = False
     clock: ClassVar[bool] = False
+    computed: ClassVar[bool] = False
     empty_text_clears: ClassVar[bool] = True
     alias_of: ClassVar[str | None] = None
 

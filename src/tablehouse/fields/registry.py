@@ -12,6 +12,7 @@ from tablehouse.fields.date_range import DateRange
 from tablehouse.fields.datetime import Date, Datetime
 from tablehouse.fields.duration import Duration
 from tablehouse.fields.email import Email
+from tablehouse.fields.formula import Formula
 from tablehouse.fields.linked_record import LinkedRecord
 from tablehouse.fields.long_text import LongText
 from tablehouse.fields.lookup import Lookup
@@ -47,6 +48,7 @@ FIELD_TYPES: tuple[FieldType[Any], ...] = (
     Address(),
     LinkedRecord(),
     Lookup(),
+    Formula(),
     CreatedAt(),
     UpdatedAt(),
     CreatedBy(),

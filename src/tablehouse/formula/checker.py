@@ -53,10 +53,11 @@ class KnownFields:
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """A tree whose references are field ids. `references`: each field once, in the order of the text."""
+    """A tree whose references are field ids. `references`: each field once, in the order of the text; `functions`: the names of those called."""
 
     tree: Tree
     references: tuple[str, ...]
+    functions: frozenset[str]
     result: Result
     volatile: bool
 
@@ -65,13 +66,14 @@ def check(tree: Tree, fields: KnownFields) -> Checked:
     """Returns the checked tree. Raises FormulaError for a name that is none, and for a call with too few or too many arguments."""
     checker = _Checker(fields)
     checked, result = checker.check(tree)
-    return Checked(checked, tuple(checker.references), result, checker.volatile)
+    return Checked(checked, tuple(checker.references), frozenset(checker.functions), result, checker.volatile)
 
 
 class _Checker:
     def __init__(self, fields: KnownFields) -> None:
         self._fields = fields
         self.references: dict[str, None] = {}
+        self.functions: set[str] = set()
         self.volatile = False
 
     def check(self, tree: Tree) -> tuple[Tree, Result]:
@@ -107,6 +109,7 @@ class _Checker:
                 f"{function.signature.partition(' -> ')[0]}.",
                 tree.at,
             )
+        self.functions.add(function.name)
         self.volatile = self.volatile or function.is_volatile(len(arguments))
         return Call(tree.name, tuple(arguments), tree.at), function.result(results)
 

@@ -15,6 +15,7 @@ from tablehouse.service import databases, fields, indexes, invitations, members,
 from tablehouse.service.access import FULL, OPEN, READ, WRITE
 from tablehouse.service.aggregate import GroupsMetadata, aggregate_records
 from tablehouse.service.batch import write_batch
+from tablehouse.service.formula_checks import check_formula
 from tablehouse.service.idempotency import Repeatable, repeatable
 from tablehouse.service.pages import PageMetadata, list_records
 from tablehouse.service.search import list_by_view, search_records
@@ -234,6 +235,10 @@ def _repeatable(call: Call, what: str) -> Repeatable | None:
     return repeatable(call.caller, call.idempotency_key, asked, call.payload.raw)
 
 
+def _check_formula(call: Call) -> Reply:
+    return one(check_formula(call.app, call.caller, call.path["database"], call.path["table"], call.payload))
+
+
 def _aggregate_records(call: Call) -> Reply:
     found = aggregate_records(call.app, call.caller, call.path["database"], call.path["table"], call.payload, call.query)
     return page(found.groups, found.metadata)
@@ -389,6 +394,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(id="searchRecords", method="POST", path=_TABLE + "/records/search", level=READ, tag="Records", run=_search_records,
               query=q.SearchQuery, body=q.SearchRecords, answer=list[a.RecordAnswer], metadata=PageMetadata, always_metadata=True,
               errors=("UNKNOWN_FIELD", "VALIDATION_ERROR"), only_reads=True, summary="A page of the records that meet a condition, sorted"),
+    Operation(id="checkFormula", method="POST", path=_TABLE + "/formulas/check", level=READ, tag="Fields", run=_check_formula,
+              body=q.CheckFormula, answer=a.CheckedFormulaAnswer, only_reads=True, addition=True,
+              summary="Checks a formula's text without saving it, and says what may stand at a position"),
     Operation(id="aggregateRecords", method="POST", path=_TABLE + "/records/aggregate", level=READ, tag="Records", run=_aggregate_records,
               query=q.AggregateQuery, body=q.AggregateRecords, answer=list[a.GroupAnswer], metadata=GroupsMetadata, always_metadata=True,
               errors=("UNKNOWN_FIELD", "VALIDATION_ERROR"), only_reads=True, addition=True,

@@ -180,6 +180,17 @@ class PinIndex(Body, frozen=True, kw_only=True):
     kind: Annotated[Literal["ORDER", "TRIGRAM"], Meta(description="TRIGRAM: for parts of a text; one field.")] = "ORDER"
 
 
+class CheckFormula(Body, frozen=True, kw_only=True):
+    formula: Annotated[str, Meta(description="The text, finished or not.", examples=["ROUND({Budget} * 1.2, 2)"])]
+    field_id: Annotated[FieldId | None, Meta(description="The formula field that it is for: a circle through it is found.")] = None
+    position: Annotated[
+        int | None,
+        Meta(
+            description="Where to say what may stand there; counted in characters from 0.", examples=[9], extra_json_schema={"minimum": 0}
+        ),
+    ] = None
+
+
 class CreateWorkspace(Body, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(examples=["Office"])]
 

@@ -129,6 +129,11 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
         """The name of the column with the case-folded text where it differs; None for kinds without."""
         return f"k{self.num}" if self.kind.folded and self.column and not self.many else None
 
+    @property
+    def error_column(self) -> str | None:
+        """The name of the column that says why a computed cell failed; None for fields that are not computed."""
+        return f"e{self.num}" if self.type.computed else None
+
     @cached_property
     def cell_names(self) -> tuple[str, str | None]:
         """The names under which a write passes this field's cell, and its folded text."""

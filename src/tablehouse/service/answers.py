@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from tablehouse.errors import Fault
+from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.linked_record import LinkedRecordOptions
 from tablehouse.fields.lookup import LookupOptions
 from tablehouse.fields.number import Number, NumberOptions
@@ -32,6 +33,7 @@ from tablehouse.query.wire import (
     WeekStart,
     WorkspaceId,
 )
+from tablehouse.schema.formulas import shown_options
 from tablehouse.schema.model import Field, Snapshot, Table, View
 
 _NUMBER: Final = Number()
@@ -180,6 +182,46 @@ class RecordAnswer(msgspec.Struct, frozen=True, rename="camel"):
     ]
     created_at: Instant
     updated_at: Instant
+    errors: Annotated[
+        dict[str, str] | msgspec.UnsetType,
+        Meta(description="Why computed cells failed, by field id; only there when some did.", examples=[{"k9QzB": "division by 0"}]),
+    ] = msgspec.UNSET
+
+
+class FormulaFault(Answer, frozen=True, kw_only=True):
+    message: Annotated[str, Meta(examples=['There is no field "Pric" in this table. Did you mean "Price"?'])]
+    position: Annotated[int, Meta(description="Where it is wrong; counted in characters from 0.", examples=[4])]
+
+
+class CompletionAnswer(Answer, frozen=True, kw_only=True):
+    what: Annotated[Literal["field", "function"], Meta(examples=["function"])]
+    name: Annotated[str, Meta(examples=["ROUND"])]
+    text: Annotated[str, Meta(description="What to put in.", examples=["ROUND("])]
+    signature: Annotated[str | None, Meta(examples=["ROUND(number: number, digits: number) -> number"])]
+    summary: Annotated[
+        str | None, Meta(examples=["Rounded to that many decimals, halves away from zero; negative digits round left of the point."])
+    ]
+
+
+class CompletionsAnswer(Answer, frozen=True, kw_only=True):
+    start: Annotated[int, Meta(description="The first character that is replaced.", examples=[0])]
+    end: Annotated[int, Meta(description="The first character behind them.", examples=[3])]
+    items: Annotated[list[CompletionAnswer], Meta(description="Best first.")]
+
+
+class CheckedFormulaAnswer(Answer, frozen=True, kw_only=True):
+    """What a formula's text means in a table."""
+
+    valid: Annotated[bool, Meta(description="Whether it can be saved.", examples=[True])]
+    error: Annotated[FormulaFault | None, Meta(description="What is wrong; null when it is valid.", examples=[None])]
+    result: Annotated[
+        Literal["text", "number", "date", "datetime"] | None,
+        Meta(description="The kind of its values; null when it is not valid.", examples=["number"]),
+    ]
+    referenced_field_ids: Annotated[list[FieldId], Meta(description="Fields that it uses, each once.")]
+    completions: Annotated[
+        CompletionsAnswer | None, Meta(description="What may stand at the position asked for; null when none was.", examples=[None])
+    ]
 
 
 class GroupAnswer(msgspec.Struct, frozen=True):
@@ -219,9 +261,9 @@ def database_answer(snapshot: Snapshot, workspace_id: str) -> DatabaseAnswer:
     )
 
 
-def field_answer(field: Field, next_number: int) -> FieldAnswer:
-    """Returns a field as the API shows it; `next_number` is what its table's next record gets."""
-    options = field.type.wire_options(field.options)
+def field_answer(table: Table, field: Field, next_number: int) -> FieldAnswer:
+    """Returns a field of a table as the API shows it; `next_number` is what the table's next record gets."""
+    options = field.type.wire_options(shown_options(table, field) if isinstance(field.options, FormulaOptions) else field.options)
     if isinstance(field.options, AutonumberOptions):
         options["counter"] = next_number - 1 + field.offset
     if isinstance(field.options, LinkedRecordOptions):
@@ -263,7 +305,7 @@ def table_answer(table: Table, next_number: int, live: int) -> TableAnswer:
         primary_field_id=table.primary.id,
         default_view_id=table.default_view_id,
         records_count=live,
-        fields=[field_answer(field, next_number) for field in table.fields],
+        fields=[field_answer(table, field, next_number) for field in table.fields],
         created_at=table.created_at,
         updated_at=table.updated_at,
     )

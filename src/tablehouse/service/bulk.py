@@ -22,6 +22,7 @@ from tablehouse.query.requests import CreateTable
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
+from tablehouse.service.computing import new_columns
 from tablehouse.service.limits import check_record_quota
 from tablehouse.service.row_writes import with_new_choices
 from tablehouse.service.tables import TablePlan, make_table, plan_within_limits
@@ -265,7 +266,10 @@ class _Load:
         columns.update(cells)
         for field in self._counters:
             columns[field.cell_names[0]] = range(first + field.offset, first + field.offset + count)
-        columns.update(n=range(first, first + count), id=writing.ids.take(count, writing.now), at=repeat(writing.at), by=repeat(self._by))
+        columns.update(
+            n=range(first, first + count), id=list(writing.ids.take(count, writing.now)), at=repeat(writing.at), by=repeat(self._by)
+        )
+        columns.update(new_columns(writing, self._table, columns))
         writing.run_columns(self._statement, columns)
         check_record_quota(writing, self._app.settings.quota_records)
         self._inserted += count

@@ -16,6 +16,7 @@ from tablehouse.query.requests import CreateDatabase, PutDatabase
 from tablehouse.schema.model import Database, Snapshot
 from tablehouse.service.access import FULL, App, Caller, workspace_of
 from tablehouse.service.answers import DatabaseAnswer, database_answer
+from tablehouse.service.formula_fields import settle
 from tablehouse.service.limits import check_limit
 from tablehouse.service.workspaces import find_workspace
 from tablehouse.sql import control as sql
@@ -95,7 +96,10 @@ def update_database(app: App, caller: Caller, database_id: str, body: PutDatabas
 
     def apply(writing: Writing, database: Database) -> Snapshot:
         changed = msgspec.structs.replace(database, updated_at=writing.at)
-        return writing.change_schema(lambda version: writing.catalog.save_database(changed, version))
+        before = writing.snapshot
+        writing.change_schema(lambda version: writing.catalog.save_database(changed, version))
+        settle(writing, before)  # dates fall on other days in another time zone
+        return writing.snapshot
 
     with app.store.database(database_id) as file:
         return database_answer(file.write(prepare, apply), workspace)

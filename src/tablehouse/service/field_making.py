@@ -11,6 +11,7 @@ from tablehouse.kinds.kind import fold
 from tablehouse.query.definitions import Draft, field_from, numbered, unnumbered
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.building import drop_indexes_of
+from tablehouse.service.formula_fields import checked_formula, settle
 from tablehouse.service.link_fields import join_relation
 from tablehouse.sql import ddl
 from tablehouse.storage.transaction import Writing
@@ -19,13 +20,15 @@ from tablehouse.storage.transaction import Writing
 def make_field(writing: Writing, table: Table, draft: Draft, position: int, most_fields: int) -> str:
     """Returns the id of a field made of a draft whose references are settled; records that exist have it empty, system fields have it filled.
 
-    Raises ConstraintViolation for values that repeat, BadRequest when the linked table has no room for a partner.
+    Raises ConstraintViolation for values that repeat, ValidationError for a formula that cannot be saved, BadRequest when the linked table has no room for a partner.
     """
     num = writing.catalog.take_nums(1 + unnumbered(draft.options))
     field_id = new_field_id({fold(field.id) for field in table.fields})
     options = numbered(draft.options, num + 1)
     made = field_from(draft, num, field_id, position, writing.at, writing.snapshot.database.timezone, options)
-    field = with_offset(writing, table, made)
+    made = with_offset(writing, table, made)
+    field = checked_formula((*table.fields, made), made)
+    before = writing.snapshot
 
     def change(version: int) -> None:
         writing.catalog.insert_field(table, field)
@@ -35,6 +38,7 @@ def make_field(writing: Writing, table: Table, draft: Draft, position: int, most
             join_relation(writing, table, field, most_fields, version)
 
     writing.change_schema(change)
+    settle(writing, before)
     return field_id
 
 

@@ -10,20 +10,24 @@ from msgspec import Meta
 
 from tablehouse.errors import BadRequest, ConstraintViolation
 from tablehouse.fields.base import describe
+from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.linked_record import LinkedRecordOptions
 from tablehouse.fields.select import SelectOptions
 from tablehouse.fields.system import AutonumberOptions
+from tablehouse.formula.printer import with_ids
 from tablehouse.kinds.kind import DATE, DATETIME, NUMBER, TEXT, fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.query.definitions import Draft, draft_change, draft_field, field_from, numbered, unnumbered
 from tablehouse.query.kept import with_labels_of
 from tablehouse.query.link_definitions import settle_draft
 from tablehouse.query.requests import CreateField, PutField
+from tablehouse.schema.formulas import formulas_of
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import FieldAnswer, field_answer
 from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
 from tablehouse.service.field_making import drop_columns, make_columns, make_field, make_unique, with_offset
+from tablehouse.service.formula_fields import checked_formula, settle
 from tablehouse.service.limits import check_limit
 from tablehouse.service.link_fields import delete_pair, join_relation, leave_relation
 from tablehouse.service.link_writes import keep_first_links
@@ -69,7 +73,7 @@ def list_fields(app: App, caller: Caller, database_id: str, table_id: str) -> li
     def work(reading: Reading) -> list[FieldAnswer]:
         table = find_table(reading.snapshot, table_id)
         following, _ = reading.catalog.counter(table)
-        return [field_answer(field, following) for field in table.fields]
+        return [field_answer(table, field, following) for field in table.fields]
 
     return _read(app, caller, database_id, work)
 
@@ -79,7 +83,7 @@ def get_field(app: App, caller: Caller, database_id: str, table_id: str, field_i
 
     def work(reading: Reading) -> FieldAnswer:
         table = find_table(reading.snapshot, table_id)
-        return field_answer(find_field(table, field_id), reading.catalog.counter(table)[0])
+        return field_answer(table, find_field(table, field_id), reading.catalog.counter(table)[0])
 
     return _read(app, caller, database_id, work)
 
@@ -173,7 +177,9 @@ def delete_field(app: App, caller: Caller, database_id: str, table_id: str, fiel
             writing.catalog.touch_table(table, version)
             drop_columns(writing, table, field)
 
+        before = writing.snapshot
         writing.change_schema(change)
+        settle(writing, before)
 
     with app.store.database(database_id) as database:
         database.write(prepare, apply)
@@ -219,7 +225,9 @@ class _Change:
                 self._writing.catalog.save_table(moved)
             self._set_unique(new)
 
+        before = self._writing.snapshot
         self._writing.change_schema(change)
+        settle(self._writing, before)
         return self._metadata(new, outcome, dry_run)
 
     def _new_field(self) -> Field:
@@ -231,8 +239,22 @@ class _Change:
         made = field_from(draft, num, self._old.id, self._old.position, self._writing.at, self._writing.snapshot.database.timezone, options)
         field = msgspec.structs.replace(made, created_at=self._old.created_at, offset=self._old.offset)
         if self._moves:
-            return with_offset(self._writing, self._table, field)
-        return self._with_counter(field)
+            return self._with_formula(with_offset(self._writing, self._table, field))
+        return self._with_formula(self._with_counter(field))
+
+    def _with_formula(self, field: Field) -> Field:
+        """A formula's new text is checked; the columns follow when it is known what they hold (`settle`)."""
+        if not isinstance(field.options, FormulaOptions):
+            return field
+        fields = tuple(field if other is self._old else other for other in self._table.fields)
+        if not self._moves and with_ids(str(field.options.formula), formulas_of(self._table).known) == self._old.options.formula:
+            checked = msgspec.structs.replace(field, options=msgspec.structs.replace(field.options, formula=self._old.options.formula))
+        else:
+            checked = checked_formula(fields, field)
+        if self._moves or checked.kind is self._old.kind:
+            return checked
+        options = msgspec.structs.replace(checked.options, returned_field=self._old.options.returned_field)
+        return msgspec.structs.replace(checked, options=options)
 
     def _with_counter(self, field: Field) -> Field:
         """An AUTONUMBER field's counter can be moved forward; an older value, as a client may send back, changes nothing."""
@@ -313,6 +335,8 @@ def _moves_cells(field: Field, draft: Draft) -> bool:
         return True
     if isinstance(draft.options, LinkedRecordOptions):
         return bool(draft.options.linked_table_id != field.options.linked_table_id)
+    if field.type.computed:
+        return False  # what the columns hold follows from the formula
     return not field.joined and (draft.many != field.many or draft.type.kind_of(draft.options) is not field.kind)
 
 
@@ -324,7 +348,7 @@ def _check_name(table: Table, name: str, except_for: Field | None = None) -> Non
 
 def _answer(writing: Writing, table_id: str, field_id: str) -> FieldAnswer:
     table = find_table(writing.snapshot, table_id)
-    return field_answer(table.field_by_id[field_id], writing.catalog.counter(table)[0])
+    return field_answer(table, table.field_by_id[field_id], writing.catalog.counter(table)[0])
 
 
 def _read(app: App, caller: Caller, database_id: str, work: Callable[[Reading], T]) -> T:

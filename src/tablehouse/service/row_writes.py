@@ -21,6 +21,7 @@ from tablehouse.query.cells import (
 )
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller
+from tablehouse.service.computing import Following, new_cells
 from tablehouse.service.limits import check_limit, check_record_quota
 from tablehouse.service.link_writes import Targets, check_required, remove_links, write_links
 from tablehouse.service.things import find_table, no_record
@@ -86,16 +87,21 @@ class RowWriter:
         rows = self._with_new_choices([cells for _, cells in changes])
         table, names = self.table, self._field_names
         changed = []
+        following = Following(
+            self._writing, table, [(record_id, cells.values) for (record_id, _), cells in zip(changes, rows, strict=True)], links
+        )
         for (record_id, _), cells, targets in zip(changes, rows, links, strict=True):
             if not cells.values and not targets:
                 changed.append(self._unchanged(record_id))
                 continue
-            written = list(cells.values)
+            bound = parameters(cells.values)
+            fields, computed = following.cells(record_id, cells.values, bound, touched=bool(targets))
+            written = [*cells.values, *fields]
             shown = None if table.linked else table.fields
             shape = ("update", names, table.linked, *sorted(field.num for field in written))
             compose = partial(sql.update_record, table, written, shown, names)
             statement = self._writing.compiled(table, shape, compose)
-            values = {"record_id": record_id, "at": self._writing.at, "by": self._by, **parameters(cells.values)}
+            values = {"record_id": record_id, "at": self._writing.at, "by": self._by, **bound, **computed}
             try:
                 with self._writing.attempt(table):
                     found = self._writing.rows(statement, values)
@@ -175,11 +181,14 @@ def new_rows(writing: Writing, table: Table, rows: Sequence[Cells], by: int) -> 
     first = writing.rows(take, {"count": count})[0][0] - count
     counters = [field for field in table.fields if isinstance(field.options, AutonumberOptions)]
     values = []
+    computer = new_cells(writing, table)
     for number, record_id, cells in zip(range(first, first + count), writing.ids.take(count, writing.now), rows, strict=True):
         bound = parameters(cells.values)
         for field in counters:
             bound[field.cell_names[0]] = number + field.offset
         bound.update(n=number, id=record_id, at=writing.at, by=by)
+        if computer is not None:
+            bound.update(computer.cells({**bound, "created_at": writing.at, "updated_at": writing.at}))
         values.append(bound)
     return list(range(first, first + count)), values
 

@@ -22,6 +22,7 @@ from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
 from tablehouse.service.building import drop_beside_table
 from tablehouse.service.field_making import make_field
+from tablehouse.service.formula_fields import checked_formula
 from tablehouse.service.limits import check_limit
 from tablehouse.service.link_fields import remove_links_to
 from tablehouse.service.payload import Payload
@@ -220,6 +221,7 @@ def make_table(writing: Writing, plan: TablePlan, most_fields: int) -> TableAnsw
         options = numbered(draft.options, following + 1)
         fields[position] = field_from(draft, following, field_id, position, writing.at, writing.snapshot.database.timezone, options)
         following += 1 + unnumbered(draft.options)
+    fields = {place: checked_formula(list(fields.values()), field, f"fields[{place}].") for place, field in fields.items()}
     table_id = new_table_id()
     while any(fold(other.id) == fold(table_id) for other in writing.snapshot.tables):
         table_id = new_table_id()

@@ -43,6 +43,8 @@ def field_columns(field: Field) -> dict[str, sa.types.TypeEngine[Any]]:
         columns[field.column] = column_type(field)
     if field.folded_column:
         columns[field.folded_column] = TEXT
+    if field.error_column:
+        columns[field.error_column] = TEXT
     return columns
 
 

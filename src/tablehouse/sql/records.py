@@ -169,4 +169,6 @@ def _cell_parameters(fields: Collection[Field]) -> dict[str, Any]:
             values[field.column] = sa.bindparam(field.column)
         if field.folded_column:
             values[field.folded_column] = sa.bindparam(field.folded_column)
+        if field.error_column:
+            values[field.error_column] = sa.bindparam(field.error_column)
     return values

@@ -30,7 +30,7 @@ Cell = sa.ColumnElement[Any]
 def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name: bool) -> sa.ColumnElement[str]:
     """Returns the expression for a record's JSON text, with these fields keyed by id or by name."""
     cells = [(_key(field, by_name), cell_json(field, columns)) for field in fields]
-    return JsonObject(
+    record = JsonObject(
         [
             (sa.literal_column("'id'"), Plain(columns["id"])),
             (sa.literal_column("'tableId'"), sa.literal_column(f"'{table.id}'")),
@@ -39,6 +39,22 @@ def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name
             (sa.literal_column("'updatedAt'"), Plain(columns["updated_at"])),
         ]
     )
+    failing = [(field, columns[field.error_column]) for field in fields if field.error_column]
+    return _with_errors(record, failing) if failing else record
+
+
+def _with_errors(record: JsonObject, failing: Sequence[tuple[Field, Cell]]) -> sa.ColumnElement[str]:
+    """Returns the record with the key `errors` in front where some of the computed cells failed: field id → reason."""
+    entries: Cell = sa.literal_column("''")
+    for field, reason in failing:
+        entry = JsonObject([(sa.literal_column(f"'{field.id}'"), reason)])
+        inside = sa.func.substr(entry, sa.literal_column("2"), sa.func.length(entry) - sa.literal_column("2"))
+        entries = entries.concat(sa.case((reason.is_(None), sa.literal_column("''")), else_=sa.literal_column("','").concat(inside)))
+    some = sa.func.coalesce(*(reason for _, reason in failing), sa.null()).is_not(None)
+    shown = sa.literal_column("'\"errors\":{'").concat(sa.func.substr(entries, sa.literal_column("2"))).concat(sa.literal_column("'},'"))
+    errors = sa.case((some, shown), else_=sa.literal_column("''"))
+    whole: Cell = sa.literal_column("'{'").concat(errors).concat(sa.func.substr(record, sa.literal_column("2")))
+    return whole
 
 
 def cell_json(field: Field, columns: Columns) -> Cell:

@@ -106,6 +106,14 @@ DEALS: Final = CreateTable(
         ),
         CreateField(name="Amount", type="CURRENCY", options={"isoCode": "EUR", "precision": 2, "min": 0}),
         CreateField(name="Discount", type="PERCENT"),
+        CreateField(
+            name="Net amount",
+            type="FORMULA",
+            options={
+                "formula": "ROUND({Amount} * (1 - {Discount} / 100), 2)",
+                "returnedField": {"type": "CURRENCY", "options": {"isoCode": "EUR", "precision": 2}},
+            },
+        ),
         CreateField(name="Probability", type="PROGRESS"),
         CreateField(name="Priority", type="RATING", options={"max": 5}),
         CreateField(name="Expected close", type="DATE"),

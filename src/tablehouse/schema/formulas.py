@@ -1,0 +1,157 @@
+"""The formulas of a table: read once per version of it, in the order in which they depend on one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from tablehouse.fields.formula import FormulaOptions
+from tablehouse.formula.checker import KnownField, KnownFields
+from tablehouse.formula.faults import FormulaError
+from tablehouse.formula.formula import Formula, read_formula
+from tablehouse.formula.parser import parse
+from tablehouse.formula.printer import with_names
+from tablehouse.formula.tree import references
+from tablehouse.kinds.kind import PERSON
+from tablehouse.schema.model import Field, Table
+
+_ALWAYS_CHANGING: Final = "LAST_MODIFIED_TIME"
+_OF_CREATION: Final = "CREATED_TIME"
+
+
+class Cycle(FormulaError):
+    """Formulas that need one another's values. `path`: their fields, from one back to itself."""
+
+    def __init__(self, path: Sequence[Field]) -> None:
+        names = " → ".join(f'"{field.name}"' for field in path)
+        super().__init__(f"The formula would need its own value: {names}.", 0)
+        self.path = tuple(path)
+
+
+class ReadyFormula(msgspec.Struct, frozen=True, eq=False):
+    """A formula field with its formula, and the fields whose values the formula's references stand for, in this order."""
+
+    field: Field
+    formula: Formula
+    inputs: tuple[Field, ...]
+
+    @property
+    def changes_with_every_write(self) -> bool:
+        """Whether the value depends on when the record was last changed."""
+        return _ALWAYS_CHANGING in self.formula.checked.functions or any(each.type.source == "updated_at" for each in self.inputs)
+
+    @property
+    def needs_creation(self) -> bool:
+        """Whether the value depends on when the record was made."""
+        return _OF_CREATION in self.formula.checked.functions or any(each.type.source == "created_at" for each in self.inputs)
+
+
+class Formulas(msgspec.Struct, frozen=True, eq=False):
+    """The formulas of a table. `ready`: those that can be computed, each after those it needs; `broken`: the others, with what is wrong, by number."""
+
+    ready: tuple[ReadyFormula, ...]
+    broken: dict[int, FormulaError]
+    known: KnownFields
+
+    def of(self, field: Field) -> ReadyFormula | None:
+        """Returns a field's formula; None when it cannot be computed."""
+        return next((each for each in self.ready if each.field.num == field.num), None)
+
+
+def formulas_of(table: Table) -> Formulas:
+    """Returns the formulas of a table; read once per version of it."""
+    known = table.derived.get(formulas_of)
+    if known is None:
+        known = table.derived[formulas_of] = read_formulas(table.fields)
+    assert isinstance(known, Formulas)
+    return known
+
+
+def read_formulas(fields: Sequence[Field]) -> Formulas:
+    """Returns the formulas among the fields of a table, whether they name fields by id or by name."""
+    reader = _Reader(fields)
+    for field in fields:
+        if isinstance(field.options, FormulaOptions):
+            reader.read(field, ())
+    return Formulas(tuple(reader.ready), reader.broken, reader.known())
+
+
+class _Reader:
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self._fields = fields
+        self._by_id = {field.id: field for field in fields}
+        # A formula's kind is found before anything asks for it.
+        self._known = {field.id: KnownField(field.id, field.name, field.kind, field.many) for field in fields}
+        self._names = KnownFields(self._known.values())
+        self._done: set[int] = set()
+        self.ready: list[ReadyFormula] = []
+        self.broken: dict[int, FormulaError] = {}
+
+    def known(self) -> KnownFields:
+        return KnownFields(self._known.values())
+
+    def read(self, field: Field, behind: tuple[Field, ...]) -> None:
+        if field in behind:
+            path = (*behind[behind.index(field) :], field)
+            for each in path:
+                self.broken.setdefault(each.num, Cycle(path))
+            return
+        if field.num in self._done:
+            return
+        for needed in self._needed(field):
+            self.read(needed, (*behind, field))
+        self._done.add(field.num)
+        if field.num in self.broken:
+            return
+        try:
+            formula = read_formula(field.options.formula, self.known())
+        except FormulaError as error:
+            self.broken[field.num] = error
+            return
+        inputs = tuple(self._by_id[each] for each in formula.references)
+        reason = _only_when_read(formula, inputs)
+        if reason is not None:
+            self.broken[field.num] = FormulaError(f"This formula cannot be stored in a field yet: {reason}.", 0)
+            return
+        self._known[field.id] = KnownField(field.id, field.name, formula.kind, many=False)
+        self.ready.append(ReadyFormula(field, formula, inputs))
+
+    def _needed(self, field: Field) -> Iterable[Field]:
+        """The formula fields that a formula names; none for one that does not parse."""
+        try:
+            names = [reference.name for reference in references(parse(field.options.formula))]
+        except FormulaError:
+            return ()
+        found = (self._names.find(name) for name in names)
+        needed = (self._by_id[known.id] for known in found if known is not None)
+        return [each for each in needed if isinstance(each.options, FormulaOptions)]
+
+
+def shown_options(table: Table, field: Field) -> FormulaOptions:
+    """Returns a formula field's options as they read: current names in the text, the fields it uses, whether it can be computed."""
+    formulas, options = formulas_of(table), field.options
+    assert isinstance(options, FormulaOptions)
+    assert options.formula is not None
+    ready = formulas.of(field)
+    used = () if ready is None else ready.formula.references
+    return msgspec.structs.replace(
+        options,
+        formula=with_names(options.formula, formulas.known),
+        referenced_field_ids=used,
+        is_valid=ready is not None,
+        valid=ready is not None,
+    )
+
+
+def _only_when_read(formula: Formula, inputs: Sequence[Field]) -> str | None:
+    """Returns why a formula's value cannot be stored with its record, as it changes without any write to that; None when it can."""
+    if formula.volatile:
+        return "it uses functions whose values change by themselves, such as NOW, TODAY and RAND"
+    for field in inputs:
+        if field.kind is PERSON:
+            return f'it uses "{field.name}", and people change their names'
+        if field.joined:
+            return f'it uses "{field.name}", whose values other records hold'
+    return None

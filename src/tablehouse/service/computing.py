@@ -1,0 +1,119 @@
+"""Computed cells in step with the cells they are made of: one place for every write of records."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
+from typing import Any, Final
+
+import msgspec
+
+from tablehouse.kinds.zones import zone_named
+from tablehouse.query.computed import Computation, Computer, Setting, computation_after, computation_of, computation_of_all
+from tablehouse.schema.model import Field, Table
+from tablehouse.service.things import no_record
+from tablehouse.sql import computed as sql
+from tablehouse.storage.transaction import Writing
+
+_AT_ONCE: Final = 2_000
+
+_CHANCE: Final = random.SystemRandom()
+
+
+def new_cells(writing: Writing, table: Table) -> Computer | None:
+    """Returns what computes the cells of new records; None for a table without formulas."""
+    key = (computation_of_all,)
+    if key not in table.derived:
+        table.derived[key] = computation_of_all(table)
+    computation: Computation | None = table.derived[key]
+    return None if computation is None else Computer(computation, _setting(writing))
+
+
+def new_columns(writing: Writing, table: Table, columns: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
+    """Returns the computed cells of many new records, column by column; `columns` are the other parameters of their insertion, to be gone through again."""
+    computer = new_cells(writing, table)
+    if computer is None:
+        return {}
+    known = {name: columns[name] for name in ("id", *(str(field.column) for field in computer.computation.needs))}
+    times = {"created_at": writing.at, "updated_at": writing.at}
+    rows = zip(*known.values(), strict=False)  # those that never end are cut to the others
+    made = [computer.cells({**dict(zip(known, row, strict=True)), **times}) for row in rows]
+    return {name: [cells[name] for cells in made] for name in made[0]} if made else {}
+
+
+class Following:
+    """What follows from cells written into records that are there. What formulas need beside them is read once for all records."""
+
+    def __init__(self, writing: Writing, table: Table, changes: Sequence[tuple[str, Collection[Field]]], links: Sequence[Sized]) -> None:
+        self._writing = writing
+        self._table = table
+        needs: dict[int, Field] = {}
+        ids: dict[str, None] = {}
+        looked_at = False
+        for (record_id, written), linked in zip(changes, links, strict=True):
+            computation = self._computation(written, bool(linked))
+            if computation is not None:
+                # A record that is written again later needs to be known as the first write leaves it.
+                looked_at = looked_at or computation.needs_creation or bool(computation.needs) or record_id in ids
+                ids[record_id] = None
+                needs |= {field.num: field for field in computation.needs}
+        self._records = self._read(list(ids), [needs[num] for num in sorted(needs)]) if looked_at else None
+
+    def cells(
+        self, record_id: str, written: Collection[Field], bound: Mapping[str, Any], *, touched: bool
+    ) -> tuple[tuple[Field, ...], dict[str, Any]]:
+        """Returns the computed fields that change with a record, and their cells as parameters. `touched`: links of it are written.
+
+        Raises NotFound.
+        """
+        computation = self._computation(written, touched)
+        if computation is None:
+            return (), {}
+        if self._records is None:
+            record: dict[str, Any] | None = {"id": record_id, "created_at": self._writing.at}
+        else:
+            record = self._records.get(record_id)
+        if record is None:
+            raise no_record(self._table, record_id)
+        record.update(bound, updated_at=self._writing.at)
+        made = Computer(computation, _setting(self._writing)).cells(record)
+        record.update(made)
+        return computation.fields, made
+
+    def _computation(self, written: Collection[Field], touched: bool) -> Computation | None:
+        if not any(field.type.computed for field in self._table.fields) or not (written or touched):
+            return None
+        key = ("computation", *sorted(field.num for field in written))
+        known = self._table.plans.find(key)
+        if known is None:
+            known = (computation_after(self._table, written),)
+            self._table.plans.keep(key, known)
+        found: Computation | None = known[0]
+        return found
+
+    def _read(self, ids: list[str], needs: list[Field]) -> dict[str, dict[str, Any]]:
+        names = sql.input_names(needs)
+        shape = ("inputs", *(field.num for field in needs))
+        statement = self._writing.compiled(self._table, shape, lambda: sql.inputs_of(self._table, needs))
+        rows = self._writing.rows(statement, {"ids": msgspec.json.encode(ids).decode()})
+        return {row[1]: dict(zip(names, row, strict=True)) for row in rows}
+
+
+def fill(writing: Writing, table: Table, nums: Collection[int]) -> None:
+    """Computes the cells of these computed fields, by number, and of those that need them, in all records."""
+    computation = computation_of(table, nums)
+    if computation is None:
+        return
+    names = sql.input_names(computation.needs)
+    read = writing.dialect.compile(sql.all_inputs(table, computation.needs))
+    write = writing.dialect.compile(sql.fill_cells(table, computation.fields))
+    computer = Computer(computation, _setting(writing))
+    after = 0
+    while page := writing.rows(read, {"after": after, "limit": _AT_ONCE}):
+        after = page[-1][0]
+        writing.run_many(write, [{"num": row[0], **computer.cells(dict(zip(names, row, strict=True)))} for row in page])
+
+
+def _setting(writing: Writing) -> Setting:
+    return Setting(writing.at, zone_named(writing.snapshot.database.timezone), _CHANCE.random, time.thread_time_ns)

@@ -1,0 +1,106 @@
+"""Formula fields as the schema changes: checked before they are stored, and brought up to date when something changes that they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import msgspec
+
+from tablehouse.errors import ConstraintViolation, Fault, ValidationError
+from tablehouse.fields.formula import FormulaOptions, shown_as
+from tablehouse.fields.select import SelectOptions
+from tablehouse.formula.faults import FormulaError
+from tablehouse.formula.printer import with_ids
+from tablehouse.schema.formulas import Cycle, formulas_of, read_formulas
+from tablehouse.schema.model import Field, Snapshot, Table
+from tablehouse.service.building import drop_indexes_of
+from tablehouse.service.computing import fill
+from tablehouse.sql import ddl
+from tablehouse.storage.transaction import Writing
+
+
+def checked_formula(fields: Sequence[Field], field: Field, path: str = "") -> Field:
+    """Returns a new or changed formula field with its text as it is stored and the kind of its result; any other field as it is.
+
+    `fields`: all of the table, this one among them. Raises ValidationError for a formula that cannot be saved, ConstraintViolation for
+    one that closes a circle.
+    """
+    if not isinstance(field.options, FormulaOptions):
+        return field
+    formulas = read_formulas(fields)
+    error = formulas.broken.get(field.num)
+    if isinstance(error, Cycle):
+        raise ConstraintViolation(
+            error.message, fieldId=field.id, path=f"{path}options.formula", position=0, fieldIds=[each.id for each in error.path]
+        )
+    if error is not None:
+        raise _refused(field, error, path)
+    ready = formulas.of(field)
+    assert ready is not None
+    assert field.options.formula is not None
+    stored = msgspec.structs.replace(field.options, formula=with_ids(field.options.formula, formulas.known))
+    return msgspec.structs.replace(field, options=shown_as(stored, ready.formula.kind))
+
+
+def settle(writing: Writing, before: Snapshot) -> None:
+    """Brings all formula cells up to date with a schema that has just changed: what they are made of may be another field, kind or label."""
+    known = before.table_by_id
+    for table in writing.snapshot.tables:
+        earlier = known.get(table.id)
+        if earlier is None or earlier is table or not any(field.type.computed for field in table.fields):
+            continue
+        was, now = _signatures(before, earlier), _signatures(writing.snapshot, table)
+        stale = {field.id for field in table.fields if field.type.computed and was.get(field.id) != now[field.id]}
+        if stale:
+            current = _with_right_columns(writing, table, stale)
+            fill(writing, current, [current.field_by_id[field_id].num for field_id in stale])
+
+
+def _with_right_columns(writing: Writing, table: Table, stale: set[str]) -> Table:
+    """Gives formulas whose results became another kind columns of that kind."""
+    formulas = formulas_of(table)
+    moving = [each for each in formulas.ready if each.field.id in stale and each.formula.kind is not each.field.kind]
+    if not moving:
+        return table
+
+    def change(version: int) -> None:
+        primary, whole = table.primary_num, table
+        for ready in moving:
+            old = ready.field
+            options = shown_as(old.options, ready.formula.kind)
+            new = msgspec.structs.replace(old, num=writing.catalog.take_nums(), options=options)
+            whole = msgspec.structs.replace(whole, fields=(*whole.fields, new))
+            writing.session.script(ddl.add_columns(writing.dialect, whole, new))
+            drop_indexes_of(writing, whole, old)
+            writing.session.script(ddl.drop_columns(writing.dialect, whole, old))
+            whole = msgspec.structs.replace(whole, fields=tuple(field for field in whole.fields if field is not old))
+            writing.catalog.save_field(new, old)
+            primary = new.num if old.num == primary else primary
+        writing.catalog.save_table(msgspec.structs.replace(table, primary_num=primary, version=version))
+
+    return writing.change_schema(change).table_by_id[table.id]
+
+
+def _signatures(snapshot: Snapshot, table: Table) -> dict[str, Hashable]:
+    """What each formula's values depend on beside the cells, by the field's id."""
+    formulas = formulas_of(table)
+    signatures: dict[str, Hashable] = {field.id: None for field in table.fields if field.num in formulas.broken}
+    for ready in formulas.ready:
+        inputs = tuple(signatures[each.id] if each.id in signatures else _input(each) for each in ready.inputs)
+        signatures[ready.field.id] = (
+            ready.field.options.formula,
+            ready.field.num,
+            ready.formula.kind.name,
+            snapshot.database.timezone,
+            inputs,
+        )
+    return signatures
+
+
+def _input(field: Field) -> Hashable:
+    labels = tuple((choice.num, choice.label) for choice in field.options.choices) if isinstance(field.options, SelectOptions) else ()
+    return field.num, field.kind.name, field.many, str(field.spec.zone), labels
+
+
+def _refused(field: Field, error: FormulaError, path: str) -> ValidationError:
+    return ValidationError([Fault(f"{field.name}: {error.message}", f"{path}options.formula", field.id)], position=error.position)
