@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from bench.findings import Findings
 from bench.scenarios.commits import commits
 from bench.scenarios.flights import flights
+from bench.scenarios.links import links
 from bench.scenarios.records import records
 from bench.scenarios.startup import startup
 from bench.scenarios.storages import storages
@@ -21,6 +22,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "startup": startup,
     "flights": flights,
     "wide": wide,
+    "links": links,
     "storages": storages,
 }
 

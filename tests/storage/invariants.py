@@ -8,6 +8,7 @@ from functools import partial
 
 from tablehouse.fields.select import SelectOptions
 from tablehouse.schema.model import Table
+from tablehouse.schema.relations import Relation
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.database import Database
 from tablehouse.storage.transaction import Reading
@@ -36,7 +37,25 @@ def _check(reading: Reading) -> int:
     for table in tables:
         _check_counts(reading, table)
         _check_columns(reading, table)
+    links = {name for name in sql_tables(reading) if re.fullmatch(r"l\d+", name)}
+    assert links == {f"l{relation.num}" for relation in reading.snapshot.relations}
+    for relation in reading.snapshot.relations:
+        _check_relation(reading, relation)
     return len(tables)
+
+
+def _check_relation(reading: Reading, relation: Relation) -> None:
+    run, named = partial(query, reading.session), reading.dialect.named
+    pairs = named(f"l{relation.num}")
+    for own, other, end in (("src", "dst", relation.source), ("dst", "src", relation.target)):
+        table = reading.snapshot.table_by_num[end.table_num]
+        lost = f"SELECT count(*) FROM {pairs} WHERE {own} NOT IN (SELECT n FROM {named(f't{table.num}')})"
+        assert run(lost) == [(0,)], "no link to nowhere"
+        if end.field_num is not None:
+            field = table.field_by_num[end.field_num]
+            assert field.link is not None
+            several = run(f"SELECT {own} FROM {pairs} GROUP BY {own} HAVING count({other}) > 1")
+            assert field.many or several == [], "a side that holds one"
 
 
 def _check_counts(reading: Reading, table: Table) -> None:

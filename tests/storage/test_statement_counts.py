@@ -219,3 +219,55 @@ def test_formulas_cost_a_create_nothing_and_an_update_at_most_one_look(open_loca
         assert table.update(record, A=5, B=6)["fields"]["Text"] == "11!"
     with counted(ran, 2):  # what B is, and the change
         assert table.update(record, A=1)["fields"]["Text"] == "7!"
+
+
+@pytest.fixture(params=[1, 8], ids="{} links".format)
+def linked(request: pytest.FixtureRequest, ran: Ran, local: Local) -> tuple[LocalTable, list[str]]:
+    """A table with links and lookups along them, so many in each cell, and the records linked to; plans are warm."""
+    database = local.new_database()
+    other = local.new_table([NAME, {"name": "No", "type": "NUMBER"}], database)
+    table = local.new_table([NAME], database)
+    for number in range(3):
+        table.add_field(name=f"Link {number}", type="LINKED_RECORD", options={"linkedTableId": other.id})
+        table.add_field(name=f"Lookup {number}", type="LOOKUP", options={"linkedRecordFieldId": f"Link {number}", "lookupFieldId": "No"})
+    ids = other.fill([{"Name": str(number), "No": number} for number in range(2 * request.param)])
+    half = ids[: request.param]
+    table.fill([{"Name": f"record {number}", "Link 0": half, "Link 1": half} for number in range(30)])
+    for chosen in (ids[request.param :], half):
+        record = table.create(**{"Link 0": chosen})["id"]
+        table.update(record, **{"Link 0": ids[1:]})
+        table.update(record, **{"Link 0": ids})
+        table.batch(update=[{"id": record, "fields": {"Link 0": chosen}}])
+        table.delete(record)
+    table.page(fields="Name")
+    table.page()
+    return table, ids
+
+
+def test_a_page_of_links_and_lookups_is_one_statement(linked: tuple[LocalTable, list[str]], ran: Ran) -> None:
+    table, _ = linked
+    for limit in (5, 30):
+        with counted(ran, 1):
+            page, _ = table.page(limit=limit)
+        assert len(page[0]["fields"]["Link 0"]) == len(page[0]["fields"]["Lookup 0"])
+
+
+def test_a_write_of_links_costs_the_same_whatever_their_number(linked: tuple[LocalTable, list[str]], ran: Ran) -> None:
+    table, ids = linked
+    record = table.page(limit=1)[0][0]["id"]
+    before = len(ran)
+    table.update(record, **{"Link 0": ids[::-1]})
+    # The ids found, the row, its links, those that go, places, ends of the other side's order, those that come, and what it reads. A driver
+    # runs one of them for every link; that is one call, and counted once.
+    assert len({text for text in ran[before:] if not text.startswith(OF_A_COMMIT)}) <= 8
+    with counted(ran, 3):
+        table.update(record, Name="no link is written")
+
+
+def test_a_batch_writes_all_links_of_a_field_with_the_same_few_statements(linked: tuple[LocalTable, list[str]], ran: Ran) -> None:
+    table, ids = linked
+    records = [record["id"] for record in table.page(limit=30)[0]]
+    before = len(ran)
+    table.batch(update=[{"id": record, "fields": {"Link 0": ids[::-1], "Link 1": ids}} for record in records])
+    # As many as for one record, but for the second link field.
+    assert len({text for text in ran[before:] if not text.startswith(OF_A_COMMIT)}) <= 3 + 2 * 5
