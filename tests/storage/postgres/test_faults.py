@@ -304,3 +304,13 @@ def test_states_mean_what_they_mean() -> None:
         "23502": DatabaseFault,
     }  # fmt: skip
     assert {state: type(fault(state, "")) for state in meant} == meant
+
+
+def test_what_no_socket_takes_at_once_is_sent_all_the_same(local: Local) -> None:
+    """Together with what waits for it, as the first statement of a unit is: neither side may wait for the other."""
+    table = local.new_table([NAME, {"name": "Text", "type": "LONG_TEXT", "options": {"maxLength": 2_000_000}}])
+    text = "ä" * 1_500_000
+    table.fill([{"Name": "a", "Text": text}, {"Name": "b", "Text": text}, {"Name": "c"}])
+    record = table.create(Name="d", Text=text)
+    assert table.update(record["id"], Text=text + "!")["fields"]["Text"] == text + "!"
+    assert table.search(filter={"operator": "IS", "leftSide": "Text", "rightSide": text})[1].total == 2

@@ -306,6 +306,7 @@ class Connection:
                 else:
                     connection.send_query_prepared(step.name, step.parameters, None, _BINARY)
             connection.pipeline_sync()
+            self._send_all()
             results = [self._next_result() for _ in range(len(steps) + 1)]
             connection.exit_pipeline_mode()
         except psycopg.OperationalError as error:
