@@ -5,15 +5,29 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from tests import storages
 from tests.server import clean_environment, program
 
 Done = subprocess.CompletedProcess[str]
 
 
+_ON_EITHER = ("import", "export", "token", "user")
+"""Commands that work on either storage; others are about files."""
+
+
+def _placed(arguments: tuple[str | Path, ...]) -> list[str]:
+    """The arguments as text, the data directory replaced by what stands for it on the storage that the tests run on."""
+    told = [str(argument) for argument in arguments]
+    if told and told[0] in _ON_EITHER and "--data" in told:
+        place = told.index("--data")
+        told[place : place + 2] = storages.arguments(Path(told[place + 1]))
+    return told
+
+
 def run(*arguments: str | Path, **environment: str) -> Done:
     """What the command printed, and its exit status."""
     return subprocess.run(
-        [program(), *map(str, arguments)],
+        [program(), *_placed(arguments)],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -26,7 +40,7 @@ def run(*arguments: str | Path, **environment: str) -> Done:
 def begin(*arguments: str | Path, **environment: str) -> subprocess.Popen[bytes]:
     """The command while it runs."""
     return subprocess.Popen(
-        [program(), *map(str, arguments)],
+        [program(), *_placed(arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

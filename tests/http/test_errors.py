@@ -8,11 +8,13 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from tablehouse.storage.postgres.schemas import schema_of
 from tests.api import STATUS_OF, Answer, Api, Table
 from tests.conftest import Connect, MakeTable, StartServer
-from tests.server import SqliteStorage, Storage
+from tests.server import PostgresStorage, SqliteStorage, Storage
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
 
@@ -101,6 +103,10 @@ def test_a_storage_that_cannot_be_read_gives_nothing_away(start_server: StartSer
 
 def damage(storage: Storage, database: str) -> None:
     """Makes that database's data unreadable."""
+    if isinstance(storage, PostgresStorage):
+        with psycopg.connect(storage.url, autocommit=True) as connection:
+            connection.execute(f"DROP TABLE {schema_of(database)}.tables".encode())
+        return
     assert isinstance(storage, SqliteStorage)
     files = [path for path in storage.directory.rglob("*") if path.is_file() and database in str(path)]
     assert files, sorted(storage.directory.rglob("*"))
