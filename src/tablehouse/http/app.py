@@ -30,7 +30,7 @@ from tablehouse.storage.opening import open_store
 def make_app(settings: Settings) -> WSGIApplication:
     """Returns the application of one process, with its own store."""
     metrics = Metrics()
-    store = open_store(settings, on_commit=metrics.commit)
+    store = open_store(settings, on_commit=metrics.commit, serves=True)
     on_exit(store.close)
     throttle = Throttle(Buckets(store.limits), settings)
     app = App(store=store, settings=settings, access=Access(store))

@@ -314,3 +314,23 @@ def test_what_no_socket_takes_at_once_is_sent_all_the_same(local: Local) -> None
     record = table.create(Name="d", Text=text)
     assert table.update(record["id"], Text=text + "!")["fields"]["Text"] == text + "!"
     assert table.search(filter={"operator": "IS", "leftSide": "Text", "rightSide": text})[1].total == 2
+
+
+def test_another_machine_is_woken_by_a_change(local: Local, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shares no memory with this one: its directory is another. Without the wake-up it would look after a second."""
+    monkeypatch.setattr("tablehouse.storage.control._LOOK_EVERY_SECONDS", 600)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
+    other = PostgresStore(url, 4, serves=True)
+    try:
+        known = other.control.current()
+        time.sleep(1)  # until it listens
+        made = other.control.current()
+        assert made.databases == known.databases
+        database = local.new_database()
+        end = time.monotonic() + 20
+        while database not in other.control.current().databases:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    finally:
+        other.close()

@@ -7,7 +7,6 @@ compared every second whatever happens here (`storage.control`).
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,25 +27,23 @@ _AGAIN_SECONDS: Final = 1.0
 """How long to wait before the server is asked for another connection to listen on."""
 _LISTENING_SECONDS: Final = 1.0
 """How often the listener looks whether it is to end."""
-_LIVES_SECONDS: Final = 2.0
-"""A process that has lived for so long is a server; a command is over before it would hear anything."""
 
 
 class ServerSignal:
-    """The signal of one store. The thread that listens is started in the process that uses it, when that has lived for a moment."""
+    """The signal of one store. A server also listens, by a thread that is started in the process that uses it; a command is over too soon."""
 
-    def __init__(self, pool: Pool, file: Path) -> None:
+    def __init__(self, pool: Pool, file: Path, listens: bool) -> None:
         self._pool = pool
         self._address = pool.address
         self._file = SignalFile(file)
-        self._born = time.monotonic()
+        self._listens = listens
         self._listener: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ending = threading.Event()
 
     def read(self) -> int:
         """Returns a number that is another one after every change that this machine has heard of."""
-        if self._listener is None and time.monotonic() - self._born > _LIVES_SECONDS:
+        if self._listens and self._listener is None:
             self._start()
         return self._file.read()
 

@@ -40,7 +40,10 @@ _TRIES: Final = 5
 
 
 class PostgresStore(Store):
-    """A database of a PostgreSQL server. Raises CannotOpen with what its operator has to know."""
+    """A database of a PostgreSQL server. `serves`: it lives on, and listens for changes that other machines make.
+
+    Raises CannotOpen with what its operator has to know.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class PostgresStore(Store):
         share_commits: bool = True,
         on_commit: OnCommit = lambda _: None,
         most: int = _MOST_OPEN,
+        serves: bool = False,
     ) -> None:
         super().__init__(clock, most)
         self.address = Address(url)
@@ -62,7 +66,7 @@ class PostgresStore(Store):
         self._locking = TimeLimit()
         self._start()
         sessions = SchemaSessions(self.control_pool, CONTROL_SCHEMA, self._locking)
-        self._use_control(sessions, ServerSignal(self.control_pool, directory / "control.signal"))
+        self._use_control(sessions, ServerSignal(self.control_pool, directory / "control.signal", serves))
 
     def close(self) -> None:
         """Closes all connections."""
