@@ -35,6 +35,11 @@ def test_groups_are_keyed_by_id_or_by_name(table: Table) -> None:
     assert ask(table, {**body, "groupBy": [table.field_id("Team")]}).data[0]["group"] == {"Team": team}
 
 
+def test_groups_of_what_a_record_knows_of_itself_are_keyed_as_requests_name_it(table: Table) -> None:
+    groups = table.api.post(f"{table.path}/records/aggregate", {"groupBy": ["record_id", "createdAt"]}).data
+    assert {tuple(group["group"]) for group in groups} == {("record_id", "created_at")}
+
+
 def test_pages_of_groups_follow_each_other(table: Table) -> None:
     body = {
         "groupBy": ["Name"],

@@ -132,7 +132,10 @@ def test_a_bad_upsert_is_refused(upsert: Any, says: str, table: Table) -> None:
 
 
 def test_upsert_on_an_unknown_field_or_without_its_value(table: Table) -> None:
-    batch(table, {"upsert": {"matchOn": ["Cod"], "records": [{"fields": {"Code": "x"}}]}}).refused("UNKNOWN_FIELD", "Code")
+    assert (
+        batch(table, {"upsert": {"matchOn": ["Cod"], "records": [{"fields": {"Code": "x"}}]}}).refused("UNKNOWN_FIELD", "Code")["path"]
+        == "upsert.matchOn[0]"
+    )
     answer = batch(table, {"upsert": {"matchOn": ["Code"], "records": [{"fields": {"Name": "no code"}}]}})
     assert answer.status == 200 or answer.code in {"BAD_REQUEST", "VALIDATION_ERROR"}, answer
 

@@ -43,6 +43,16 @@ def test_unknown_field(table: Table, api: Api) -> None:
     assert details["fieldId"] == "Siez"
 
 
+def test_an_unknown_field_is_found_in_the_request(table: Table, api: Api) -> None:
+    rows = {"create": [{"fields": {"Size": 1}}, {"fields": {"Siez": 1}}]}
+    assert api.post(f"{table.records_path}/batch", rows).refused("UNKNOWN_FIELD")["path"] == "create[1].fields.Siez"
+    leaves = [{"leftSide": name, "operator": "IS_EMPTY"} for name in ("Size", "Siez")]
+    body = {"filter": {"condition": {"operator": "AND", "conditions": leaves}}}
+    assert api.post(f"{table.records_path}/search", body).refused("UNKNOWN_FIELD")["path"] == "filter.condition.conditions[1].leftSide"
+    by_size = {"sorting": [{"sortingField": "Size"}, {"sortingField": "Siez"}]}
+    assert api.post(f"{table.records_path}/search", by_size).refused("UNKNOWN_FIELD")["path"] == "sorting[1].sortingField"
+
+
 def test_unauthorized(api: Api, connect: Connect) -> None:
     connect(api.address, None).get("/databases").refused("UNAUTHORIZED", "Softr-Api-Key")
 

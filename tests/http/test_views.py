@@ -128,10 +128,10 @@ def test_the_default_view_stays_and_shows_all_records(table: Table, api: Api) ->
         ({"filter": {"condition": {"operator": "IS", "leftSide": "Age"}}}, "BAD_REQUEST", "filter.condition.rightSide"),
         ({"filter": {"operator": "IS", "leftSide": "Age", "rightSide": "x"}}, "VALIDATION_ERROR", "filter.rightSide"),
         ({"filter": {"condition": {"operator": "IS", "leftSide": "Status", "rightSide": "Nope"}}}, "VALIDATION_ERROR", "filter.condition.rightSide"),
-        ({"filter": {"operator": "IS", "leftSide": "Nobody", "rightSide": 1}}, "UNKNOWN_FIELD", None),
-        ({"sorting": [{"sortingField": "Nobody"}]}, "UNKNOWN_FIELD", None),
+        ({"filter": {"operator": "IS", "leftSide": "Nobody", "rightSide": 1}}, "UNKNOWN_FIELD", "filter.leftSide"),
+        ({"sorting": [{"sortingField": "Nobody"}]}, "UNKNOWN_FIELD", "sorting[0].sortingField"),
         ({"sorting": [{"sortingField": "Age", "sortType": "UP"}]}, "BAD_REQUEST", "sorting[0].sortType"),
-        ({"visibleFields": ["Nobody"]}, "UNKNOWN_FIELD", None),
+        ({"visibleFields": ["Nobody"]}, "UNKNOWN_FIELD", "visibleFields[0]"),
         ({"visibleFields": "Name"}, "BAD_REQUEST", "visibleFields"),
         ({"filter": {"operator": "CONTAINS", "leftSide": "Name", "rightSide": "a" * 1_000_001}}, "BAD_REQUEST", "filter"),
     ],
@@ -158,6 +158,20 @@ def test_records_through_a_view(table: Table) -> None:
     assert (names(listed(table, view, offset=9)), listed(table, view, limit=500).metadata["limit"]) == ([], 200)
     table.create({"Name": "Emmy", "Age": 50})
     assert names(listed(table, view)) == ["Emmy", "Blaise", "Ada"]
+
+
+def test_a_view_of_what_a_record_knows_of_itself(table: Table, api: Api) -> None:
+    ada = next(record["id"] for record in listed(table, made(table, name="All")).data if record["fields"]["Name"] == "Ada")
+    for name, operator, value in (
+        ("record_id", "IS", ada),
+        ("createdAt", "IS", "PREDEFINED:TODAY"),
+        ("updated_at", "LESS_THAN", "2999-01-01"),
+    ):
+        view = made(table, name=name, filter={"leftSide": name, "operator": operator, "rightSide": value}, sorting=[{"sortingField": name}])
+        assert (view["valid"], view["problems"]) == (True, [])
+        assert "Ada" in names(listed(table, view))
+        sent_back = api.put(f"{table.path}/views/{view['id']}", {"filter": view["filter"], "sorting": view["sorting"]})
+        assert sent_back.data["filter"] == view["filter"]
 
 
 def test_a_search_through_a_view_meets_both_filters_and_sorts_as_it_says(table: Table) -> None:

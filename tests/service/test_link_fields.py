@@ -287,6 +287,9 @@ def test_a_lookup_is_valid_as_long_as_what_it_names_is_there(pair: tuple[LocalTa
     people.change_field("Company", type="SINGLE_LINE_TEXT")
     assert state() == (False, False, None, [])
     assert people.change_field("Sizes", name="Sizes").field.options["isValid"] is False, "it can still be renamed"
+    for direction in ("ASC", "DESC"):
+        found, _ = people.search(sorting=[{"sortingField": "Sizes", "sortType": direction}, {"sortingField": "Name"}])
+        assert [record["id"] for record in found] == [ann], "all are empty, and come by the next key"
     people.change_field("Company", type="LINKED_RECORD", options={"linkedTableId": companies.id})
     assert state() == (True, True, "SINGLE_LINE_TEXT", ["3"])
     companies.delete_field("Size")

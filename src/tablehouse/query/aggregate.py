@@ -66,6 +66,8 @@ class Aggregate(msgspec.Struct, frozen=True):
 def read_aggregate(body: Mapping[str, Any], table: Table, around: Surroundings, view: View | None = None) -> Aggregate:
     """Returns what a body asks for. Through a view both filters hold. Raises BadRequest, UnknownField, ValidationError."""
     found = read_search({key: value for key, value in body.items() if key not in _OWN}, table, around, view)
+    if found.cursor is not None:
+        raise BadRequest("paging.cursor: groups have no cursor; go on with offset.", path="paging.cursor")
     faults: list[Fault] = []
     groups = _read_groups(body.get("groupBy"), table, faults)
     aggregations = _read_aggregations(body.get("aggregations"), table, faults)
@@ -160,7 +162,7 @@ def _sort_key(
         if int(value[1]) >= len(aggregations):
             raise BadRequest(f"{path}: {name} is not there; the aggregate has {len(aggregations)} values, counted from 0.", path=path)
         return GroupSort(int(value[1]), True, descending)
-    field = find_subject(table, name)
+    field = find_subject(table, name, path)
     for place, key in enumerate(groups):
         if key.field is field:
             return GroupSort(place, False, descending)
@@ -170,7 +172,7 @@ def _sort_key(
 def _subject(name: Any, table: Table, path: str) -> Field:
     if not isinstance(name, str) or not name:
         raise BadRequest(f"{path}.field: expected the id or name of a field, got {describe(name)}.", path=f"{path}.field")
-    return find_subject(table, name)
+    return find_subject(table, name, f"{path}.field")
 
 
 def _type_of(field: Field) -> str:

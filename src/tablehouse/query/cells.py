@@ -42,7 +42,7 @@ def read_cells(table: Table, given: Mapping[str, Any], path: str, faults: list[F
     values: dict[Field, Read] = {}
     links: dict[Field, LinkedIds] = {}
     for key, value in given.items():
-        field = find_field(table, key)
+        field = find_field(table, key, f"{path}.{key}")
         if field in values or field in links:
             faults.append(Fault(f'The field "{field.name}" is given twice, by its id and by its name.', f"{path}.{key}", field.id))
             continue
@@ -98,12 +98,13 @@ def is_empty(field: Field, value: Read) -> bool:
     return value is None or value == () or (field.kind is BOOLEAN and not value)
 
 
-def find_field(table: Table, key: str) -> Field:
-    """Returns the field with this id, or else this name. Raises UnknownField with the nearest name."""
+def find_field(table: Table, key: str, path: str | None = None) -> Field:
+    """Returns the field with this id, or else this name. `path`: where the key stands in the request. Raises UnknownField with the nearest name."""
     field = table.find_field(key)
     if field is None:
         names = [field.name for field in table.fields]
-        raise UnknownField(f'The table "{table.name}" has no field {describe(key)}.{nearest(key, names)}', fieldId=key)
+        where = {} if path is None else {"path": path}
+        raise UnknownField(f'The table "{table.name}" has no field {describe(key)}.{nearest(key, names)}', fieldId=key, **where)
     return field
 
 
@@ -111,7 +112,7 @@ def choose_fields(table: Table, chosen: str | None) -> tuple[Field, ...]:
     """Returns the fields that a comma-separated list of ids or names chooses, in field order; all of them for None."""
     if chosen is None:
         return table.fields
-    wanted = {find_field(table, key.strip()) for key in chosen.split(",") if key.strip()}
+    wanted = {find_field(table, key.strip(), "fields") for key in chosen.split(",") if key.strip()}
     return tuple(field for field in table.fields if field in wanted)
 
 

@@ -139,7 +139,7 @@ class Reader:
         left = given.get("leftSide")
         if not isinstance(left, str) or not left:
             raise BadRequest(f"{path}.leftSide: expected the id or name of a field, got {describe(left)}.", path=f"{path}.leftSide")
-        return find_subject(self.table, left)
+        return find_subject(self.table, left, f"{path}.leftSide")
 
     def _between(self, field: Field, given: Mapping[str, Any], base: Operator, negated: bool, path: str) -> Leaf:
         _refuse_sides(given, ("rightSide",), base.name, path)

@@ -56,7 +56,11 @@ def keep_sorting(given: Any, table: Table) -> tuple[dict[str, str], ...]:
 
 def keep_fields(given: list[str] | None, table: Table) -> tuple[str, ...] | None:
     """Returns the ids of chosen fields, each once, in the order given; None for all. Raises UnknownField."""
-    return None if given is None else tuple(dict.fromkeys(find_field(table, key).id for key in given))
+    return (
+        None
+        if given is None
+        else tuple(dict.fromkeys(find_field(table, key, f"visibleFields[{place}]").id for place, key in enumerate(given)))
+    )
 
 
 def hold(view: View, table: Table, around: Surroundings) -> Held:

@@ -50,7 +50,7 @@ def _read_key(entry: Any, table: Table, path: str) -> SortKey | None:
         return None
     if not isinstance(name, str):
         raise BadRequest(f"{path}.sortingField: expected the id or name of a field, got {describe(name)}.", path=f"{path}.sortingField")
-    return SortKey(find_subject(table, name), read_direction(entry, path))
+    return SortKey(find_subject(table, name, f"{path}.sortingField"), read_direction(entry, path))
 
 
 def read_direction(entry: Mapping[str, Any], path: str) -> bool:

@@ -19,14 +19,18 @@ _PSEUDO: Final = {
 PSEUDO_FIELDS: Final = tuple(_PSEUDO)
 
 
-def find_subject(table: Table, key: str) -> Field:
-    """Returns the field with this id, or else this name, or else the record's own time or id. Raises UnknownField."""
+def find_subject(table: Table, key: str, path: str | None = None) -> Field:
+    """Returns the field with this id, or else this name, or else the record's own time or id. `path`: where the key stands in the request.
+
+    Raises UnknownField.
+    """
     field = table.find_field(key)
     if field is None and key in _PSEUDO:
         field = _pseudo_field(table, _PSEUDO[key])
     if field is None:
         names = [field.name for field in table.fields]
-        raise UnknownField(f'The table "{table.name}" has no field "{key}".{nearest(key, [*names, *_PSEUDO])}', fieldId=key)
+        where = {} if path is None else {"path": path}
+        raise UnknownField(f'The table "{table.name}" has no field "{key}".{nearest(key, [*names, *_PSEUDO])}', fieldId=key, **where)
     return field
 
 
@@ -45,10 +49,12 @@ def _pseudo_field(table: Table, type_name: str) -> Field:
     known: dict[str, Field] = table.derived.setdefault(_pseudo_field, {})
     if type_name not in known:
         field_type = BY_NAME[type_name]
+        key = next(key for key, name in _PSEUDO.items() if name == type_name)
         known[type_name] = Field(
             num=-1 - list(_PSEUDO.values()).index(type_name),
-            id=field_type.source or "",
-            name=field_type.source or "",
+            # As requests name it: views keep conditions by id, and answers to aggregates are keyed by it.
+            id=key,
+            name=key,
             description=None,
             type_name=type_name,
             options=decode_options(field_type, {}),

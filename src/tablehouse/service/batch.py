@@ -90,7 +90,7 @@ def plan_batch(table: Table, batch: Batch, now: str) -> _Plan:
     faults: list[Fault] = []
     create = [read_new_record(table, row.fields, now, f"create[{place}].fields", faults) for place, row in enumerate(batch.create or ())]
     update = [(row.id, read_cells(table, row.fields, f"update[{place}].fields", faults)) for place, row in enumerate(batch.update or ())]
-    match_on = [find_field(table, key) for key in upsert.match_on] if upsert else []
+    match_on = [find_field(table, key, f"upsert.matchOn[{place}]") for place, key in enumerate(upsert.match_on)] if upsert else []
     _check_matchable(match_on)
     upserts = _plan_upsert(table, upsert, match_on, now, faults) if upsert else []
     written = [*create, *(cells for _, cells in update), *(row.given for row in upserts)]

@@ -134,8 +134,8 @@ def read_spec(table: Table, body: PinIndex) -> Spec:
     parts: list[Part] = []
     for place, given in enumerate(body.fields):
         name, direction = (given, UNSET) if isinstance(given, str) else (given.field, given.direction)
-        field = find_field(table, name)
         path = f"fields[{place}]"
+        field = find_field(table, name, path)
         _check_indexable(field, trigram, path)
         if any(part.column == field.shown_column for part in parts):
             raise BadRequest(f'{path}: "{field.name}" is there twice.', path=path)

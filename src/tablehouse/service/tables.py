@@ -101,7 +101,7 @@ def update_table(app: App, caller: Caller, database_id: str, table_id: str, payl
         if body.description is not UNSET:
             given["description"] = clean_text(body.description, "description")
         if body.primary_field_id is not UNSET:
-            field = find_field(table, body.primary_field_id)
+            field = find_field(table, body.primary_field_id, "primaryFieldId")
             check_primary(field.name, field.type_name, field.type.primary and not field.many, "primaryFieldId")
             given["primary_num"] = field.num
         return msgspec.structs.replace(table, **given)

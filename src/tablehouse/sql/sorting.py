@@ -107,7 +107,8 @@ def _joined(field: Field, columns: Columns) -> Cell:
     """Returns what a joined cell sorts by: its values as text one after the other, in link order; of numbers and boxes the first one."""
     values = values_of(field, columns)
     if values is None:
-        return sa.null()
+        # Bare, PostgreSQL refuses it: what it orders by must not be a constant.
+        return sa.cast(sa.null(), sa.Text())
     leaf = values.leaf
     if values.item is not None:
         value: Cell = CHOICES.c.position + sa.literal_column(str(_WIDE))
