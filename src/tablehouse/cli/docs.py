@@ -10,6 +10,7 @@ import typer
 from tablehouse.cli.output import refusals, say
 from tablehouse.cli.reference.aggregates import aggregates
 from tablehouse.cli.reference.commands import commands
+from tablehouse.cli.reference.compatibility import compatibility
 from tablehouse.cli.reference.endpoints import endpoints
 from tablehouse.cli.reference.errors import errors
 from tablehouse.cli.reference.field_types import field_types
@@ -25,6 +26,7 @@ def docs(
     pages = {
         "aggregates.md": aggregates(),
         "commands.md": commands(context.find_root().command),
+        "compatibility.md": compatibility(),
         "endpoints.md": endpoints(),
         "errors.md": errors(),
         "field-types.md": field_types(),

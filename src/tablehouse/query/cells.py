@@ -103,7 +103,7 @@ def find_field(table: Table, key: str, path: str | None = None) -> Field:
     field = table.find_field(key)
     if field is None:
         names = [field.name for field in table.fields]
-        where = {} if path is None else {"path": path}
+        where: dict[str, Any] = {} if path is None else {"path": path}
         raise UnknownField(f'The table "{table.name}" has no field {describe(key)}.{nearest(key, names)}', fieldId=key, **where)
     return field
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from tablehouse.errors import UnknownField, nearest
 from tablehouse.fields.base import decode_options
@@ -29,7 +29,7 @@ def find_subject(table: Table, key: str, path: str | None = None) -> Field:
         field = _pseudo_field(table, _PSEUDO[key])
     if field is None:
         names = [field.name for field in table.fields]
-        where = {} if path is None else {"path": path}
+        where: dict[str, Any] = {} if path is None else {"path": path}
         raise UnknownField(f'The table "{table.name}" has no field "{key}".{nearest(key, [*names, *_PSEUDO])}', fieldId=key, **where)
     return field
 
