@@ -31,7 +31,7 @@ def run(*arguments: str | Path, **environment: str) -> Done:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env=clean_environment(NO_COLOR="1", COLUMNS="200", **environment),
+        env=clean_environment(**{"NO_COLOR": "1", "COLUMNS": "200", **environment}),
         timeout=100,
         check=False,
     )

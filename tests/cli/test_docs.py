@@ -16,7 +16,17 @@ from tablehouse.formula.operators import OPERATORS
 from tablehouse.http.operations import OPERATIONS
 from tests.server import clean_environment, program
 
-PAGES = {"aggregates.md", "commands.md", "endpoints.md", "errors.md", "field-types.md", "formulas.md", "operators.md", "settings.md"}
+PAGES = {
+    "aggregates.md",
+    "commands.md",
+    "compatibility.md",
+    "endpoints.md",
+    "errors.md",
+    "field-types.md",
+    "formulas.md",
+    "operators.md",
+    "settings.md",
+}
 
 
 @pytest.fixture(scope="module")

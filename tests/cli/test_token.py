@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.api import Api
+from tests.cli.running import run
 from tests.conftest import Connect, StartServer
 from tests.server import Server, clean_environment, program
 
@@ -85,3 +87,22 @@ def test_what_cannot_be_done_is_said_in_a_sentence(arguments: tuple[str, ...], a
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("token", "list"), ("token", "create", "--name", "x"), ("user", "list"), ("export", "csv", "--database", "x", "--table", "y")],
+    ids=" ".join,
+)
+def test_a_mistyped_data_directory_is_refused_and_not_made(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(*arguments, "--data", tmp_path / "nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "There is no store in" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_list_is_whole_in_a_narrow_terminal(admin: tuple[Server, Api]) -> None:
+    token = json.loads(token_command(admin[0], "list", "--json").stdout)[0]["id"]
+    shown = run("token", "list", *admin[0].storage.arguments(), COLUMNS="80").stderr
+    assert "…" not in shown
+    assert token in "".join(re.findall(r"^│ ([^│]*?) *│", shown, re.MULTILINE))

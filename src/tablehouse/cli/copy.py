@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tablehouse.cli.output import opened, people, put_json, refusals, say
+from tablehouse.cli.output import check_there, opened, people, put_json, refusals, say
 from tablehouse.config import ConfigError, Settings
-from tablehouse.storage.sqlite.layout import Layout
 from tablehouse.transfer.copy.stores import Copied, CopiedDatabase, CopyError, copy_stores
 from tablehouse.transfer.copy.stores import Progress as CopyProgress
 
@@ -37,8 +36,7 @@ def copy(
     with refusals():
         here, there = _settings(source, "--from"), _settings(target, "--to")
         _check_apart(here, there)
-        if here.database_url is None and not Layout(here.data).control.exists():
-            raise ConfigError(f"There is no store in {here.data}: it has no control.db.")
+        check_there(here)
         with opened(here) as from_store, opened(there) as to_store, _bar() as progress:
             try:
                 done = copy_stores(from_store, to_store, database or (), progress)

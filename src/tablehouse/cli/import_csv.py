@@ -87,7 +87,7 @@ def import_csv(
             no_value=tuple(empty or ()),
             skip_unknown=skip_unknown,
         )
-        with place(data, database_url, url, token) as found:
+        with place(data, database_url, url, token, new=True) as found:
             try:
                 target = _target(found, workspace)
                 _run(target, files, wanted, done)

@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.table import Column, Table
 
 from tablehouse.config import ConfigError, Settings
 from tablehouse.errors import ApiError
 from tablehouse.storage.migrations import NewerFormat
 from tablehouse.storage.opening import open_store
+from tablehouse.storage.sqlite.layout import Layout
 from tablehouse.storage.sqlite.manifest import BackupError
 from tablehouse.storage.store import CannotOpen, InUse, OtherVersion, Store
 
@@ -35,6 +37,11 @@ def put_json(data: Any) -> None:
     typer.echo(msgspec.json.encode(data).decode())
 
 
+def list_table(*heads: str) -> Table:
+    """Returns a table for people, in which nothing is cut off: what is too wide goes on in the next line."""
+    return Table(*(Column(head, overflow="fold") for head in heads))
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Turns what a command cannot do into a sentence and an exit status: 1 refused, 2 wrong usage."""
@@ -51,11 +58,25 @@ def refusals() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+def check_there(settings: Settings) -> None:
+    """Raises ConfigError where a data directory holds no store: a mistyped path must not look like an empty one."""
+    if settings.database_url is None and not Layout(settings.data).control.exists():
+        raise ConfigError(f"There is no store in {settings.data}: it has no control.db.")
+
+
 @contextmanager
 def opened(settings: Settings) -> Iterator[Store]:
-    """Gives the store that a command works on."""
+    """Gives the store that a command works on, made when it is new."""
     store = open_store(settings)
     try:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def opened_there(settings: Settings) -> Iterator[Store]:
+    """Gives a store that has to be there already. Raises ConfigError."""
+    check_there(settings)
+    with opened(settings) as store:
+        yield store

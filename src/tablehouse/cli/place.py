@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tablehouse.cli.output import opened, say
+from tablehouse.cli.output import opened, opened_there, say
 from tablehouse.client.api import Client
 from tablehouse.config import ConfigError, load
 from tablehouse.service.access import Access, App
@@ -29,14 +29,17 @@ Workspace = Annotated[str | None, typer.Option("--workspace", help="Id of the wo
 
 
 @contextmanager
-def place(data: Path | None, database_url: str | None, url: str | None, token: str | None) -> Iterator[App | Client]:
-    """Gives the store, or the client of the server, that options or environment name. Raises ConfigError for both, and for no token."""
+def place(data: Path | None, database_url: str | None, url: str | None, token: str | None, new: bool = False) -> Iterator[App | Client]:
+    """Gives the store, or the client of the server, that options or environment name. `new`: the store is made when it is not there.
+
+    Raises ConfigError for both, for no token, and for no store.
+    """
     on_files = data is not None or database_url is not None
     if url is not None and on_files:
         raise ConfigError("Give either --url, to work through a running server, or --data, to work on its files; not both.")
     url = url or (None if on_files else os.environ.get("TABLEHOUSE_URL"))
     if not url:
-        with _store(data, database_url) as app:
+        with _store(data, database_url, new) as app:
             yield app
         return
     token = token or os.environ.get("TABLEHOUSE_TOKEN")
@@ -50,10 +53,10 @@ def place(data: Path | None, database_url: str | None, url: str | None, token: s
 
 
 @contextmanager
-def _store(data: Path | None, database_url: str | None) -> Iterator[App]:
+def _store(data: Path | None, database_url: str | None, new: bool) -> Iterator[App]:
     # The settings that the environment gives to a server, its limits above all, hold here too.
     settings = load({"data": data, "database_url": database_url}, os.environ)
-    with opened(settings) as store:
+    with (opened if new else opened_there)(settings) as store:
         token = set_up(store, settings.admin_token)
         if token is not None:
             say(f"A new store. This token of level full is shown once, so keep it:\n{token}")

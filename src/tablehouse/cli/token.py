@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from tablehouse.cli.output import opened, people, put, put_json, refusals, say
+from tablehouse.cli.output import list_table, opened_there, people, put, put_json, refusals, say
 from tablehouse.config import load
 from tablehouse.errors import NotFound
 from tablehouse.service.tokens import delete_token, find_token, make_token
@@ -38,7 +37,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a token and print it. It belongs to the owner of the workspace and cannot be shown again."""
-    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
         control = store.control.current()
         owner, workspaces = _owner(control, workspace)
         token, secret = make_token(store, owner, name.strip(), level, expires, workspaces)
@@ -51,12 +50,12 @@ def create(
 @tokens.command("list")
 def show(data: Data = _HERE, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
     """List the tokens, without what they are."""
-    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
         control = store.control.current()
         if as_json:
             put_json([token_answer(token) for token in control.tokens.values()])
             return
-        table = Table("id", "name", "level", "expires", "last used", "created")
+        table = list_table("id", "name", "level", "expires", "last used", "created")
         for token in control.tokens.values():
             table.add_row(token.id, token.name, token.level, token.expires_at or "never", token.last_used_at or "never", token.created_at)
         people.print(table)
@@ -67,7 +66,7 @@ def revoke(
     token: Annotated[str, typer.Argument(help="Id or name of the token.")], data: Data = _HERE, database_url: DatabaseUrl = None
 ) -> None:
     """Revoke a token: it is refused from the next request on."""
-    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
         found = store.control.change(lambda writing: _delete(writing, token))
         say(f'Revoked the token "{found.name}".')
 

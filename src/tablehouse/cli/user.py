@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from tablehouse.cli.output import opened, people, put, put_json, refusals, say
+from tablehouse.cli.output import list_table, opened_there, people, put, put_json, refusals, say
 from tablehouse.config import ConfigError, load
 from tablehouse.service.access import ROLES
 from tablehouse.service.answers import Answer
@@ -44,7 +43,7 @@ def add(
     password_stdin: Stdin = False,
 ) -> None:
     """Make a user and print the id."""
-    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
         check_role(role)
         place = None if workspace is None else (workspace, role)
         put(add_user(store, email, name, None if no_password else _password(password_stdin), place).id)
@@ -53,13 +52,13 @@ def add(
 @users.command("list")
 def show(data: Data = _HERE, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
     """List the users with their workspaces and roles."""
-    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
         control = store.control.current()
         rows = [_listed(store, control, user) for user in control.users.values()]
         if as_json:
             put_json(rows)
             return
-        table = Table("id", "e-mail", "name", "logs in", "disabled", "workspaces")
+        table = list_table("id", "e-mail", "name", "logs in", "disabled", "workspaces")
         for row in rows:
             places = ", ".join(f"{each.name} ({each.role})" for each in row.workspaces)
             table.add_row(row.id, row.email, row.name, "yes" if row.has_password else "no", row.disabled_at or "no", places)
@@ -69,7 +68,7 @@ def show(data: Data = _HERE, database_url: DatabaseUrl = None, as_json: Json = F
 @users.command("set-password")
 def change_password(user: Who, data: Data = _HERE, database_url: DatabaseUrl = None, password_stdin: Stdin = False) -> None:
     """Give a user a password; the sessions that the user has end."""
-    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
         find_user(store.control.current(), user)  # before anybody types a password for nobody
         changed = set_password(store, user, _password(password_stdin))
         say(f"{changed.email} has a new password, and has to log in again.")
@@ -78,14 +77,14 @@ def change_password(user: Who, data: Data = _HERE, database_url: DatabaseUrl = N
 @users.command("disable")
 def disable(user: Who, data: Data = _HERE, database_url: DatabaseUrl = None) -> None:
     """Keep a user out: tokens and sessions are refused from the next request on."""
-    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
         say(f"{set_disabled(store, user, True).email} is kept out from now on.")
 
 
 @users.command("enable")
 def enable(user: Who, data: Data = _HERE, database_url: DatabaseUrl = None) -> None:
     """Let a user in again who was disabled."""
-    with refusals(), opened(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
         say(f"{set_disabled(store, user, False).email} may come in again.")
 
 
