@@ -41,6 +41,18 @@ def api(server: Server) -> Iterator[Api]:
     api.close()
 
 
+@pytest.fixture(scope="session")
+def people(api: Api) -> dict[str, Any]:
+    """Members of the first workspace whom cells may name, by what stands before the @: as records show them. No cell names `idle`."""
+    path = f"/workspaces/{api.workspace_id()}/members"
+    found: dict[str, Any] = {}
+    for address in ("ada@example.org", "bob@example.org", "twin@example.org", "twin@example.com", "idle@example.org"):
+        member = api.post(path, {"email": address, "role": "viewer"}).data
+        person = {"id": member["userId"], "name": member["name"], "email": address, "avatarUrl": None}
+        found.setdefault(address.partition("@")[0], person)
+    return found
+
+
 @pytest.fixture
 def connect() -> Iterator[Connect]:
     """Gives calls to the server at an address with a token or none, on a connection of their own that is closed after the test."""

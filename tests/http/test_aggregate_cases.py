@@ -12,6 +12,8 @@ import pytest
 from tests.api import Answer, Api, Table
 from tests.case_files import CASES
 
+pytestmark = pytest.mark.usefixtures("people")
+
 FILES = {file.stem: json.loads(file.read_text()) for file in sorted((CASES / "aggregate").glob("*.json"))}
 KEYS = {"facts", "timezone", "weekStart", "fields", "rows", "cases", "refused"}
 TestTable = Callable[[str], Table]
@@ -44,15 +46,17 @@ def ask(table: Table, body: Any, **query: Any) -> Answer:
     return table.api.post(f"{table.records_path}/aggregate", body, **{"fieldNames": "true", **query})
 
 
-def meant(value: Any, api: Api) -> Any:
+def meant(value: Any, api: Api, people: dict[str, Any]) -> Any:
     """A value of a case with what only the run knows put in."""
     if value == "$today":
         return datetime.now(UTC).date().isoformat()
     if value == "$me":
         return api.get("/me").data["user"]
+    if isinstance(value, str) and value.startswith("$person "):
+        return people[value.removeprefix("$person ")]
     if isinstance(value, list):
-        return [meant(each, api) for each in value]
-    return {key: meant(each, api) for key, each in value.items()} if isinstance(value, dict) else value
+        return [meant(each, api, people) for each in value]
+    return {key: meant(each, api, people) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def test_every_key_of_a_case_file_is_one_that_is_run() -> None:
@@ -60,10 +64,10 @@ def test_every_key_of_a_case_file_is_one_that_is_run() -> None:
 
 
 @pytest.mark.parametrize(("name", "case"), cases("cases"))
-def test_an_aggregate_answers_these_groups(name: str, case: dict[str, Any], filled: TestTable) -> None:
+def test_an_aggregate_answers_these_groups(name: str, case: dict[str, Any], filled: TestTable, people: dict[str, Any]) -> None:
     table = filled(name)
     answer = ask(table, case["ask"])
-    expected = [{"group": group, "values": values} for group, values in meant(case["groups"], table.api)]
+    expected = [{"group": group, "values": values} for group, values in meant(case["groups"], table.api, people)]
     assert json.dumps(answer.data, sort_keys=True) == json.dumps(expected, sort_keys=True), "45 is not 45.0"
     paging = case["ask"].get("paging", {})
     assert answer.metadata == {

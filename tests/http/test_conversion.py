@@ -14,6 +14,8 @@ from tests.api import Api
 from tests.case_files import field_types, same, stored_types
 from tests.conftest import MakeTable
 
+pytestmark = pytest.mark.usefixtures("people")
+
 STORED = stored_types()
 SYSTEM = sorted(set(field_types()) - set(STORED))
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}

@@ -12,6 +12,8 @@ from tests.api import Answer, Api, Table
 from tests.case_files import contains, field_types, same, stored_types
 from tests.conftest import MakeTable
 
+pytestmark = pytest.mark.usefixtures("people")
+
 TYPES = field_types()
 STORED = stored_types()
 

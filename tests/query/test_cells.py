@@ -8,9 +8,11 @@ import pytest
 
 from tablehouse.errors import Fault, UnknownField
 from tablehouse.query.cells import choose_fields, folded_text, new_labels, parameters, read_cells, read_new_record, with_choices
+from tablehouse.query.members import Members
 from tablehouse.schema.model import Table
 from tests.local import Local
 
+NOBODY = Members(lambda _: None, list)
 NOW = "2025-06-01T22:30:00.000Z"
 FIELDS: list[dict[str, Any]] = [
     {"name": "Name", "type": "SINGLE_LINE_TEXT", "required": True},
@@ -31,14 +33,14 @@ def table(local: Local) -> Table:
 def read(table: Table, **given: Any) -> tuple[dict[str, Any], list[Fault]]:
     """(The cells of a change by field name, what is wrong)."""
     faults: list[Fault] = []
-    cells = read_cells(table, given, "fields", faults)
+    cells = read_cells(table, given, "fields", faults, NOBODY)
     return {field.name: value for field, value in cells.values.items()}, faults
 
 
 def make(table: Table, **given: Any) -> tuple[dict[str, Any], list[str]]:
     """(The cells of a new record by field name, the paths of what is wrong)."""
     faults: list[Fault] = []
-    cells = read_new_record(table, given, NOW, "fields", faults)
+    cells = read_new_record(table, given, NOW, "fields", faults, NOBODY)
     return {field.name: value for field, value in cells.values.items()}, [fault.path for fault in faults]
 
 
@@ -97,7 +99,7 @@ def test_a_new_record_gets_defaults_and_needs_what_is_required(table: Table) -> 
 def test_new_choices_are_gathered_once_each_and_settled_by_label(table: Table) -> None:
     faults: list[Fault] = []
     rows = [
-        read_cells(table, given, "fields", faults)
+        read_cells(table, given, "fields", faults, NOBODY)
         for given in ({"Tag": "New", "Tags": ["a", "new", "NEW", "other"]}, {"Tag": "new"}, {"No": 1})
     ]
     assert [row.new_choices for row in rows] == [True, True, False]
@@ -108,7 +110,7 @@ def test_new_choices_are_gathered_once_each_and_settled_by_label(table: Table) -
 def test_settled_cells_are_those_of_the_newer_table(local: Local) -> None:
     table = local.new_table(FIELDS)
     before = table.schema
-    rows = [read_cells(before, {"Tag": "New", "No": 1}, "fields", [])]
+    rows = [read_cells(before, {"Tag": "New", "No": 1}, "fields", [], NOBODY)]
     table.create(Name="x", Agreed=True, Tag="NEW")
     after = table.schema
     (settled,) = with_choices(rows, after)

@@ -32,9 +32,25 @@ class NewChoice(msgspec.Struct, frozen=True):
     label: str
 
 
+class Person(msgspec.Struct, frozen=True):
+    """Somebody: what records show of them. A write that brings one along gets their number when it is applied."""
+
+    id: str
+    name: str
+    email: str
+    avatar_url: str | None = msgspec.field(default=None, name="avatarUrl")
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """How a written value names a person. `key`: whether `text` is their "id" or "email"; "" for a text that may be either, or their name."""
+
+    text: str
+    key: str = ""
+
+
 O_co = TypeVar("O_co", bound=Options, covariant=True)
-Read = Stored | NewChoice | tuple[Stored | NewChoice, ...] | None
-"""What reading a written value gives: the value to store, several of them, or None for an empty cell."""
+Read = Stored | NewChoice | Person | tuple[Stored | NewChoice | Person | Mention, ...] | None
+"""What reading a written value gives: the value to store, several of them, or None for an empty cell. A field type reads people as mentions."""
 
 
 class Reject(ValueError):

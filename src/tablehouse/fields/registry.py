@@ -26,6 +26,7 @@ from tablehouse.fields.system import Autonumber, CreatedAt, CreatedBy, RecordId,
 from tablehouse.fields.text import SingleLineText
 from tablehouse.fields.time import Time
 from tablehouse.fields.url import Url
+from tablehouse.fields.user import User
 
 FIELD_TYPES: tuple[FieldType[Any], ...] = (
     SingleLineText(),
@@ -46,6 +47,7 @@ FIELD_TYPES: tuple[FieldType[Any], ...] = (
     Time(),
     DateRange(),
     Address(),
+    User(),
     LinkedRecord(),
     Lookup(),
     Formula(),

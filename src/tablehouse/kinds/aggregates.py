@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tablehouse.kinds.kind import CHOICE, DATE, DATETIME, KINDS, NUMBER, TIME, Kind
+from tablehouse.kinds.kind import CHOICE, DATE, DATETIME, KINDS, NUMBER, PERSON, TIME, Kind
 
 
 class Function(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ def _names(*kinds: Kind) -> frozenset[str]:
 
 _ALL: Final = _names(*KINDS)
 _ORDERED: Final = _names(NUMBER, DATE, DATETIME, TIME)
-_SEVERAL: Final = _names(CHOICE)
+_SEVERAL: Final = _names(CHOICE, PERSON)
 _NOTHING: Final = frozenset[str]()
 
 SUM: Final = Function("SUM", _names(NUMBER), _NOTHING, _sum, "The sum of the numbers; 0 when there are none.")
@@ -78,7 +78,7 @@ COUNT_DISTINCT: Final = Function(
     _ALL,
     _SEVERAL,
     lambda values: len(set(values)),
-    "How many different values there are, equal as for IS: letter case is ignored, of several choices the order.",
+    "How many different values there are, equal as for IS: letter case is ignored, of several choices or people the order.",
 )
 
 FUNCTIONS: Final[tuple[Function, ...]] = (SUM, AVERAGE, MIN, MAX, COUNT, COUNT_DISTINCT)

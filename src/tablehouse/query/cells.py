@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from tablehouse.errors import Fault, UnknownField, nearest
-from tablehouse.fields.base import NewChoice, Read, Reject, describe
+from tablehouse.fields.base import NewChoice, Person, Read, Reject, describe
 from tablehouse.fields.instants import day_of
 from tablehouse.fields.linked_record import LABELS_JOINED_BY
 from tablehouse.kinds.kind import BOOLEAN, DATE, PERSON, RECORD, fold
+from tablehouse.query.members import Members
 from tablehouse.schema.model import Field, Table
 
 
@@ -34,8 +35,8 @@ class Cells(msgspec.Struct, frozen=True):
         return any(_has_new_choice(value) for value in self.values.values())
 
 
-def read_cells(table: Table, given: Mapping[str, Any], path: str, faults: list[Fault]) -> Cells:
-    """Returns the cells given; faults are added to the list. `path`: where `given` stands in the request.
+def read_cells(table: Table, given: Mapping[str, Any], path: str, faults: list[Fault], members: Members) -> Cells:
+    """Returns the cells given; faults are added to the list. `path`: where `given` stands in the request; `members`: whom it may name.
 
     Raises UnknownField for a key that is neither an id nor a name of a field.
     """
@@ -47,7 +48,7 @@ def read_cells(table: Table, given: Mapping[str, Any], path: str, faults: list[F
             faults.append(Fault(f'The field "{field.name}" is given twice, by its id and by its name.', f"{path}.{key}", field.id))
             continue
         try:
-            read = read_value(field, value)
+            read = read_value(field, value, members)
         except Reject as reject:
             faults.append(Fault(f"{field.name}: {reject}", f"{path}.{key}", field.id))
             values[field] = None
@@ -61,9 +62,9 @@ def read_cells(table: Table, given: Mapping[str, Any], path: str, faults: list[F
     return Cells(values, links)
 
 
-def read_new_record(table: Table, given: Mapping[str, Any], now: str, path: str, faults: list[Fault]) -> Cells:
+def read_new_record(table: Table, given: Mapping[str, Any], now: str, path: str, faults: list[Fault], members: Members) -> Cells:
     """Returns the cells of a record to be made: those given, defaults for the others. `now`: the instant, in the wire's form."""
-    cells = read_cells(table, given, path, faults)
+    cells = read_cells(table, given, path, faults, members)
     for field in table.fields:
         if field in cells.values or field in cells.links or field.type.readonly:
             continue
@@ -71,20 +72,33 @@ def read_new_record(table: Table, given: Mapping[str, Any], now: str, path: str,
             if field.required:
                 faults.append(Fault(f'"{field.name}" is required.', f"{path}.{field.name}", field.id))
             continue
-        default = field.default_at(now)
+        default = default_of(field, now, members)
         if field.required and is_empty(field, default):
             faults.append(Fault(f'"{field.name}" is required.', f"{path}.{field.name}", field.id))
         cells.values[field] = default
     return cells
 
 
-def read_value(field: Field, value: Any) -> Read:
-    """Returns what to store for a written value, None for an empty cell. Raises Reject."""
+def default_of(field: Field, now: str, members: Members) -> Read:
+    """Returns what a new record gets when nothing is written; None where the default names somebody who is no member any more."""
+    default: Read = field.default_at(now)
+    if field.kind is not PERSON or not isinstance(default, tuple):
+        return default
+    try:
+        return members.resolve(default, field.many)
+    except Reject:
+        return None
+
+
+def read_value(field: Field, value: Any, members: Members) -> Read:
+    """Returns what to store for a written value, None for an empty cell; people are among the members. Raises Reject."""
     if field.type.readonly:
         raise Reject(f"{field.type_name} fields are read-only; leave it out.")
     if value is None or (value == "" and field.type.empty_text_clears):
         return None
     read = field.type.read(value, field.spec)
+    if field.kind is PERSON and isinstance(read, tuple):
+        return members.resolve(read, field.many)
     return None if read == "" else read
 
 
@@ -196,6 +210,24 @@ def with_choices(cells: Sequence[Cells], table: Table) -> list[Cells]:
                 values[current] = _settle(current, value)
         settled.append(Cells(values, {table.field_by_num[field.num]: linked for field, linked in row.links.items()}))
     return settled
+
+
+def with_people(cells: Sequence[Cells], number: Callable[[Person], int]) -> list[Cells]:
+    """Returns the cells with people as the numbers that `number` gives."""
+    return [
+        Cells(
+            {field: people_numbered(value, number) if field.kind is PERSON else value for field, value in row.values.items()},
+            row.links,
+        )
+        for row in cells
+    ]
+
+
+def people_numbered(value: Read, number: Callable[[Person], int]) -> Read:
+    """Returns a value with the people in it as the numbers that `number` gives."""
+    if isinstance(value, tuple):
+        return tuple(number(item) if isinstance(item, Person) else item for item in value)
+    return number(value) if isinstance(value, Person) else value
 
 
 def _settle(field: Field, value: Any) -> Any:

@@ -21,6 +21,8 @@ MOST_VALUES: Final = 100_000
 """Values in all arrays of one filter together. Each costs some microseconds to read."""
 
 SIDES: Final = ("rightSide", "lowerBound", "upperBound")
+_EACH: Final = (operators.IS, operators.HAS_ALL_OF)
+"""In cells with several values, each of those given has to be there: a name may not stand for one of several people."""
 _KEYS: Final = ("operator", "leftSide", *SIDES, "conditions")
 
 
@@ -165,7 +167,7 @@ class Reader:
         several = operator.takes is Takes.VALUES or (base is operators.IS and (field.is_list or isinstance(value, list)))
         if not several:
             return Leaf(field, base, negated, read_operand(field, value, self.around))
-        values = split_labels(field, value)
+        values = split_labels(field, value, self.around)
         if base is operators.IS and not field.is_list and len(values) > 1:
             raise Reject(f"The field holds one value, but {len(values)} were given; IS_ONE_OF takes several.")
         return self._one_of(field, base, negated, values, path)
@@ -180,7 +182,10 @@ class Reader:
             if empties and is_nothing(value):
                 continue
             try:
-                wanted.update(dict.fromkeys(read_operand(field, value, self.around)))
+                spans = read_operand(field, value, self.around)
+                if len(spans) > 1 and field.is_list and base in _EACH:
+                    raise Reject(f"{len(spans)} people are called {describe(value)}; name each by id or e-mail address.")
+                wanted.update(dict.fromkeys(spans))
             except Reject as reject:
                 raise _Misplaced(f"{path}.rightSide[{place}]" if len(values) > 1 else f"{path}.rightSide", str(reject)) from None
         leaf = Leaf(field, base, negated, tuple(wanted))

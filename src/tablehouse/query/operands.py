@@ -46,14 +46,21 @@ def read_operand(field: Field, value: Any, around: Surroundings) -> tuple[Span, 
     return _READERS.get(field.kind.name, _read_stored)(field.shown, value, around)
 
 
-def split_labels(field: Field, value: Any) -> list[Any]:
-    """Returns the values in a right side for several: an array's items, the labels in a text of several choices, or the one value."""
+def split_labels(field: Field, value: Any, around: Surroundings | None = None) -> list[Any]:
+    """Returns the values in a right side for several: an array's items, the labels in a text of several choices or people, or the one value.
+
+    `around`: needed for people.
+    """
     if isinstance(value, list):
         return value
+    if not isinstance(value, str) or "," not in value:
+        return [value]
     options = field.shown.options
-    if isinstance(value, str) and isinstance(options, SelectOptions) and options.find(value) is None and "," in value:
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return [value]
+    if isinstance(options, SelectOptions):
+        whole = options.find(value) is not None
+    else:
+        whole = field.kind is not kind.PERSON or around is None or bool(_called(value, around))
+    return [value] if whole else [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _read_stored(field: Field, value: Any, _: Surroundings) -> tuple[Span, ...]:
@@ -91,12 +98,17 @@ def _read_person(_field: Field, value: Any, around: Surroundings) -> tuple[Span,
         given = next((value[key] for key in ("id", "email", "name") if not is_nothing(value.get(key))), value)
     if not isinstance(given, str):
         raise Reject(f"A person is named by id, e-mail address or name, not {describe(value)}.")
-    wanted = fold(given.strip())
-    found = [person for person in around.people() if wanted in (fold(person.id), fold(person.email), fold(person.name))]
+    found = _called(given, around)
     if not found:
         raise Reject(f"Nobody here is called {describe(given)}; name a person by id, e-mail address or name.")
-    nums = sorted({person.num for person in found if person.num is not None})
+    # Somebody of whom no cell knows yet is in none: people are numbered from 1.
+    nums = sorted({person.num or 0 for person in found})
     return tuple(Span(num, num) for num in nums)
+
+
+def _called(text: str, around: Surroundings) -> list[KnownPerson]:
+    wanted = fold(text.strip())
+    return [person for person in around.people() if wanted in (fold(person.id), fold(person.email), fold(person.name))]
 
 
 def _read_record(_field: Field, value: Any, _: Surroundings) -> tuple[Span, ...]:

@@ -17,7 +17,7 @@ from tablehouse.fields.base import FieldType, Reject, Spec
 from tablehouse.fields.datetime import NOW, TODAY, predefined
 from tablehouse.fields.lookup import LookupOptions
 from tablehouse.fields.registry import BY_NAME
-from tablehouse.kinds.kind import DATE, DATETIME, TEXT, Kind, fold
+from tablehouse.kinds.kind import DATE, DATETIME, PERSON, TEXT, Kind, fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.index import Index
 from tablehouse.schema.parts import Parts
@@ -202,6 +202,11 @@ class Table(msgspec.Struct, frozen=True, dict=True, eq=False):
     views: tuple[View, ...]
     parts: Parts = Parts()
     around: Mapping[int, Table] = msgspec.field(default_factory=dict)
+
+    @cached_property
+    def names_people(self) -> bool:
+        """Whether a field holds people who are written, not noted by the server."""
+        return any(field.kind is PERSON and field.column is not None for field in self.fields)
 
     @cached_property
     def linked(self) -> bool:

@@ -12,10 +12,11 @@ import msgspec
 from tablehouse.clock import iso
 from tablehouse.config import Settings
 from tablehouse.errors import Forbidden, NotFound, ServiceUnavailable, Unauthorized
+from tablehouse.fields.base import Person
 from tablehouse.ids import SESSION_PREFIX, TOKEN_FORM, token_hash
+from tablehouse.query.members import Members
 from tablehouse.storage.control import ControlSnapshot, Token, User
 from tablehouse.storage.store import Store
-from tablehouse.storage.transaction import Person
 
 OPEN: Final = 0
 READ: Final = 1
@@ -99,6 +100,20 @@ def workspace_of(caller: Caller, database_id: str) -> str:
     return workspace_id
 
 
+def person_of(user: User) -> Person:
+    """Returns what records show of a user."""
+    return Person(id=user.id, name=user.name, email=user.email, avatar_url=user.avatar_url)
+
+
+def members_of(caller: Caller, workspace_id: str) -> Members:
+    """Returns whom cells in a workspace may name: its members, also those who have been disabled, as the caller's request found them."""
+    users, roles = caller.control.users, caller.control.roles.get(workspace_id, {})
+    return Members(
+        lambda user_id: person_of(users[user_id]) if user_id in roles else None,
+        lambda: (person_of(users[user_id]) for user_id in roles),
+    )
+
+
 def check_may_explain(app: App, caller: Caller, workspace_id: str) -> None:
     """Raises Forbidden for callers below level full: a plan tells what is in the table besides the records found."""
     if caller.levels[workspace_id] < FULL:
@@ -138,5 +153,4 @@ def _caller(control: ControlSnapshot, token: Token, reach: Iterable[str], *, by_
     level = LEVELS[token.level]
     roles = {workspace: control.roles.get(workspace, {}).get(user.id) for workspace in reach}
     levels = {workspace: min(level, ROLES[role]) for workspace, role in roles.items() if role is not None}
-    person = Person(id=user.id, name=user.name, email=user.email, avatar_url=user.avatar_url)
-    return Caller(token=token, user=user, level=level, levels=levels, person=person, control=control, by_session=by_session)
+    return Caller(token=token, user=user, level=level, levels=levels, person=person_of(user), control=control, by_session=by_session)

@@ -128,7 +128,7 @@ def _shown_key(key: GroupKey, shown: Any) -> Any:
         read = [{"id": choice.id, "label": choice.label} for choice in choices if choice is not None]
         return read if field.many else read[0] if read else None
     if shown is None:
-        return None
+        return [] if field.many else None
     if field.kind is kind.BOOLEAN:
         return bool(shown)
     if field.kind is kind.PERSON:

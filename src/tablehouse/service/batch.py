@@ -10,9 +10,10 @@ import msgspec
 from tablehouse.clock import iso
 from tablehouse.errors import BadRequest, ConstraintViolation, Fault, NotFound
 from tablehouse.query.cells import Cells, compared_value, find_field, read_cells, read_new_record
+from tablehouse.query.members import Members
 from tablehouse.query.requests import Batch, Upsert
 from tablehouse.schema.model import Field, Snapshot, Table
-from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.idempotency import Repeatable, write_once
 from tablehouse.service.link_writes import Targets, resolve_links
 from tablehouse.service.payload import Payload
@@ -69,10 +70,10 @@ def write_batch(
 
     Raises NotFound, BadRequest, UnknownField, ValidationError with all faults of all rows, ConstraintViolation, QuotaExceeded.
     """
-    workspace_of(caller, database_id)
+    members = members_of(caller, workspace_of(caller, database_id))
 
     def prepare(snapshot: Snapshot) -> _Plan:
-        return plan_batch(find_table(snapshot, table_id), payload.decode(Batch), iso(app.store.clock()))
+        return plan_batch(find_table(snapshot, table_id), payload.decode(Batch), iso(app.store.clock()), members)
 
     def apply(writing: Writing, plan: _Plan) -> BatchAnswer:
         return _Doing(app, caller, writing, plan, field_names, force).run()
@@ -81,37 +82,41 @@ def write_batch(
         return write_once(app, database, request, BatchAnswer, prepare, apply)
 
 
-def plan_batch(table: Table, batch: Batch, now: str) -> _Plan:
+def plan_batch(table: Table, batch: Batch, now: str, members: Members) -> _Plan:
     """Returns what a batch is to do. Raises BadRequest, UnknownField, ValidationError."""
     upsert = batch.upsert
     rows = sum(len(part or ()) for part in (batch.create, batch.update, batch.delete)) + (len(upsert.records) if upsert else 0)
     if rows > MOST_ROWS:
         raise BadRequest(f"A batch has at most {MOST_ROWS:,} rows; this one has {rows:,}.", limit=MOST_ROWS)
     faults: list[Fault] = []
-    create = [read_new_record(table, row.fields, now, f"create[{place}].fields", faults) for place, row in enumerate(batch.create or ())]
-    update = [(row.id, read_cells(table, row.fields, f"update[{place}].fields", faults)) for place, row in enumerate(batch.update or ())]
+    create = [
+        read_new_record(table, row.fields, now, f"create[{place}].fields", faults, members) for place, row in enumerate(batch.create or ())
+    ]
+    update = [
+        (row.id, read_cells(table, row.fields, f"update[{place}].fields", faults, members)) for place, row in enumerate(batch.update or ())
+    ]
     match_on = [find_field(table, key, f"upsert.matchOn[{place}]") for place, key in enumerate(upsert.match_on)] if upsert else []
     _check_matchable(match_on)
-    upserts = _plan_upsert(table, upsert, match_on, now, faults) if upsert else []
+    upserts = _plan_upsert(table, upsert, match_on, now, faults, members) if upsert else []
     written = [*create, *(cells for _, cells in update), *(row.given for row in upserts)]
     if not any(cells.links for cells in written):
         raise_faults(faults)
     return _Plan(table, create, update, list(dict.fromkeys(batch.delete or ())), match_on, upserts, faults)
 
 
-def _plan_upsert(table: Table, upsert: Upsert, match_on: list[Field], now: str, faults: list[Fault]) -> list[_Upserted]:
+def _plan_upsert(table: Table, upsert: Upsert, match_on: list[Field], now: str, faults: list[Fault], members: Members) -> list[_Upserted]:
     rows = []
     for place, row in enumerate(upsert.records):
         path = f"upsert.records[{place}]"
         before = len(faults)
-        given = read_cells(table, row.fields, f"{path}.fields", faults)
+        given = read_cells(table, row.fields, f"{path}.fields", faults, members)
         missing = [field for field in match_on if given.values.get(field) is None]
         if missing and len(faults) == before:
             faults.extend(
                 Fault(f'"{field.name}" is matched on and cannot be empty.', f"{path}.fields.{field.name}", field.id) for field in missing
             )
         unmatched: list[Fault] = []
-        whole = read_new_record(table, row.fields, now, f"{path}.fields", unmatched)
+        whole = read_new_record(table, row.fields, now, f"{path}.fields", unmatched, members)
         key = tuple(compared_value(field, given.values.get(field)) for field in match_on)
         rows.append(_Upserted(key, path, given, whole, unmatched))
     return rows

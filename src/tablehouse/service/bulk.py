@@ -14,13 +14,14 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.errors import Fault, ValidationError
-from tablehouse.fields.base import NewChoice, Reject
+from tablehouse.fields.base import NewChoice, Read, Reject
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.kinds.kind import fold
-from tablehouse.query.cells import Cells, compared_value, is_empty, parameters, read_value
+from tablehouse.query.cells import Cells, compared_value, default_of, is_empty, parameters, people_numbered, read_value
+from tablehouse.query.members import Members
 from tablehouse.query.requests import CreateTable
 from tablehouse.schema.model import Field, Snapshot, Table
-from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
 from tablehouse.service.computing import new_columns
 from tablehouse.service.limits import check_record_quota
@@ -82,10 +83,10 @@ def load_records(
     Raises what `plan_table` raises, NotFound, ValidationError when a required field would stay empty in every row, BadRequest past the limit
     of choices, QuotaExceeded, and whatever taking a chunk raises; then nothing of the load remains.
     """
-    workspace_of(caller, database_id)
+    members = members_of(caller, workspace_of(caller, database_id))
 
     def prepare(snapshot: Snapshot) -> TablePlan | Table:
-        return find_table(snapshot, into) if isinstance(into, str) else plan_within_limits(app, snapshot, into)
+        return find_table(snapshot, into) if isinstance(into, str) else plan_within_limits(app, snapshot, into, members)
 
     def apply(writing: Writing, plan: TablePlan | Table) -> Loaded:
         if isinstance(plan, Table):
@@ -93,7 +94,7 @@ def load_records(
         else:
             made = make_table(writing, plan, app.settings.max_fields)
             table = find_table(writing.snapshot, made.id)
-        load = _Load(app, caller, writing, table, fillings)
+        load = _Load(app, caller, writing, table, fillings, members)
         writing.only_once()
         for columns in chunks:
             left_out = load.insert(columns)
@@ -112,10 +113,11 @@ class _Texts(dict[str, Any]):
     which are not there yet. Texts with a fault and fresh ones stand for None.
     """
 
-    def __init__(self, field: Field, form: Callable[[str], str]) -> None:
+    def __init__(self, field: Field, form: Callable[[str], str], read: Callable[[Field, str], Read]) -> None:
         super().__init__()
         self.field = field
         self._form = form
+        self._read = read
         self.folded: dict[str | None, str | None] = {None: None}
         self.faults: dict[str, str] = {}
         self.fresh: dict[str, Any] = {}
@@ -126,7 +128,7 @@ class _Texts(dict[str, Any]):
         field = self.field
         stored = None
         try:
-            value = read_value(field, self._form(text) or None)
+            value = self._read(field, self._form(text))
         except Reject as reject:
             self.faults[text] = f"{field.name}: {reject}"
         else:
@@ -155,10 +157,11 @@ class _Texts(dict[str, Any]):
 class _Load:
     """One load within a unit of work."""
 
-    def __init__(self, app: App, caller: Caller, writing: Writing, table: Table, fillings: Sequence[Filling]) -> None:
+    def __init__(self, app: App, caller: Caller, writing: Writing, table: Table, fillings: Sequence[Filling], members: Members) -> None:
         self._app = app
         self._writing = writing
         self._fillings = fillings
+        self._members = members
         self._by = writing.person(caller.person)
         self._inserted = 0
         self._refused = 0
@@ -187,13 +190,17 @@ class _Load:
 
     def _use(self, table: Table) -> None:
         self._table = table
-        self._texts = [_Texts(table.field_by_folded_name[fold(each.field)], each.form) for each in self._fillings]
+        self._texts = [_Texts(table.field_by_folded_name[fold(each.field)], each.form, self._value) for each in self._fillings]
         given = {texts.field for texts in self._texts}
-        self._defaults = _defaults(table, given, self._writing.at)
+        defaults = _defaults(table, given, self._writing.at, self._members)
+        self._defaults = {field: people_numbered(value, self._writing.person) for field, value in defaults.items()}
         self._counters = [field for field in table.fields if isinstance(field.options, AutonumberOptions)]
         self._unique = [field for field in table.fields if field.unique]
         self._take = self._writing.compiled(table, ("take",), lambda: sql.take_numbers(table))
         self._statement = self._writing.compiled(table, ("insert", "silent"), lambda: sql.insert_record(table, None, False))
+
+    def _value(self, field: Field, text: str) -> Read:
+        return people_numbered(read_value(field, text or None, self._members), self._writing.person)
 
     def _read(self, columns: Columns) -> dict[str, list[Any]]:
         """Returns the parameters of all rows by name, as far as they come from the texts."""
@@ -275,9 +282,9 @@ class _Load:
         self._inserted += count
 
 
-def _defaults(table: Table, given: set[Field], now: str) -> dict[Field, Any]:
+def _defaults(table: Table, given: set[Field], now: str, members: Members) -> dict[Field, Any]:
     """Returns what the fields without a column get in every row. Raises ValidationError when a required one would stay empty."""
-    defaults = {field: field.default_at(now) for field in table.fields if field not in given and not field.type.readonly}
+    defaults = {field: default_of(field, now, members) for field in table.fields if field not in given and not field.type.readonly}
     missing = [field for field, value in defaults.items() if field.required and is_empty(field, value)]
     if missing:
         raise ValidationError(

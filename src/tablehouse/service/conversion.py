@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import msgspec
 
-from tablehouse.fields.base import NewChoice, Reject
+from tablehouse.fields.base import Mention, NewChoice, Person, Reject
 from tablehouse.fields.convert import conversion
 from tablehouse.fields.linked_record import LABELS_JOINED_BY
 from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.ids import new_uuid
 from tablehouse.kinds.kind import PERSON, TEXT, fold
 from tablehouse.query.cells import parameters, stored_value, text_of, texts_of
+from tablehouse.query.members import Members
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.link_writes import add_links
 from tablehouse.sql import bulk as bulk_sql
@@ -49,18 +50,21 @@ class Outcome(msgspec.Struct):
 class Conversion:
     """Converts the cells of `old` to those of `new`; `table` has the columns of both when they differ.
 
-    `match`: the field of the linked table whose texts say what links are to lead to; its primary field when left out.
+    `members`: whom texts may name; `match`: the field of the linked table whose texts say what links are to lead to; its primary field when left out.
     """
 
-    def __init__(self, writing: Writing, table: Table, old: Field, new: Field, most_choices: int, match: Field | None = None) -> None:
+    def __init__(
+        self, writing: Writing, table: Table, old: Field, new: Field, most_choices: int, members: Members, match: Field | None = None
+    ) -> None:
         self._writing = writing
         self._table = table
         self._old = old
         self._new = new
         self._most_choices = most_choices
+        self._members = members
         self._convert = conversion(old.type, old.spec, new.type, new.spec)
         self._labels: dict[str, int] = {}
-        self._people = self._names() if old.kind is PERSON else {}
+        self._people = self._names() if PERSON in (old.kind, new.kind) else {}
         self._write = self._link if new.link is not None else self._fill
         self._match = match or (new.linked_table.primary if new.linked_table is not None else None)
         self.outcome = Outcome()
@@ -75,7 +79,7 @@ class Conversion:
         changes = []
         for num, raw, record_id in page:
             before = stored_value(self._old, raw)
-            after = self._settle(self._after(raw) if self._old.joined else self._after(before))
+            after = self._settle(self._after(raw if self._old.joined or self._old.kind is PERSON else before))
             self._count(record_id, raw, None if after is None or after == "" else partial(self._text, self._new, after))
             if self._new.num != self._old.num or after != before:
                 changes.append({"num": num, **parameters({self._new: after})})
@@ -106,6 +110,8 @@ class Conversion:
 
     def _after(self, before: Any) -> Any:
         old, new = self._old, self._new
+        if old.kind is PERSON and new.kind is PERSON:
+            return self._same_people(stored_value(old, before))
         if old.kind is not PERSON and not old.joined:
             return self._convert(before)
         # Of several values one that holds one keeps the first, unless it is a text, which holds all.
@@ -117,10 +123,22 @@ class Conversion:
             return None
 
     def _settle(self, value: Any) -> Any:
-        """Returns a value with its new choices as numbers; those for which there is no room are left out."""
+        """Returns a value with its new choices and people as numbers; choices for which there is no room, and strangers, are left out."""
+        if isinstance(value, tuple) and any(isinstance(item, Mention) for item in value):
+            return self._same_people([self._number(person) for person in self._members.known(value)])
         if isinstance(value, tuple):
             return tuple(num for num in (self._choice(item) for item in value) if num is not None) or None
         return self._choice(value)
+
+    def _same_people(self, nums: Any) -> Any:
+        """Returns a cell of the new field with these people, each once; of several one that holds one keeps the first."""
+        each = tuple(dict.fromkeys(num for num in (nums if isinstance(nums, list | tuple) else (nums,)) if num is not None))
+        return (each if self._new.many else each[0]) if each else None
+
+    def _number(self, person: Person) -> int:
+        num = self._writing.person(person)
+        self._people[num] = person.name
+        return num
 
     def _choice(self, item: Any) -> Any:
         if not isinstance(item, NewChoice):
@@ -154,6 +172,8 @@ class Conversion:
             made = (*field.options.choices, *self.outcome.choices)
             spec = msgspec.structs.replace(field.spec, options=msgspec.structs.replace(field.options, choices=made))
             return field.type.text(stored, spec)
+        if field.kind is PERSON:
+            return LABELS_JOINED_BY.join(self._people.get(num, "") for num in (stored if isinstance(stored, tuple) else (stored,)))
         return field.type.text(stored, field.spec)
 
     def _names(self) -> dict[int, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Final, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from tablehouse.errors import BadRequest, ConstraintViolation
 from tablehouse.fields.base import describe
@@ -20,10 +20,11 @@ from tablehouse.kinds.zones import zone_named
 from tablehouse.query.definitions import Draft, draft_change, draft_field, field_from, numbered, unnumbered
 from tablehouse.query.kept import with_labels_of
 from tablehouse.query.link_definitions import settle_draft
+from tablehouse.query.members import Members
 from tablehouse.query.requests import CreateField, PutField
 from tablehouse.schema.formulas import formulas_of
 from tablehouse.schema.model import Field, Snapshot, Table
-from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import FieldAnswer, field_answer
 from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
 from tablehouse.service.field_making import drop_columns, make_columns, make_field, make_unique, with_offset
@@ -90,11 +91,12 @@ def get_field(app: App, caller: Caller, database_id: str, table_id: str, field_i
 
 def create_field(app: App, caller: Caller, database_id: str, table_id: str, payload: Payload) -> FieldAnswer:
     """Returns a new field; a link field comes with its partner in the other table. Raises as `create_table`."""
-    workspace_of(caller, database_id)
+    members = members_of(caller, workspace_of(caller, database_id))
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Draft]:
         table = find_table(snapshot, table_id)
         draft = settle_draft(snapshot, table, draft_field(payload.decode(CreateField), zone_named(snapshot.database.timezone)))
+        members.settle_default(draft, "defaultValue")
         _check_name(table, draft.name)
         check_limit("fields per table", len(table.fields) + 1, app.settings.max_fields)
         check_limit("choices per select", unnumbered(draft.options), app.settings.max_choices, "options.choices")
@@ -127,12 +129,14 @@ def update_field(
     `match_on`: where cells become links, the field of the linked table whose texts they are matched with, by id or name; the primary one
     when left out. Raises as `create_table`.
     """
-    workspace_of(caller, database_id)
+    members = members_of(caller, workspace_of(caller, database_id))
 
     def prepare(snapshot: Snapshot) -> tuple[Table, Field, Draft]:
         table = find_table(snapshot, table_id)
         field = find_field(table, field_id)
-        draft = draft_change(field, payload.decode(PutField), zone_named(snapshot.database.timezone))
+        body = payload.decode(PutField)
+        draft = draft_change(field, body, zone_named(snapshot.database.timezone))
+        draft = members.settle_default(draft, "defaultValue", field, body.default_value is not UNSET)
         draft = settle_draft(snapshot, table, draft, field)
         _check_name(table, draft.name, except_for=field)
         if field is table.primary:
@@ -142,7 +146,7 @@ def update_field(
         return table, field, draft
 
     def apply(writing: Writing, plan: tuple[Table, Field, Draft]) -> FieldChange:
-        metadata = _Change(app, writing, *plan, force=force, match_on=match_on).run(dry_run)
+        metadata = _Change(app, writing, *plan, members, force=force, match_on=match_on).run(dry_run)
         change = FieldChange(_answer(writing, table_id, field_id), metadata)
         if dry_run:
             raise _DryRun(change)
@@ -188,11 +192,14 @@ def delete_field(app: App, caller: Caller, database_id: str, table_id: str, fiel
 class _Change:
     """One change of a field, step by step inside its transaction."""
 
-    def __init__(self, app: App, writing: Writing, table: Table, field: Field, draft: Draft, *, force: bool, match_on: str | None) -> None:
+    def __init__(
+        self, app: App, writing: Writing, table: Table, field: Field, draft: Draft, members: Members, *, force: bool, match_on: str | None
+    ) -> None:
         self._writing = writing
         self._table = table
         self._old = field
         self._draft = draft
+        self._members = members
         self._force = force
         self._most_choices = app.settings.max_choices
         self._most_fields = app.settings.max_fields
@@ -214,7 +221,7 @@ class _Change:
             if self._moves:
                 new, outcome = self._move(new, version)
             elif self._loses_choices:
-                outcome = Conversion(self._writing, self._table, self._old, new, self._most_choices).run()
+                outcome = Conversion(self._writing, self._table, self._old, new, self._most_choices, self._members).run()
             for view in self._table.views:
                 if (fresh := with_labels_of(view, self._old)) != view:
                     self._writing.catalog.save_view(fresh)
@@ -276,7 +283,7 @@ class _Change:
             filled = writing.rows(writing.dialect.compile(ddl.count_filled(table, self._old)))[0][0]
             outcome = Outcome(cleared=filled)
         else:
-            outcome = Conversion(writing, both, self._old, new, self._most_choices, match).run()
+            outcome = Conversion(writing, both, self._old, new, self._most_choices, self._members, match).run()
             new = with_made_choices(new, outcome.choices)
         if self._old.link is not None:
             leave_relation(writing, self._old, version)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from tablehouse.clock import iso
 from tablehouse.errors import NotFound
-from tablehouse.service.access import FULL, Caller
+from tablehouse.service.access import FULL, Caller, person_of
 from tablehouse.storage.control import Token
 from tablehouse.storage.store import Store
-from tablehouse.storage.transaction import Person
 
 
 def operator(store: Store, workspace_id: str | None = None) -> Caller:
@@ -36,6 +35,6 @@ def operator(store: Store, workspace_id: str | None = None) -> Caller:
         user=user,
         level=FULL,
         levels={workspace: FULL for workspace, owner in owners if owner == user.id},
-        person=Person(id=user.id, name=user.name, email=user.email, avatar_url=user.avatar_url),
+        person=person_of(user),
         control=control,
     )

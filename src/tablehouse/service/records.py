@@ -13,7 +13,7 @@ from tablehouse.query.cells import (
 )
 from tablehouse.query.requests import WriteRecord
 from tablehouse.schema.model import Snapshot, Table
-from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.idempotency import Repeatable, write_once
 from tablehouse.service.link_writes import Targets, resolve_links
 from tablehouse.service.payload import Payload
@@ -62,12 +62,12 @@ def create_record(
 
     Raises NotFound, BadRequest, UnknownField, ValidationError, ConstraintViolation, QuotaExceeded.
     """
-    workspace_of(caller, database_id)
+    members = members_of(caller, workspace_of(caller, database_id))
 
     def prepare(snapshot: Snapshot) -> _Row:
         table = find_table(snapshot, table_id)
         faults: list[Fault] = []
-        cells = read_new_record(table, payload.decode(WriteRecord).fields, iso(app.store.clock()), "fields", faults)
+        cells = read_new_record(table, payload.decode(WriteRecord).fields, iso(app.store.clock()), "fields", faults, members)
         return _row(table, cells, faults)
 
     def apply(writing: Writing, row: _Row) -> str:
@@ -93,12 +93,12 @@ def update_record(
 
     Raises as `create_record`, and PreconditionFailed when the record is not the version that `if_match` names.
     """
-    workspace_of(caller, database_id)
+    members = members_of(caller, workspace_of(caller, database_id))
 
     def prepare(snapshot: Snapshot) -> _Row:
         table = find_table(snapshot, table_id)
         faults: list[Fault] = []
-        return _row(table, read_cells(table, payload.decode(WriteRecord).fields, "fields", faults), faults)
+        return _row(table, read_cells(table, payload.decode(WriteRecord).fields, "fields", faults, members), faults)
 
     def apply(writing: Writing, row: _Row) -> str:
         links = _resolved(writing, row)

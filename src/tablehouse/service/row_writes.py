@@ -18,6 +18,7 @@ from tablehouse.query.cells import (
     new_labels,
     parameters,
     with_choices,
+    with_people,
 )
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller
@@ -59,7 +60,7 @@ class RowWriter:
         """Returns new rows, in their order. Raises ConstraintViolation, QuotaExceeded."""
         if not rows:
             return []
-        rows = self._with_new_choices(rows)
+        rows = self._settled(rows)
         table, writing = self.table, self._writing
         numbers, values = new_rows(writing, table, rows, self._by)
         if table.linked:
@@ -84,7 +85,7 @@ class RowWriter:
 
     def update(self, changes: Sequence[tuple[str, Cells]], links: Sequence[Targets]) -> list[Written]:
         """Returns changed rows, in their order. Raises NotFound, ConstraintViolation."""
-        rows = self._with_new_choices([cells for _, cells in changes])
+        rows = self._settled([cells for _, cells in changes])
         table, names = self.table, self._field_names
         changed = []
         following = Following(
@@ -155,9 +156,10 @@ class RowWriter:
         rendered: dict[int, str] = dict(self._writing.rows(statement, {"numbers": msgspec.json.encode(wanted).decode()}))
         return [rendered[row.number] if row.record is None else row.record for row in written]
 
-    def _with_new_choices(self, rows: Sequence[Cells]) -> Sequence[Cells]:
+    def _settled(self, rows: Sequence[Cells]) -> Sequence[Cells]:
+        """Returns the cells with new choices and with people as the numbers that columns hold."""
         self.table, rows = with_new_choices(self._app, self._writing, self.table, rows)
-        return rows
+        return with_people(rows, self._writing.person) if self.table.names_people else rows
 
     def _unchanged(self, record_id: str) -> Written:
         table, names = self.table, self._field_names

@@ -16,9 +16,10 @@ from tablehouse.kinds.zones import zone_named
 from tablehouse.query.cells import find_field
 from tablehouse.query.definitions import Draft, clean_name, clean_text, draft_field, field_from, numbered, unnumbered
 from tablehouse.query.link_definitions import settle_draft
+from tablehouse.query.members import Members
 from tablehouse.query.requests import CreateField, CreateTable, PutTable
 from tablehouse.schema.model import Field, Snapshot, Table, View
-from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
 from tablehouse.service.building import drop_beside_table
 from tablehouse.service.field_making import make_field
@@ -78,11 +79,11 @@ def get_table(app: App, caller: Caller, database_id: str, table_id: str) -> Tabl
 
 def create_table(app: App, caller: Caller, database_id: str, payload: Payload) -> TableAnswer:
     """Returns a new table. Raises NotFound, BadRequest, ValidationError, and ConstraintViolation for a name that is taken."""
-    workspace_of(caller, database_id)
+    members = members_of(caller, workspace_of(caller, database_id))
 
     with app.store.database(database_id) as database:
         return database.write(
-            lambda snapshot: plan_within_limits(app, snapshot, payload.decode(CreateTable)),
+            lambda snapshot: plan_within_limits(app, snapshot, payload.decode(CreateTable), members),
             lambda writing, plan: make_table(writing, plan, app.settings.max_fields),
         )
 
@@ -138,9 +139,12 @@ def delete_table(app: App, caller: Caller, database_id: str, table_id: str, forc
         database.write(lambda snapshot: find_table(snapshot, table_id), apply)
 
 
-def plan_within_limits(app: App, snapshot: Snapshot, body: CreateTable) -> TablePlan:
+def plan_within_limits(app: App, snapshot: Snapshot, body: CreateTable, members: Members) -> TablePlan:
     """Returns what a new table is to be. Raises as `plan_table`, and BadRequest past a structure limit."""
     plan = plan_table(snapshot, body)
+    given = {fold(field.name): place for place, field in enumerate(body.fields or ())}
+    for draft in plan.drafts:
+        members.settle_default(draft, f"fields[{given.get(fold(draft.name), 0)}].defaultValue")
     check_limit("tables per database", len(snapshot.tables) + 1, app.settings.max_tables)
     check_limit("fields per table", len(plan.drafts), app.settings.max_fields)
     for draft in plan.drafts:

@@ -16,8 +16,8 @@ from tablehouse.sql.conditions import compared, condition
 from tablehouse.sql.elements import ExactSum, LocalDays, WeekStart
 from tablehouse.sql.record_tables import Columns, record_table
 from tablehouse.sql.records import VERSION
-from tablehouse.sql.render import Cell
-from tablehouse.sql.sorting import choice_set
+from tablehouse.sql.render import Cell, people
+from tablehouse.sql.sorting import choice_set, people_names, people_set
 
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 _FIRST_DAY: Final = "0001-01-01"
@@ -84,9 +84,13 @@ def _key(key: GroupKey, cells: Columns, week: int) -> Cell:
         return _period(_day(field, cell), key.by, week)
     if field.type.source and field.kind is kind.DATE:
         return _day(field, cell)
-    if field.kind is kind.CHOICE and field.many:
-        return choice_set(cell)
+    if field.many:
+        return _set(field, cell)
     return compared(field, cells)
+
+
+def _set(field: Field, cell: Cell) -> Cell:
+    return people_set(cell) if field.kind is kind.PERSON else choice_set(cell)
 
 
 def _day(field: Field, cell: Cell) -> Cell:
@@ -135,6 +139,8 @@ def _shown(key: GroupKey, found: sa.Subquery, place: int) -> Cell:
     if _is_text(key):
         return found.c[f"t{place}"]
     if key.field.kind is kind.PERSON:
+        if key.field.many:
+            return people(own).label(f"j{place}")
         return sa.select(PEOPLE.c.json).where(PEOPLE.c.num == own).scalar_subquery().label(f"j{place}")
     return own
 
@@ -143,6 +149,8 @@ def _order(key: GroupKey, own: Cell) -> list[Cell]:
     """Returns what a key's groups are ordered by, as records are sorted by the field."""
     if key.field.kind is kind.CHOICE and not key.field.many:
         return [sa.select(CHOICES.c.position).where(CHOICES.c.num == own).scalar_subquery()]
+    if key.field.kind is kind.PERSON and key.field.many:
+        return [people_names(own), own]
     if key.field.kind is kind.PERSON:
         return [sa.select(PEOPLE.c.folded).where(PEOPLE.c.num == own).scalar_subquery(), own]
     return [own]
@@ -153,7 +161,7 @@ def _value(aggregation: Aggregation, cells: Columns) -> Cell:
     field = aggregation.field
     assert field is not None
     if field.many:
-        return choice_set(cells[field.shown_column]) if aggregation.function.name == "COUNT_DISTINCT" else cells[field.shown_column]
+        return _set(field, cells[field.shown_column]) if aggregation.function.name == "COUNT_DISTINCT" else cells[field.shown_column]
     if field.kind is kind.BOOLEAN:
         return sa.func.nullif(cells[field.shown_column], sa.literal_column("0"))
     if field.type.source and field.kind is kind.DATE and aggregation.function.name == "COUNT_DISTINCT":

@@ -13,8 +13,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import NamedFromClause
 
+from tablehouse.kinds.kind import PERSON
 from tablehouse.schema.model import Field, Path, Table
-from tablehouse.sql.catalog_tables import CHOICES
+from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
 from tablehouse.sql.elements import HeldItems
 from tablehouse.sql.links import pairs
 from tablehouse.sql.record_tables import Columns, record_table
@@ -26,7 +27,7 @@ class Values(msgspec.Struct, frozen=True):
     """The values of a joined cell as rows, and where they come from.
 
     `columns`: those of `table`, which holds the `leaf`'s cells; without a leaf its records are the values. `item`: where the leaf holds
-    several choices, the number of the one that a row is for; `choices` is then among the rows.
+    several values, the number of the one that a row is for; the table that they are numbers of is then among the rows.
     """
 
     rows: sa.FromClause
@@ -52,11 +53,17 @@ def values_of(field: Field, columns: Columns) -> Values | None:
     order = [column for step in steps for column in (step.own_position, step.other)]
     item = None
     if path.leaf is not None and path.leaf.is_list:
+        there_listed = listed(path.leaf)
         items = HeldItems(there.c[path.leaf.shown_column]).table_valued("key", "value", name="items")
-        rows = rows.join(items, sa.true()).join(CHOICES, CHOICES.c.num == items.c.value)
+        rows = rows.join(items, sa.true()).join(there_listed, there_listed.c.num == items.c.value)
         order.append(items.c.key)
         item = items.c.value
     return Values(rows, steps[0].own == number_of(columns), tuple(order), dict(there.c.items()), path.table, path.leaf, item)
+
+
+def listed(leaf: Field) -> sa.Table:
+    """Returns the table that says what the numbers in a cell with several values stand for."""
+    return PEOPLE if leaf.kind is PERSON else CHOICES
 
 
 def some(path: Path, columns: Columns, test: Callable[[Columns], Test]) -> Test:

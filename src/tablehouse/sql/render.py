@@ -21,7 +21,7 @@ from tablehouse.sql.elements import (
     Number,
     Plain,
 )
-from tablehouse.sql.joined import Values, values_of
+from tablehouse.sql.joined import Values, listed, values_of
 from tablehouse.sql.record_tables import Columns
 
 Cell = sa.ColumnElement[Any]
@@ -98,7 +98,7 @@ def _value_json(values: Values) -> Cell:
         label = label_text(values.table.primary, columns)
         return JsonObject([(sa.literal_column("'id'"), Plain(columns["id"])), (sa.literal_column("'label'"), label)])
     if values.item is not None:
-        return CHOICES.c.json
+        return listed(leaf).c.json
     return JsonText(cell_json(leaf, columns))
 
 
@@ -139,16 +139,23 @@ def _choice(cell: Cell) -> Cell:
     return Json(sa.select(CHOICES.c.json).where(CHOICES.c.num == cell).scalar_subquery())
 
 
-def _choices(cell: Cell) -> Cell:
+def _each_of(there: sa.Table, cell: Cell) -> Cell:
     items = JsonItems(cell).table_valued("key", "value", name="items")
-    ordered = (
-        sa.select(CHOICES.c.json).select_from(items.join(CHOICES, CHOICES.c.num == items.c.value)).order_by(items.c.key).subquery("chosen")
-    )
+    ordered = sa.select(there.c.json).select_from(items.join(there, there.c.num == items.c.value)).order_by(items.c.key).subquery("chosen")
     return Json(sa.select(JsonRows(ordered.c.json)).scalar_subquery())
+
+
+def _choices(cell: Cell) -> Cell:
+    return _each_of(CHOICES, cell)
 
 
 def _person(cell: Cell) -> Cell:
     return Json(sa.select(PEOPLE.c.json).where(PEOPLE.c.num == cell).scalar_subquery())
+
+
+def people(cell: Cell) -> Cell:
+    """Returns the expression for the JSON array of the people in a cell that holds several."""
+    return _each_of(PEOPLE, cell)
 
 
 _ONE: dict[str, Callable[[Cell], Cell]] = {
@@ -163,4 +170,4 @@ _ONE: dict[str, Callable[[Cell], Cell]] = {
 }
 """Kinds that are not here render as the column itself."""
 
-_SEVERAL: dict[str, Callable[[Cell], Cell]] = {kind.CHOICE.name: _choices}
+_SEVERAL: dict[str, Callable[[Cell], Cell]] = {kind.CHOICE.name: _choices, kind.PERSON.name: people}

@@ -33,6 +33,8 @@ def sort_value(field: Field, columns: Columns) -> Cell:
     if field.kind is kind.CHOICE:
         return _places(cell) if field.is_list else sa.select(CHOICES.c.position).where(CHOICES.c.num == cell).scalar_subquery()
     if field.kind is kind.PERSON:
+        if field.is_list:
+            return people_names(cell)
         return sa.select(PEOPLE.c.folded).where(PEOPLE.c.num == cell).scalar_subquery()
     if field.type.source and field.kind is kind.DATE:
         return LocalDay(cell, sa.literal(str(field.spec.zone)))
@@ -97,6 +99,31 @@ def choice_set(cell: Cell) -> Cell:
     return _places(cell, as_set=True)
 
 
+def people_names(cell: Cell) -> Cell:
+    """Returns the expression for the names of several people, one after the other: what such cells sort by; NULL for the empty cell."""
+    items = JsonItems(cell).table_valued("key", "value", name="items")
+    names = (
+        sa.select(PEOPLE.c.folded.concat(sa.literal_column(_BETWEEN)).label("name"))
+        .select_from(items.join(PEOPLE, PEOPLE.c.num == items.c.value))
+        .order_by(items.c.key)
+        .subquery("names")
+    )
+    return sa.select(JoinedRows(names.c.name)).scalar_subquery()
+
+
+def people_set(cell: Cell) -> Cell:
+    """Returns the expression for a JSON array of the numbers of several people, by name, the same in whatever order they stand; NULL for the empty cell."""
+    items = JsonItems(cell).table_valued("key", "value", name="items")
+    nums = (
+        sa.select(PEOPLE.c.num)
+        .select_from(items.join(PEOPLE, PEOPLE.c.num == items.c.value))
+        .order_by(PEOPLE.c.folded, PEOPLE.c.num)
+        .subquery("nums")
+    )
+    inner = sa.select(JoinedRows(sa.literal_column("','").concat(sa.cast(nums.c.num, sa.Text())))).scalar_subquery()
+    return sa.literal_column("'['").concat(sa.func.substr(inner, sa.literal_column("2"))).concat(sa.literal_column("']'"))
+
+
 def places_in(key: str | None) -> list[int]:
     """Returns the positions of the choices in a value of `choice_set`."""
     width = len(str(_WIDE))
@@ -110,8 +137,10 @@ def _joined(field: Field, columns: Columns) -> Cell:
         # Bare, PostgreSQL refuses it: what it orders by must not be a constant.
         return sa.cast(sa.null(), sa.Text())
     leaf = values.leaf
-    if values.item is not None:
-        value: Cell = CHOICES.c.position + sa.literal_column(str(_WIDE))
+    if leaf is not None and values.item is not None and leaf.kind is kind.PERSON:
+        value: Cell = PEOPLE.c.folded
+    elif values.item is not None:
+        value = CHOICES.c.position + sa.literal_column(str(_WIDE))
     else:
         value = sort_value(values.table.primary if leaf is None else leaf, values.columns)
     found = sa.select(value.label("value")).select_from(values.rows).where(values.found, value.is_not(None)).order_by(*values.order)

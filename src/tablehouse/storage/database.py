@@ -13,13 +13,14 @@ from typing import Final, TypeVar
 
 from tablehouse.clock import Clock, iso
 from tablehouse.errors import ApiError, NotFound, ServiceUnavailable
+from tablehouse.fields.base import Person
 from tablehouse.ids import RecordIds
 from tablehouse.schema.model import Snapshot
 from tablehouse.sql import catalog as sql
 from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.seat import Seat, Unit
 from tablehouse.storage.session import RolledBack, Session, Sessions, StaleSchema
-from tablehouse.storage.transaction import Person, Reading, Writing
+from tablehouse.storage.transaction import Reading, Writing
 from tablehouse.storage.turn import aside
 
 P = TypeVar("P")

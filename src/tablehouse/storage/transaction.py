@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tablehouse.fields.base import Person
 from tablehouse.ids import RecordIds
 from tablehouse.kinds.kind import fold
 from tablehouse.query.changes import Changes
@@ -19,15 +20,6 @@ from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.session import Row, Session, StaleSchema
 from tablehouse.storage.turn import aside
-
-
-class Person(msgspec.Struct, frozen=True):
-    """Who acts: what records show of them."""
-
-    id: str
-    name: str
-    email: str
-    avatar_url: str | None = msgspec.field(default=None, name="avatarUrl")
 
 
 class Reading:
