@@ -15,9 +15,9 @@ import msgspec
 import pytest
 
 from tablehouse.clock import Clock, system_clock
-from tablehouse.query.requests import AggregateQuery, CreateDatabase, ListRecords, SearchQuery
+from tablehouse.query.requests import AggregateQuery, CreateDatabase, CreateMember, ListRecords, SearchQuery
 from tablehouse.schema.model import Table
-from tablehouse.service import aggregate, batch, databases, fields, pages, records, search, tables, views
+from tablehouse.service import aggregate, batch, databases, fields, members, pages, records, search, tables, views
 from tablehouse.service.access import Access, App, Caller
 from tablehouse.service.answers import FieldAnswer, ViewAnswer
 from tablehouse.service.fields import FieldChange
@@ -70,6 +70,12 @@ class Local:
     def caller(self) -> Caller:
         """Who calls: asked anew for each request, as the server does."""
         return self.app.access.caller(self.token)
+
+    def add_people(self) -> None:
+        """Makes members of the first workspace whom cells may name: those of the case files, but only one called twin."""
+        workspace = next(iter(self.caller.control.workspaces))
+        for name in ("ada", "bob", "twin", "idle"):
+            members.add_member(self.app, self.caller, workspace, CreateMember(email=f"{name}@example.org", role="viewer"))
 
     def new_database(self, **keys: Any) -> str:
         """The id of a new, empty database."""

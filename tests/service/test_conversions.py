@@ -43,6 +43,7 @@ WRITTEN: dict[str, list[Any]] = {
     "DATE": ["2025-06-01", "0001-01-01"],
     "TIME": ["12:30", "00:00"],
     "DATE_RANGE": ["2025-01-01/2025-02-01"],
+    "USER": ["ada", "bob@example.org"],
     "ADDRESS": ["1 Main St\nSpringfield", "5"],
 }
 """Values of each type that people write."""
@@ -93,6 +94,7 @@ PAIRS = [(old, old_many, new, new_many) for old, new in product(TYPES, TYPES) fo
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
     local = Local(tmp_path_factory.mktemp("conversions"))
+    local.add_people()
     yield local
     local.close()
 

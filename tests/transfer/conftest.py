@@ -17,4 +17,5 @@ def desk(local: Local, tmp_path: Path) -> Desk:
     """A directory with files and a store that they are imported into."""
     folder = tmp_path / "files"
     folder.mkdir()
+    local.add_people()
     return Desk(local, folder)

@@ -51,6 +51,7 @@ def test_what_is_exported_is_imported_as_the_same(name: str, desk: Desk) -> None
     assert [pair for pair in pairs if pair[0] != pair[1] and not says_another_id(pair[0], field)] == []
 
 
+@pytest.mark.usefixtures("people")
 @pytest.mark.parametrize("name", [*STORED, *SYSTEM])
 def test_a_server_s_export_is_the_store_s(name: str, desk: Desk, server: Server, api: Api, make_table: MakeTable, tmp_path: Path) -> None:
     field: dict[str, Any] = {"name": "value", "type": name}
