@@ -42,7 +42,11 @@ def main(
     unknown = set(only or ()) - set(SCENARIOS)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there is only {', '.join(SCENARIOS)}.", param_hint="--only")
-    given = {key: value for key, value in (("seconds", seconds), ("rounds", rounds), ("records", records)) if value is not None}
+    given = {
+        key: value
+        for key, value in (("seconds", seconds), ("rounds", rounds), ("records", records), ("search_records", records))
+        if value is not None
+    }
     run = _run(only or BY_STORAGE[storage], msgspec.structs.replace(QUICK if quick else Settings(), **given))
     keep(run, KEPT)
     # Piped into a file there is no terminal to ask for its width; the widest table needs this much.

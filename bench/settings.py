@@ -14,8 +14,9 @@ class Settings(msgspec.Struct, frozen=True):
     rounds: int = 5  # odd, so that the median is a round that happened
     databases: int = 100  # present at a cold start
     wide_records: int = 1_000
+    search_records: int = 1_000_000
     storage: Literal["sqlite", "postgres"] = "sqlite"
 
 
-QUICK = Settings(records=10_000, seconds=0.5, warmup=0.1, rounds=3, databases=20, wide_records=200)
+QUICK = Settings(records=10_000, seconds=0.5, warmup=0.1, rounds=3, databases=20, wide_records=200, search_records=20_000)
 """Enough to see that everything works; too short for figures to be compared with others."""

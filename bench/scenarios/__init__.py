@@ -7,6 +7,7 @@ from bench.scenarios.commits import commits
 from bench.scenarios.flights import flights
 from bench.scenarios.links import links
 from bench.scenarios.records import records
+from bench.scenarios.search import search
 from bench.scenarios.startup import startup
 from bench.scenarios.storages import storages
 from bench.scenarios.threads import threads
@@ -24,6 +25,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "wide": wide,
     "links": links,
     "storages": storages,
+    "search": search,
 }
 
 BY_STORAGE: Mapping[str, list[str]] = {

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from tablehouse.schema.index import AUTOMATIC
-from tablehouse.service.tuning import Tuner
+from tablehouse.query.needs import Need
+from tablehouse.schema.index import AUTOMATIC, ORDER, PINNED, TRIGRAM, Part, Spec
+from tablehouse.service.building import build_index, fill_index
+from tablehouse.service.tuning import LEASE, MOST_AUTOMATIC, UNUSED, Tuner
+from tablehouse.storage.lease import lend
 from tests.local import Local, LocalTable, OpenLocal
 
 WORDS = ["Ärger", "budget", "STRASSE", "straße", "Ελλάς", 'say "hi"', "100%_x", "q", "ab", None]
@@ -123,3 +126,151 @@ def test_an_index_is_built_used_and_changes_no_answer(table: LocalTable, parts: 
 def forget_kept(table: LocalTable) -> None:
     """Nothing that was kept is given again after a commit."""
     table.delete(table.create(Name="another")["id"])
+
+
+def test_nothing_is_built_for_quick_searches_of_small_tables(open_local: OpenLocal) -> None:
+    table = open_local().new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}])
+    table.fill([{"Name": str(number)} for number in range(50)])
+    for number in range(20):
+        table.search(filter=is_("Name", str(number)))
+    assert settle(table) == 0
+    assert table.schema.indexes == ()
+
+
+def test_turned_off_it_builds_nothing_and_keeps_what_is_pinned(table: LocalTable, open_local: OpenLocal) -> None:
+    (price,) = (field for field in table.schema.fields if field.name == "Price")
+    pinned = build_index(table.file, table.id, Spec(ORDER, (Part(price.shown_column),)), PINNED)
+    table.local.close()
+    off = table.seen_by(open_local(auto_index="off"))
+    off.search(filter=is_("Size", 3), sorting=PRICE)
+    assert settle(off) == 0
+    assert [index.num for index in off.schema.indexes] == [pinned.num]
+
+
+def test_an_automatic_index_that_is_wanted_too_is_pinned(table: LocalTable) -> None:
+    table.search(filter=is_("Size", 3))
+    settle(table)
+    (index,) = table.schema.indexes
+    again = build_index(table.file, table.id, index.spec, PINNED)
+    assert again.num == index.num
+    assert [each.origin for each in table.schema.indexes] == [PINNED]
+
+
+def test_a_longer_index_takes_the_place_of_a_shorter_one(table: LocalTable) -> None:
+    table.search(filter=is_("Size", 3))
+    settle(table)
+    table.search(filter=is_("Size", 3), sorting=NAME)
+    settle(table)
+    assert [len(index.spec.parts) for index in table.schema.indexes] == [2]
+
+
+def test_an_index_nobody_uses_is_dropped(open_local: OpenLocal) -> None:
+    now = [1_748_779_200_000]
+    table = open_local(clock=lambda: now[0], auto_index="eager").new_table([{"name": "Size", "type": "NUMBER"}])
+    table.create(Size=1)
+    table.search(filter=is_("Size", 1))
+    settle(table)
+    assert len(table.schema.indexes) == 1
+    now[0] += round(UNUSED.total_seconds() * 1000) + 60_000
+    table.search(sorting=[{"sortingField": "Size", "sortType": "DESC"}], filter={"operator": "IS_NOT_EMPTY", "leftSide": "Size"})
+    table.local.store.usage.take(table.database)  # the last search read it
+    table.local.store.usage.note_need(table.database, table.schema.num, Need(ranges=("created_at",)), 1.0)
+    settle(table)
+    assert [index.spec.columns for index in table.schema.indexes] == [("created_at",)]
+
+
+def test_a_table_has_so_many_automatic_indexes_and_no_more(eager: Local) -> None:
+    fields = [{"name": f"F{number}", "type": "NUMBER"} for number in range(MOST_AUTOMATIC + 3)]
+    table = eager.new_table(fields)
+    table.create(F0=1)
+    for field in fields:
+        table.search(filter=is_(field["name"], 1))
+    settle(table)
+    assert len(table.schema.indexes) == MOST_AUTOMATIC
+
+
+@pytest.mark.parametrize("how", ["delete", "convert", "drop"])
+def test_indexes_go_with_their_fields_and_tables(table: LocalTable, how: str) -> None:
+    table.search(filter=both(is_("Notes", "number", "CONTAINS"), is_("Size", 3)), sorting=[{"sortingField": "Notes"}])
+    settle(table)
+    assert len(table.schema.indexes) == 2
+    file = table.file
+    if how == "delete":
+        table.delete_field("Notes")
+    elif how == "convert":
+        table.change_field("Notes", type="NUMBER")
+    else:
+        table.drop()
+    left = [] if how == "drop" else list(table.schema.indexes)
+    assert left == []
+    names = "SELECT name FROM sqlite_master WHERE name GLOB 'x[0-9]*'"
+    session = file.sessions.take()
+    assert session.connection.execute(names).fetchall() == []  # type: ignore[attr-defined]
+    file.sessions.give_back(session)
+    if how != "drop":
+        table.create(Name="goes on", Size=3)
+        assert table.search(filter=is_("Size", 3))[1].total > 0
+
+
+def test_a_trigram_index_follows_what_is_written_while_it_is_filled(table: LocalTable) -> None:
+    (notes,) = (field for field in table.schema.fields if field.name == "Notes")
+    index = build_index(table.file, table.id, Spec(TRIGRAM, (Part(notes.shown_column),)), PINNED)
+    ids = [record["id"] for record in table.page(limit=200)[0]]
+    steps = iter(range(100))
+
+    def write() -> bool:
+        step = next(steps)
+        if step:
+            table.update(ids[step], Notes="changed where it is filled already")
+            table.update(ids[199 - step], Notes="changed where it is still to come")
+            table.delete(ids[100 + step])
+            table.create(Notes="made meanwhile")
+        return step < 4  # as if the process ended here
+
+    assert not fill_index(table.file, table.id, index.num, write, batch=50)
+    assert table.search(filter=is_("Notes", "meanwhile", "CONTAINS"))[1].total == 4
+    assert fill_index(table.file, table.id, index.num)
+    for needle, total in (("filled already", 4), ("still to come", 4), ("made meanwhile", 4), ("so on", 300 - 4 - 4 - 4)):
+        assert table.search(filter=is_("Notes", needle, "CONTAINS"))[1].total == total
+        assert any(index.name in line for line in table.explain(filter=is_("Notes", needle, "CONTAINS"))) or total > 100
+
+
+def test_another_process_sees_an_index_at_once_and_one_builds_at_a_time(table: LocalTable, open_local: OpenLocal) -> None:
+    other = table.seen_by(open_local(auto_index="eager"))
+    for each in (table, other):
+        each.search(filter=is_("Size", 3), sorting=NAME)
+    with lend(table.file, LEASE, "somebody", 60.0) as renew:
+        assert renew is not None
+        assert settle(other) == 0
+    other.search(filter=is_("Size", 3), sorting=NAME)
+    assert settle(other) == 1
+    assert any(other.schema.indexes[0].name in line for line in table.explain(filter=is_("Size", 3), sorting=NAME))
+
+
+def test_an_offset_goes_on_where_the_page_before_ended(table: LocalTable) -> None:
+    def page(offset: int) -> list[str]:
+        return [record["id"] for record in table.search(sorting=PRICE, paging={"offset": offset, "limit": 10})[0]]
+
+    whole = [record["id"] for record in table.search(sorting=PRICE, paging={"limit": 200})[0]]
+    assert [page(0), page(10), page(20)] == [whole[:10], whole[10:20], whole[20:30]]
+    places = table.local.store.places
+    assert sum(len(known[1]) for known in places._known.values()) >= 3
+    table.delete(whole[0])
+    assert page(10) == whole[11:21], "a commit makes every place stale"
+    assert page(20) == whole[21:31]
+
+
+def test_counting_again_is_left_out_while_nothing_changes(table: LocalTable) -> None:
+    table.search(filter=is_("Size", 3), sorting=NAME)
+    settle(table)
+    parts: dict[str, Any] = {"filter": is_("Size", 3), "sorting": NAME}
+
+    def statements(**paging: int) -> int:
+        before = table.file.statements
+        table.search(**parts, paging=paging)
+        return table.file.statements - before
+
+    statements(limit=5)
+    plans = len(table.schema.plans)
+    assert statements(limit=5, offset=1) == 1, "the page alone"
+    assert len(table.schema.plans) == plans

@@ -17,6 +17,7 @@ from tablehouse.query.conditions import Condition, Leaf, read_filter
 from tablehouse.query.dates import Calendar
 from tablehouse.query.operands import Surroundings
 from tablehouse.schema.model import Field, Table
+from tablehouse.service.tuning import Tuner
 from tests.local import Local, LocalTable
 
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -266,4 +267,44 @@ def test_the_order_is_total_and_every_way_of_paging_follows_it(
         if cursor is None:
             break
     assert by_cursor == expected
+    table.drop()
+
+
+@pytest.fixture(scope="module")
+def eager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Local, str]]:
+    """A server that builds every index that a search could need, at once."""
+    local = Local(tmp_path_factory.mktemp("eager"), clock=lambda: NOW, auto_index="eager")
+    yield local, local.new_database(timezone="Europe/Berlin", week_start="SUNDAY")
+    local.close()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(rows=ROWS, sorting=SORTING, condition=CONDITIONS, limit=st.integers(1, 4), more=ROWS)
+def test_indexes_change_no_answer(
+    rows: list[dict[str, Any]],
+    sorting: list[dict[str, Any]],
+    condition: Any,
+    limit: int,
+    more: list[dict[str, Any]],
+    eager: tuple[Local, str],
+) -> None:
+    table = filled(eager, rows)
+    parts: dict[str, Any] = {"filter": {"condition": condition}, "sorting": sorting}
+    table.search(**parts)
+    Tuner(eager[0].store, eager[0].app.settings).settle()
+    if more:  # what is written from now on is in the indexes, too
+        table.fill([{"key": str(len(rows) + number), **row} for number, row in enumerate(more)])
+    whole = [*rows, *more]
+    tree = meant(table.schema, {"condition": condition})
+    matching = [(str(number), row) for number, row in enumerate(whole) if meets(tree, row)]
+    distinct: dict[str, dict[str, Any]] = {}
+    for key in sorting:
+        distinct.setdefault(key["sortingField"], key)
+    expected = in_order(table.schema, matching, list(distinct.values()))
+    found, metadata = table.search(**parts)
+    assert (names(found), metadata.total) == (expected, len(expected))
+    walked: list[str] = []
+    for offset in range(0, len(whole) + 1, limit):
+        walked += names(table.search(**parts, paging={"offset": offset, "limit": limit})[0])
+    assert walked == expected
     table.drop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -61,14 +62,14 @@ def build_index(database: Database, table_id: str, spec: Spec, origin: str) -> I
     return database.write(lambda snapshot: find_table(snapshot, table_id), apply)
 
 
-def fill_index(database: Database, table_id: str, num: int, go_on: Callable[[], bool] = lambda: True) -> bool:
+def fill_index(database: Database, table_id: str, num: int, go_on: Callable[[], bool] = lambda: True, batch: int = BATCH) -> bool:
     """Returns whether an index is ready, once all records have been filled in; `go_on` is asked between batches whether to continue.
 
     Returns False too when the index or its table has been dropped meanwhile.
     """
     while go_on():
         began = time.monotonic()
-        done = database.write(lambda snapshot: _find(snapshot, table_id, num), _fill_batch)
+        done = database.write(lambda snapshot: _find(snapshot, table_id, num), partial(_fill_batch, batch))
         if done is not None:
             return done
         time.sleep((time.monotonic() - began) / 2)  # let writers have most of the time that they want
@@ -102,7 +103,7 @@ def drop_beside_table(writing: Writing, table: Table) -> None:
         writing.session.script(sql.drop_beside_table(writing.dialect, index))
 
 
-def _fill_batch(writing: Writing, found: tuple[Table, Index] | None) -> bool | None:
+def _fill_batch(batch: int, writing: Writing, found: tuple[Table, Index] | None) -> bool | None:
     """Returns whether the index is ready, None when there is more to fill in."""
     if found is None:
         return False
@@ -112,7 +113,7 @@ def _fill_batch(writing: Writing, found: tuple[Table, Index] | None) -> bool | N
     following, _ = writing.catalog.counter(table)
     uses = writing.rows(writing.dialect.fixed(catalog_sql.READ_INDEX_USES), {"num": table.num})
     filled = next(row[1] for row in uses if row[0] == index.num)
-    last = min(filled + BATCH, following - 1)
+    last = min(filled + batch, following - 1)
     if filled == NOT_BEGUN:
         _change(writing, table, lambda: _begin_announced(writing, table, index))
         return True if index.spec.kind == ORDER or not writing.dialect.fills_trigrams else None

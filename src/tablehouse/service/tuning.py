@@ -48,6 +48,8 @@ UNUSED: Final = timedelta(days=14)
 REPLACED_AFTER: Final = timedelta(days=1)
 """Where a table has as many as it may, one unused for so long makes way."""
 ROUND_SECONDS: Final = 2.0
+IDLE_SECONDS: Final = 5.0
+"""How often to look for indexes that a process left unfinished; looking costs no statement."""
 WRITTEN_EVERY_SECONDS: Final = 60.0
 """How often counts are written that decide nothing yet: each time is a commit, after which rendered pages are stale."""
 LEASE: Final = "indexes"
@@ -100,7 +102,7 @@ class Tuner:
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            self._store.usage.stirred.wait(WRITTEN_EVERY_SECONDS)
+            self._store.usage.stirred.wait(IDLE_SECONDS)
             self._store.usage.stirred.clear()
             if self._mode != "eager":
                 self._ending.wait(ROUND_SECONDS)

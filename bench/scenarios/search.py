@@ -1,0 +1,277 @@
+"""Searching a large table: before it has any index, once the server has built those that searches need, and beside a small table.
+
+What is asked varies from request to request, so that no page is one that the server kept. Each figure is the median of requests of one
+client, with what the client itself takes (about half a millisecond) in it.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import accumulate, islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.findings import Findings, at_least, at_most, figure, row
+from bench.loadgen.run import Request, RequestSet, write_requests
+from bench.measure import Asked, Contender, alternate, ratio
+from bench.rows import FIELDS, made_up_rows
+from bench.server import TOKEN, Server, Table, answer_to, make_database, make_table, record_body, start_server
+from bench.workplace import Workplace
+from tablehouse.config import Settings
+from tablehouse.query.requests import CreateDatabase, CreateField, CreateTable
+from tablehouse.service.access import Access, App
+from tablehouse.service.bulk import Filling, load_records
+from tablehouse.service.databases import create_database
+from tablehouse.service.setup import set_up
+from tablehouse.storage.opening import open_store
+
+SMALL = 10_000
+ASKED = 25  # requests of each kind: their median is the figure
+CHUNK = 5_000
+PAGE = 200
+CLIENTS = 16
+SETTLING_SECONDS = 300.0
+WORD_COUNT = 20_000
+"""Words in the long texts, the common ones far more often, as in a language: with the few of rows.py every part of a word is in a third of them."""
+
+Search = Callable[[random.Random, int], dict[str, Any]]
+
+
+def search(workplace: Workplace) -> Findings:
+    """The figures of the issue on search, on a table of a million records (`--records`) and on one of ten thousand."""
+    found = Findings()
+    count = workplace.settings.search_records
+    large = _load(workplace.directory / "large", count, found)
+    small = _load(workplace.directory / "small", min(SMALL, count), found)
+    with ExitStack() as stack:
+        server = stack.enter_context(start_server(workplace.directory / "large"))
+        beside = stack.enter_context(start_server(workplace.directory / "small"))
+        _before(server, large, count, found)
+        _settle(server, large, found)
+        _settle(beside, small, found)
+        _compare(server, large, beside, small, found)
+        _one_by_one(server, large, found)
+        _walk(server, large, count, found)
+    with start_server(workplace.directory / "large") as server:
+        _jump(server, large, count, found)
+        _scan(workplace, server, large, count, found)
+    _writes(workplace, found)
+    return found
+
+
+def _kinds() -> dict[str, Search]:
+    """What is searched for: by a name, the body of a request made with dice, and another one for each number."""
+    return {
+        **{f"equal {name}": search for name, search in _equal().items()},
+        "one stage, by revenue": lambda dice, _: {
+            **_is("Stage", dice.choice(("New", "Won", "Lost"))),
+            **_by("Revenue", "DESC"),
+            **_at(dice),
+        },
+        "customers, by name": lambda dice, _: {**_is("Customer", True), **_by("Name"), **_at(dice)},
+        "employees, by name": lambda dice, _: {**_is("Employees", dice.randrange(100_000)), **_by("Name")},
+        "founded between": lambda dice, number: {**_between("Founded", dice.randrange(1, 25), number)},
+        "part of a text": lambda dice, _: _is("Notes", _part(dice), "CONTAINS"),
+        "by revenue alone": lambda dice, _: {**_by("Revenue"), **_at(dice)},
+    }
+
+
+def _equal() -> dict[str, Search]:
+    sample = list(islice(_rows(), 2_000))
+    names = [field["name"] for field in FIELDS]
+    return {name: _equal_to(name, [values[place] for values in sample]) for place, name in enumerate(names)}
+
+
+def _equal_to(name: str, values: Sequence[Any]) -> Search:
+    return lambda dice, _: {**_is(name, dice.choice(values)), **_at(dice, 5)}
+
+
+def _is(field: str, value: Any, operator: str = "IS") -> dict[str, Any]:
+    return {"filter": {"condition": {"operator": operator, "leftSide": field, "rightSide": value}}}
+
+
+def _between(field: str, day: int, number: int) -> dict[str, Any]:
+    low, high = f"2021-{1 + number % 11:02}-{day:02}", f"2021-{2 + number % 11:02}-{day:02}"
+    return {"filter": {"condition": {"operator": "IS_BETWEEN", "leftSide": field, "lowerBound": low, "upperBound": high}}}
+
+
+def _by(field: str, direction: str = "ASC") -> dict[str, Any]:
+    return {"sorting": [{"sortingField": field, "sortType": direction}]}
+
+
+def _at(dice: random.Random, most: int = 100) -> dict[str, Any]:
+    return {"paging": {"offset": dice.randrange(most), "limit": 20}}
+
+
+def _words() -> list[str]:
+    dice = random.Random(11)
+    syllables = [first + second for first in "bdfgklmnprstvz" for second in ("a", "e", "i", "o", "u", "an", "er")]
+    return ["".join(dice.choices(syllables, k=dice.randrange(2, 5))) for _ in range(WORD_COUNT)]
+
+
+def _rows() -> Iterator[tuple[Any, ...]]:
+    """The made-up records, with long texts in a language of many words."""
+    dice, words = random.Random(12), _words()
+    weights = list(accumulate(1 / (rank + 10) for rank in range(len(words))))
+    for values in made_up_rows(seed=1):
+        yield (values[0], " ".join(dice.choices(words, cum_weights=weights, k=28))[:200], *values[2:])
+
+
+def _part(dice: random.Random) -> str:
+    word = dice.choice([word for word in _words()[200:2_200] if len(word) >= 5])
+    return word[:5]
+
+
+def _load(data: Path, count: int, found: Findings) -> Table:
+    """A table of so many records in a new data directory, by the way that imports take. No server runs there yet."""
+    settings = Settings(data=data)
+    store = open_store(settings)
+    try:
+        set_up(store, TOKEN)
+        app = App(store, settings, Access(store))
+        database = create_database(app, app.access.caller(TOKEN), CreateDatabase(name="Bench"))
+        began = time.perf_counter()
+        fields = [CreateField(**field) for field in FIELDS]
+        fillings = [Filling(field["name"]) for field in FIELDS]
+        chunks = _chunks(count)
+        loaded = load_records(
+            app, app.access.caller(TOKEN), database.id, CreateTable(name="Bench", fields=fields), fillings, chunks, lambda _: None
+        )
+        found.figures.append(figure(f"{count:,} records loaded", count / (time.perf_counter() - began), "rows/s"))
+        path = f"/api/v1/databases/{database.id}/tables/{loaded.table.id}/records"
+        return Table(path, tuple(field.id for field in loaded.table.fields))
+    finally:
+        store.close()
+
+
+def _chunks(count: int) -> Iterator[list[list[str]]]:
+    rows = islice(_rows(), count)
+    while some := list(islice(rows, CHUNK)):
+        yield [[str(value).lower() if isinstance(value, bool) else str(value) for value in column] for column in zip(*some, strict=True)]
+
+
+def _ask(server: Server, table: Table, body: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    """(Milliseconds until the answer, its metadata)."""
+    began = time.perf_counter()
+    answer = answer_to(server.api.post(f"{table.records}/search", json=body))
+    return (time.perf_counter() - began) * 1000, answer.json()["metadata"]
+
+
+def _median(server: Server, table: Table, kind: Search, seed: int = 7, count: int = ASKED) -> float:
+    dice = random.Random(seed)
+    return median(_ask(server, table, kind(dice, number))[0] for number in range(count))
+
+
+def _before(server: Server, table: Table, count: int, found: Findings) -> None:
+    dice = random.Random(3)
+    taken = {name: _ask(server, table, kind(dice, 0))[0] for name, kind in _kinds().items()}
+    taken["by name, near the end"] = _ask(server, table, {**_by("Name"), "paging": {"offset": count * 9 // 10}})[0]
+    slowest = max(taken, key=lambda name: taken[name])
+    found.figures.append(figure("slowest search without an index", taken[slowest], "ms", at_most(1_500), slowest))
+
+
+def _settle(server: Server, table: Table, found: Findings) -> None:
+    """Searches until the server builds nothing more."""
+    path = table.records.removesuffix("/records") + "/indexes"
+    began = time.perf_counter()
+    dice, quiet = random.Random(4), 0
+    before: tuple[str, ...] | None = None
+    there: list[dict[str, Any]] = []
+    while quiet < 3 and time.perf_counter() - began < SETTLING_SECONDS:
+        for number in range(4):
+            for kind in _kinds().values():
+                _ask(server, table, kind(dice, number))
+        time.sleep(2.5)
+        there = answer_to(server.api.get(path)).json()["data"]
+        now = tuple(sorted(index["id"] for index in there))
+        quiet = quiet + 1 if now == before and all(index["state"] == "READY" for index in there) else 0
+        before = now
+    size = sum(index["sizeBytes"] for index in there)
+    found.figures.append(
+        figure("indexes built by themselves", len(there), "", note=f"{size / 1e6:,.0f} MB, {time.perf_counter() - began:.0f} s")
+    )
+
+
+def _compare(server: Server, large: Table, beside: Server, small: Table, found: Findings) -> None:
+    kinds = _kinds()
+    for name in ("one stage, by revenue", "customers, by name", "employees, by name"):
+        here, there = _median(server, large, kinds[name]), _median(beside, small, kinds[name])
+        found.figures.append(figure(f"filter and sort, 20 with total: {name}", here, "ms", at_most(15)))
+        found.figures.append(figure("… beside the small table", here / there, "x", at_most(4), f"{there:.2f} ms there"))
+
+
+def _one_by_one(server: Server, table: Table, found: Findings) -> None:
+    taken = {name: _median(server, table, kind) for name, kind in _kinds().items()}
+    equal = {name: taken[name] for name in taken if name.startswith("equal ")}
+    slowest = max(equal, key=lambda name: equal[name])
+    found.figures.append(figure("equal value of any field", equal[slowest], "ms", at_most(3), f"slowest: {slowest}"))
+    found.figures.append(figure("CONTAINS of 5 letters in 200", taken["part of a text"], "ms", at_most(25)))
+    found.figures.append(figure("IS_BETWEEN on days", taken["founded between"], "ms", at_most(5)))
+    body = {**_is("Stage", "Proposal"), **_by("Revenue")}
+    first, second = (_ask(server, table, {**body, "paging": {"offset": offset}})[0] for offset in (0, 20))
+    found.figures.append(
+        figure("another page of the same filter / its first", second / first, "x", note="neither compiled nor counted again")
+    )
+
+
+def _walk(server: Server, table: Table, count: int, found: Findings) -> None:
+    """Pages of a sorted search one after the other: by offsets and by cursors."""
+    pages = min(5_000, count // PAGE)
+    for way in ("offsets", "cursors"):
+        taken: list[float] = []
+        cursor = None
+        for page in range(pages):
+            paging = {"limit": PAGE, "cursor": cursor} if cursor else {"limit": PAGE, "offset": page * PAGE}
+            milliseconds, metadata = _ask(server, table, {**_by("Revenue", "ASC" if way == "offsets" else "DESC"), "paging": paging})
+            taken.append(milliseconds)
+            cursor = metadata["nextCursor"] if way == "cursors" else None
+        some = max(1, min(50, pages // 10))
+        share = median(taken[-some:]) / median(taken[:some])
+        note = f"{median(taken[:some]):.2f} ms at first"
+        found.figures.append(figure(f"page {pages:,} by {way} / page 1", share, "x", at_most(1.5), note))
+
+
+def _jump(server: Server, table: Table, count: int, found: Findings) -> None:
+    offsets = [count * 9 // 10 + 20 * number for number in range(9)]
+    for name, body in (("of all records", {}), ("of a sorted search", _by("Revenue"))):
+        taken = [_ask(server, table, {**body, "paging": {"offset": offset + (1 if body else 0)}})[0] for offset in offsets[::2]]
+        found.figures.append(figure(f"jump to offset {offsets[0]:,} {name}", median(taken), "ms", at_most(60)))
+
+
+def _scan(workplace: Workplace, server: Server, table: Table, count: int, found: Findings) -> None:
+    requests = (Request("GET", f"{table.records}?limit={PAGE}&offset={offset}") for offset in range(0, count, PAGE))
+    file = write_requests(workplace.directory / "scan.requests", requests)
+    outcome = alternate({"scan": Asked(server.running, RequestSet("scan", file), 4, server.headers)}, workplace.settings)["scan"]
+    found.rows.append(row("search: full scan by 200", 4, outcome))
+    found.figures.append(figure("records read by 4 clients, 200 a page", outcome.rps * PAGE, "rows/s", at_least(100_000)))
+
+
+def _writes(workplace: Workplace, found: Findings) -> None:
+    """Durable creates by 16 clients into a table with four indexes and one of trigrams, and into one without."""
+    with start_server(workplace.directory / "writes") as server:
+        contenders: dict[str, Contender] = {}
+        for name in ("without indexes", "with 4 indexes and 1 of trigrams"):
+            table = make_table(server, make_database(server, name), FIELDS)
+            if name.startswith("with 4"):
+                path = table.records.removesuffix("/records") + "/indexes"
+                wanted: list[dict[str, Any]] = [
+                    {"fields": ["Stage", {"field": "Revenue", "direction": "DESC"}]},
+                    {"fields": ["Customer", "Name"]},
+                    {"fields": ["Founded"]},
+                    {"fields": ["Employees"]},
+                    {"fields": ["Notes"], "kind": "TRIGRAM"},
+                ]
+                for body in wanted:
+                    answer_to(server.api.post(path, json=body))
+            rows = made_up_rows(seed=5)
+            requests = (Request("POST", table.records, record_body(table, next(rows))) for _ in range(20_000))
+            file = write_requests(workplace.directory / f"creates.{len(contenders)}.requests", requests)
+            contenders[name] = Asked(server.running, RequestSet("create", file), CLIENTS, server.headers)
+        time.sleep(2.0)
+        outcomes = alternate(contenders, workplace.settings)
+    for name, outcome in outcomes.items():
+        found.rows.append(row(f"create {name}", CLIENTS, outcome))
+    share = ratio(outcomes["with 4 indexes and 1 of trigrams"], outcomes["without indexes"])
+    found.figures.append(figure("creates with 4 indexes and 1 of trigrams / without", share, "x", at_least(0.5)))
