@@ -274,3 +274,14 @@ def test_counting_again_is_left_out_while_nothing_changes(table: LocalTable) -> 
     plans = len(table.schema.plans)
     assert statements(limit=5, offset=1) == 1, "the page alone"
     assert len(table.schema.plans) == plans
+
+
+def test_a_deep_page_in_an_order_without_an_index_is_sorted_as_a_whole(local: Local) -> None:
+    table = local.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Size", "type": "NUMBER"}])
+    for first in range(0, 10_200, 3_400):
+        table.fill([{"Name": str(number), "Size": number * 37 % 1_009} for number in range(first, first + 3_400)])
+    sizes = sorted((-(number * 37 % 1_009), number) for number in range(10_200))
+    sorting = [{"sortingField": "Size", "sortType": "DESC"}]
+    for offset in (9_000, 10_000, 10_190):
+        found = table.search(sorting=sorting, paging={"offset": offset, "limit": 15})[0]
+        assert [record["fields"]["Name"] for record in found] == [str(number) for _, number in sizes[offset : offset + 15]]

@@ -166,8 +166,11 @@ class _Finding:
         candidates a trigram index has, how many records meet the condition.
         """
         plan = self._search.condition
-        if plan is None or not self._table.indexes or self._reading.dialect.knows_frequencies:
+        if self._reading.dialect.knows_frequencies:
             return plan, ""
+        steer = steering.whole(self._table, plan, self._search.sorting, wanted)
+        if plan is None or not self._table.indexes or steer:
+            return plan, steer
         return steering.approach(self._table, plan, self._search.sorting, wanted, self._live, self._candidates, self._total_now)
 
     def _live(self) -> int:

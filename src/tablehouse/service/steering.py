@@ -16,12 +16,14 @@ from tablehouse.query.needs import Need, need_of, serves
 from tablehouse.query.sorting import SortKey
 from tablehouse.schema.index import ORDER, Part, Spec
 from tablehouse.schema.model import Table
-from tablehouse.sql.search import BY_CONDITION
+from tablehouse.sql.search import BY_CONDITION, WHOLE
 
 Candidates = Callable[[Check, int], int]
 
 _FEW: Final = 3_000
 """Candidates that are looked at one by one in about 3 ms: less than any other way takes that has to be thought about."""
+_DEEP: Final = 10_000
+"""Records to sort and skip from which on sorting all at once is quicker."""
 _SHARE: Final = 8
 """Looking at candidates one by one costs some five times what going through all records does for each of them."""
 
@@ -50,6 +52,15 @@ def approach(
     found = total()
     # As many looks as records are found, or as many as there are between one found and the next, for each wanted.
     return (plan, BY_CONDITION) if found * found <= wanted * live() else (residual(plan), "")
+
+
+def whole(table: Table, plan: Plan | None, keys: Sequence[SortKey], wanted: int) -> str:
+    """Returns WHOLE when so many records are wanted, in an order that no index has, that all are better sorted at once; else nothing."""
+    if wanted < _DEEP or not keys:
+        return ""
+    need = need_of(None if plan is None else plan.node, keys)
+    ordered = need is not None and (_by_order(table, need) or (bool(need.equal) and _at_once(table, need)))
+    return "" if ordered else WHOLE
 
 
 def to_count(plan: Plan, live: Callable[[], int], candidates: Candidates) -> Plan:

@@ -23,6 +23,7 @@ LONGEST_KEY: Final = 500
 """Characters of a text that a cursor holds; where a longer one is the last of its page, the cursor goes by offset."""
 
 BY_CONDITION: Final = "by condition"
+WHOLE: Final = "whole"
 
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 
@@ -40,7 +41,9 @@ def search_records(
     page's records as bytes, JSON array of their [number, sort value, …]).
 
     Parameters: limit, more (limit and one), skip, those of the condition, and of `following` when `empties` says where to go on.
-    `steer`: BY_CONDITION when so few records meet the condition that sorting them is quicker than going through an index in order.
+    `steer`: BY_CONDITION when so few records meet the condition that sorting them is quicker than going through an index in order;
+    WHOLE, on SQLite, when all of them have to be sorted and most are skipped: with a limit it keeps as many rows in order as are skipped, one
+    by one, which takes four times as long as sorting all at once.
     """
     columns = record_table(table)
     cells = dict(columns.c.items())
@@ -53,7 +56,11 @@ def search_records(
     sortable = [Unindexed(value) for value in values] if by_condition else values
     number = Unindexed(columns.c.n) if by_condition else columns.c.n
     found = found.order_by(*ordered(keys, sortable, number))
-    if empties is None:
+    if empties is None and steer == WHOLE:
+        # A part of the statement that is materialized is read in the order it was made in.
+        whole = found.cte("sorted").prefix_with("MATERIALIZED")
+        page = sa.select(whole).limit(sa.bindparam("more")).offset(sa.bindparam("skip")).cte("page")
+    elif empties is None:
         page = found.limit(sa.bindparam("more")).offset(sa.bindparam("skip")).cte("page")
     else:
         page = _chain([found.where(test) for test in following(keys, sortable, number, empties)])
