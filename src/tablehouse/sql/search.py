@@ -58,8 +58,8 @@ def search_records(
     found = found.order_by(*ordered(keys, sortable, number))
     if empties is None and steer == WHOLE:
         # A part of the statement that is materialized is read in the order it was made in.
-        whole = found.cte("sorted").prefix_with("MATERIALIZED")
-        page = sa.select(whole).limit(sa.bindparam("more")).offset(sa.bindparam("skip")).cte("page")
+        in_order = found.cte("sorted").prefix_with("MATERIALIZED")
+        page = sa.select(in_order).limit(sa.bindparam("more")).offset(sa.bindparam("skip")).cte("page")
     elif empties is None:
         page = found.limit(sa.bindparam("more")).offset(sa.bindparam("skip")).cte("page")
     else:
