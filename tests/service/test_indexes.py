@@ -53,6 +53,11 @@ def table(eager: Local) -> LocalTable:
     return table
 
 
+def needs_trigrams(table: LocalTable) -> None:
+    if not table.file.read(lambda reading: reading.has_trigrams()):
+        pytest.skip("this database has no trigram indexes")
+
+
 def settle(table: LocalTable) -> int:
     return Tuner(table.local.store, table.local.app.settings).settle()
 
@@ -111,12 +116,16 @@ def test_an_index_is_built_used_and_changes_no_answer(table: LocalTable, parts: 
                 break
         return [[found for found, _ in pages], [metadata.total for _, metadata in pages], walked]
 
+    if any(word in repr(parts) for word in ("CONTAINS", "ENDS_WITH")):
+        needs_trigrams(table)
     before = answers()
     assert settle(table) > 0
     assert all(index.ready and index.origin == AUTOMATIC for index in table.schema.indexes)
     forget_kept(table)
     after = answers()
     assert after == before
+    if table.file.sessions.dialect.knows_frequencies:
+        return  # its planner rightly looks at all of so few records
     forget_kept(table)
     plan = table.explain(**parts)
     used = {index.name for index in table.schema.indexes}
@@ -191,6 +200,7 @@ def test_a_table_has_so_many_automatic_indexes_and_no_more(eager: Local) -> None
 
 @pytest.mark.parametrize("how", ["delete", "convert", "drop"])
 def test_indexes_go_with_their_fields_and_tables(table: LocalTable, how: str) -> None:
+    needs_trigrams(table)
     table.search(filter=both(is_("Notes", "number", "CONTAINS"), is_("Size", 3)), sorting=[{"sortingField": "Notes"}])
     settle(table)
     assert len(table.schema.indexes) == 2
@@ -203,6 +213,8 @@ def test_indexes_go_with_their_fields_and_tables(table: LocalTable, how: str) ->
         table.drop()
     left = [] if how == "drop" else list(table.schema.indexes)
     assert left == []
+    if table.file.sessions.dialect.knows_frequencies:
+        return
     names = "SELECT name FROM sqlite_master WHERE name GLOB 'x[0-9]*'"
     session = file.sessions.take()
     assert session.connection.execute(names).fetchall() == []  # type: ignore[attr-defined]
@@ -213,6 +225,7 @@ def test_indexes_go_with_their_fields_and_tables(table: LocalTable, how: str) ->
 
 
 def test_a_trigram_index_follows_what_is_written_while_it_is_filled(table: LocalTable) -> None:
+    needs_trigrams(table)
     (notes,) = (field for field in table.schema.fields if field.name == "Notes")
     index = build_index(table.file, table.id, Spec(TRIGRAM, (Part(notes.shown_column),)), PINNED)
     ids = [record["id"] for record in table.page(limit=200)[0]]
