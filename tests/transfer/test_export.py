@@ -60,6 +60,8 @@ def test_a_server_s_export_is_the_store_s(name: str, desk: Desk, server: Server,
         field, values = cases_of(name)
     if name == "CREATED_AT":
         field["options"] = {"precision": "DATE", "timezoneType": "FIXED", "timezone": "Pacific/Auckland"}
+    if name == "FORMULA":
+        field["options"] = {"formula": "{row} / 4"}
     made = make_table([{"name": "row", "type": "SINGLE_LINE_TEXT"}, field])
     cells = [{"row": str(number), **({"value": value} if name in STORED else {})} for number, value in enumerate(values)]
     api.post(f"{made.path}/records/batch", {"create": [{"fields": row} for row in cells]}, fieldNames="true").data  # noqa: B018 - checks the answer
@@ -84,7 +86,8 @@ def test_a_server_s_export_is_the_store_s(name: str, desk: Desk, server: Server,
 @pytest.mark.parametrize("name", SYSTEM)
 def test_what_the_store_fills_itself_is_exported_as_it_reads(name: str, desk: Desk) -> None:
     database = desk.local.new_database(name="Base", timezone="Pacific/Auckland")
-    options: dict[str, Any] = {"options": {"precision": "DATE"}} if name == "UPDATED_AT" else {}
+    given = {"UPDATED_AT": {"precision": "DATE"}, "FORMULA": {"formula": "{row} / 4"}}
+    options = {"options": given[name]} if name in given else {}
     fields: list[dict[str, Any]] = [{"name": "row", "type": "SINGLE_LINE_TEXT"}, {"name": "value", "type": name, **options}]
     table = desk.local.new_table(fields, name="t", database=database)
     table.fill([{"row": "1"}, {"row": "2"}])

@@ -21,7 +21,7 @@ def text_form(field: FieldAnswer) -> Callable[[Any], str]:
     field_type = BY_NAME[field.type]
     if field_type.kind is RECORD:
         return lambda value: LABELS_JOINED_BY.join(record["label"] for record in value)
-    if "returnedField" in field.options:
+    if field_type.joined:
         return _of_each(field)
     if field_type.kind is CHOICE:
         return lambda value: ", ".join(choice["label"] for choice in _items(value))
