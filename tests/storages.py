@@ -27,31 +27,44 @@ KINDS = ("sqlite", "postgres")
 LEFT_OUT = {
     "sqlite": ("tests/storage/postgres",),
     "postgres": (
+        # No storage: the code itself, and what lies below the storages or beside them.
         "tests/architecture",
         "tests/bench",
         "tests/fields",
+        "tests/formula",
         "tests/kinds",
         "tests/query",
         "tests/schema",
-        "tests/sql",  # runs on both in either run
-        "tests/storage/sqlite",
-        "tests/cli/test_backup.py",  # of files
-        "tests/cli/test_docs.py",
-        "tests/http/small_server.py",
-        "tests/http/test_openapi_document.py",
-        "tests/http/test_twins.py",  # is about both in either run
+        "tests/storage/test_buckets.py",  # a file that the processes of one machine share, whatever the storage
         "tests/test_config.py",
         "tests/test_ids.py",
         "tests/test_operations_page.py",
-        "tests/test_postgres.py",
-        "tests/cli/test_copy.py",  # both in either run
-        "tests/cli/test_postgres_backup.py",
-        "tests/transfer/test_copy.py",
         "tests/transfer/test_guessing.py",
         "tests/transfer/test_reading.py",
+        # The HTTP runtime, with `small_server` in the place of the application.
+        "tests/http/test_body.py",
+        "tests/http/test_compression.py",
+        "tests/http/test_cors.py",
+        "tests/http/test_log.py",
+        "tests/http/test_process.py",
+        # Pages and documents made of declarations alone.
+        "tests/cli/test_docs.py",
+        "tests/http/test_docs_page.py",
+        "tests/http/test_entrance.py",
+        "tests/http/test_openapi_document.py",
+        # Files of SQLite.
+        "tests/cli/test_backup.py",
+        "tests/storage/sqlite",
+        # Both storages in either run.
+        "tests/cli/test_copy.py",
+        "tests/cli/test_postgres_backup.py",
+        "tests/http/test_twins.py",
+        "tests/sql",
+        "tests/test_postgres.py",
+        "tests/transfer/test_copy.py",
     ),
 }
-"""What a run leaves out: on PostgreSQL what knows no storage, and what is about files of SQLite."""
+"""What a run leaves out: on PostgreSQL what the run on SQLite has shown for both."""
 
 CHILDREN = "STORAGES_OF_TESTS"
 """What a process that a test starts has to know: the storage and the databases, as JSON."""
