@@ -99,7 +99,7 @@ def spec_accepts(name: str, stored: Any, spec: Any) -> bool:
     if name == "SELECT":
         return all(spec.options.by_num(num) is not None for num in (stored if isinstance(stored, tuple) else (stored,)))
     with contextlib.suppress(Reject):
-        return bool(field_type.read(stored, spec) == (stored or None) or name == "CHECKBOX")
+        return bool(field_type.read(stored, spec) == (None if stored == "" else stored) or name == "CHECKBOX")
     return False
 
 
