@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -45,6 +46,7 @@ LEFT_OUT = {
         "tests/http/test_body.py",
         "tests/http/test_compression.py",
         "tests/http/test_cors.py",
+        "tests/http/test_leader.py",
         "tests/http/test_log.py",
         "tests/http/test_process.py",
         # Pages and documents made of declarations alone.
@@ -159,6 +161,19 @@ def open_store(directory: Path, clock: Clock = system_clock, connections: int = 
     if _chosen == "sqlite":
         return SqliteStore(directory, clock, synchronous="OFF")
     return PostgresStore(url_of(directory), connections, clock)
+
+
+@cache
+def has_trigrams() -> bool:
+    """Whether databases of the chosen storage have indexes of trigrams: new databases of a PostgreSQL have the extensions of its template."""
+    if _chosen == "sqlite":
+        return True
+    url = postgres.new_database()
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            return connection.execute("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_trgm'").fetchone() is not None
+    finally:
+        postgres.drop_database(url)
 
 
 def forget_all() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests import storages
 from tests.api import Api, Table
 from tests.conftest import Connect, MakeTable, StartServer
 
@@ -47,7 +48,7 @@ def test_a_new_table_has_the_indexes_of_its_unique_fields(table: Table) -> None:
     assert set(unique) == KEYS
     assert (unique["origin"], unique["state"], unique["fields"][0]["fieldId"]) == ("UNIQUE", "READY", table.field_id("Code"))
     assert unique["sizeBytes"] > 0
-    assert answer.metadata == {"autoIndex": "on", "trigrams": True}
+    assert answer.metadata == {"autoIndex": "on", "trigrams": storages.has_trigrams()}
     table.api.delete(f"{path(table)}/{unique['id']}").refused("BAD_REQUEST", "unique")
 
 
@@ -61,7 +62,15 @@ def test_an_index_is_pinned_and_dropped(table: Table) -> None:
     table.api.delete(f"{path(table)}/{made['id']}").refused("RESOURCE_NOT_FOUND", made["id"])
 
 
+def test_a_server_without_trigrams_says_so(table: Table) -> None:
+    if storages.has_trigrams():
+        pytest.skip("this one has them")
+    table.api.post(path(table), {"fields": ["Name"], "kind": "TRIGRAM"}).refused("BAD_REQUEST", "pg_trgm")
+
+
 def test_a_trigram_index_is_filled_while_others_read_and_write(table: Table) -> None:
+    if not storages.has_trigrams():
+        pytest.skip("the server has no extension pg_trgm")
     made = table.api.post(path(table), {"fields": ["Name"], "kind": "TRIGRAM"}).data
     found = ready(table, made["id"])
     assert (found["kind"], found["state"]) == ("TRIGRAM", "READY")
@@ -125,5 +134,7 @@ def test_a_server_builds_what_searches_need(start_server: StartServer) -> None:
     assert [field["name"] for field in found[0]["fields"]] == ["Size", "Name"]
     again = api.post(f"{table.records_path}/search", search, explain="true")
     assert again.data == before.data
-    assert any(found[0]["id"] in line for each in again.metadata["explain"]["statements"] for line in each["plan"])
+    # PostgreSQL, which knows how many records there are, rightly reads all of so few.
+    if storages.chosen() == "sqlite":
+        assert any(found[0]["id"] in line for each in again.metadata["explain"]["statements"] for line in each["plan"])
     api.close()
