@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import tempfile
 from functools import partial
@@ -122,6 +123,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if directory is None or hasattr(session.config, "workerinput"):
         return
     shapes = recorded(Path(directory))
+    shutil.rmtree(directory, ignore_errors=True)
     broken = [(rules, shape) for shape in sorted(shapes) if (rules := broken_rules(shape, wakes_up=shape.startswith(("LISTEN", "NOTIFY"))))]
     _report.append(f"{len(shapes)} shapes of statements were sent to PostgreSQL; {len(broken)} of them break a rule for clusters.")
     _report.extend(f"{'; '.join(rules)}:\n    {shape[:2000]}" for rules, shape in broken)
