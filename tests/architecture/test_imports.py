@@ -29,14 +29,7 @@ PURE = {"sql", "query", "schema", "fields", "formula", "kinds"}
 IMPURE = {"http.client", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "time", "urllib.request"}
 
 # Declared for something other than an import.
-NOT_IMPORTED = {
-    "tzdata": "the time zones that zoneinfo reads where the system has none",
-    "psycopg": "declared ahead of its use, which is under way",
-    "psycopg-pool": "declared ahead of its use, which is under way",
-    "lark": "declared ahead of its use, which is under way",
-    "google-re2": "declared ahead of its use, which is under way",
-    "babel": "declared ahead of its use, which is under way",
-}
+NOT_IMPORTED = {"tzdata": "the time zones that zoneinfo reads where the system has none"}
 
 
 def matches(name: str, module: str) -> bool:
