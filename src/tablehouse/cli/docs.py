@@ -9,6 +9,7 @@ import typer
 
 from tablehouse.cli.output import refusals, say
 from tablehouse.cli.reference.aggregates import aggregates
+from tablehouse.cli.reference.audit import audit
 from tablehouse.cli.reference.commands import commands
 from tablehouse.cli.reference.compatibility import compatibility
 from tablehouse.cli.reference.endpoints import endpoints
@@ -25,6 +26,7 @@ def docs(
     """Write the reference pages, as they are in docs/reference, from what this version declares."""
     pages = {
         "aggregates.md": aggregates(),
+        "audit.md": audit(),
         "commands.md": commands(context.find_root().command),
         "compatibility.md": compatibility(),
         "endpoints.md": endpoints(),

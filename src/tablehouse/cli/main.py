@@ -15,6 +15,8 @@ from tablehouse.cli.output import say
 from tablehouse.cli.serve import serve
 from tablehouse.cli.token import tokens
 from tablehouse.cli.user import users
+from tablehouse.schema.audit import COMMAND_LINE
+from tablehouse.storage.acting import act_as
 
 app = typer.Typer(
     name="tablehouse",
@@ -44,6 +46,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def main(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and stop.")) -> None:
     """Spreadsheet-like databases behind a REST API, on your own machine."""
+    if not version:
+        act_as(COMMAND_LINE)
 
 
 __all__ = ["app", "say"]

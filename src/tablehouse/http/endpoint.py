@@ -17,10 +17,11 @@ from tablehouse.http.operation import BODY_METHODS, Operation
 from tablehouse.http.session_cookie import session_of
 from tablehouse.http.throttle import Throttle
 from tablehouse.query.requests import NoQuery
-from tablehouse.service.access import OPEN, App
+from tablehouse.service.access import OPEN, App, actor_of
 from tablehouse.service.payload import Payload
 from tablehouse.service.permission import check_permission
 from tablehouse.service.revision import names_revision
+from tablehouse.storage.acting import acting
 
 # Read from text, msgspec takes 1e2 and 5.0 for integers.
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
@@ -48,7 +49,12 @@ class Endpoint:
         query = read_query(request.params, operation.query)
         if_match = request.env.get("HTTP_IF_MATCH") if operation.conditional else None
         key = request.env.get("HTTP_IDEMPOTENCY_KEY") if operation.repeatable else None
-        answer(operation.run(Call(app, caller, path, query, payload, if_match, key)), request, response)
+        call = Call(app, caller, path, query, payload, if_match, key)
+        if operation.reads:
+            answer(operation.run(call), request, response)
+            return
+        with acting(actor_of(caller)):
+            answer(operation.run(call), request, response)
 
     def _welcome(self, operation: Operation, request: falcon.Request, response: falcon.Response, **_path: str) -> None:
         """Serves who has no token and no session yet."""

@@ -11,7 +11,7 @@ from tablehouse.http.operation import Operation
 from tablehouse.http.session_cookie import drop_cookie, set_cookie
 from tablehouse.query import requests as q
 from tablehouse.service import answers as a
-from tablehouse.service import databases, fields, indexes, invitations, members, records, sessions, tables, tokens, views, workspaces
+from tablehouse.service import audit, databases, fields, indexes, invitations, members, records, sessions, tables, tokens, views, workspaces
 from tablehouse.service.access import FULL, OPEN, READ, WRITE
 from tablehouse.service.aggregate import GroupsMetadata, aggregate_records
 from tablehouse.service.batch import write_batch
@@ -107,6 +107,16 @@ def _accept_invitation(call: StrangerCall) -> Reply:
     call.count(body.token)
     session, secret = invitations.accept_invitation(call.app, body)
     return one(session, headers=(set_cookie(secret, secure=call.secure),))
+
+
+def _workspace_audit(call: Call) -> Reply:
+    found = audit.workspace_audit(call.app, call.caller, call.path["workspace"], call.query)
+    return one(found.events, found.metadata)
+
+
+def _database_audit(call: Call) -> Reply:
+    found = audit.database_audit(call.app, call.caller, call.path["database"], call.query)
+    return one(found.events, found.metadata)
 
 
 def _list_databases(call: Call) -> Reply:
@@ -336,6 +346,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               body=q.CreateToken, answer=a.TokenAnswer, addition=True, summary="Make a token; it is shown in this answer only"),
     Operation(id="revokeToken", method="DELETE", path=_WORKSPACE + "/tokens/{token}", level=FULL, tag="Workspaces",
               run=_delete_token, addition=True, summary="Revoke a token"),
+    Operation(id="auditWorkspace", method="GET", path=_WORKSPACE + "/audit", level=FULL, tag="Workspaces", run=_workspace_audit,
+              query=q.ListAudit, answer=list[a.AuditEvent], metadata=a.AuditMetadata, always_metadata=True, addition=True,
+              summary="Who changed what of a workspace, its members and tokens; for owners"),
     Operation(id="listDatabases", method="GET", path="/databases", level=READ, tag="Databases", run=_list_databases,
               query=q.ListDatabases, answer=list[a.DatabaseAnswer], errors=("RESOURCE_NOT_FOUND",),
               summary="The databases that the token reaches"),
@@ -347,6 +360,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               body=q.PutDatabase, answer=a.DatabaseAnswer, summary="Change a database's properties"),
     Operation(id="deleteDatabase", method="DELETE", path=_DATABASE, level=FULL, tag="Databases", run=_delete_database,
               query=q.Force, summary="Delete a database; force=true deletes its tables too"),
+    Operation(id="auditDatabase", method="GET", path=_DATABASE + "/audit", level=FULL, tag="Databases", run=_database_audit,
+              query=q.ListAudit, answer=list[a.AuditEvent], metadata=a.AuditMetadata, always_metadata=True, addition=True,
+              summary="Who changed what of a database's schema; for owners"),
     Operation(id="listTables", method="GET", path=_DATABASE + "/tables", level=READ, tag="Tables", run=_list_tables,
               answer=list[a.TableAnswer], summary="The tables of a database, with their fields"),
     Operation(id="createTable", method="POST", path=_DATABASE + "/tables", level=FULL, tag="Tables", run=_create_table,

@@ -91,6 +91,11 @@ class BatchQuery(Query, frozen=True, kw_only=True):
     force: _EmptiesLinks = False
 
 
+class ListAudit(Query, frozen=True, kw_only=True):
+    offset: Annotated[int, Meta(ge=0, le=2**53, description="Events to skip; the latest come first.")] = 0
+    limit: Annotated[int, Meta(ge=1, description="Events on the page; more than 200 gives 200.")] = 20
+
+
 class ListRecords(Query, frozen=True, kw_only=True):
     offset: Annotated[int, Meta(ge=0, le=2**53, description="Records to skip.")] = 0
     limit: Annotated[int, Meta(ge=1, description="Records on the page; more than 200 gives 200.")] = 20

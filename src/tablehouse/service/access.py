@@ -15,6 +15,7 @@ from tablehouse.errors import Forbidden, NotFound, ServiceUnavailable, Unauthori
 from tablehouse.fields.base import Person
 from tablehouse.ids import SESSION_PREFIX, TOKEN_FORM, token_hash
 from tablehouse.query.members import Members
+from tablehouse.schema.audit import Actor
 from tablehouse.storage.control import ControlSnapshot, Token, User
 from tablehouse.storage.store import Store
 
@@ -103,6 +104,13 @@ def workspace_of(caller: Caller, database_id: str) -> str:
 def person_of(user: User) -> Person:
     """Returns what records show of a user."""
     return Person(id=user.id, name=user.name, email=user.email, avatar_url=user.avatar_url)
+
+
+def actor_of(caller: Caller) -> Actor:
+    """Returns who acts, as the audit log tells it."""
+    if caller.by_session:
+        return Actor("session", caller.user.id, caller.user.name)
+    return Actor("token", caller.user.id, caller.user.name, caller.token.id, caller.token.name)
 
 
 def members_of(caller: Caller, workspace_id: str) -> Members:

@@ -102,6 +102,35 @@ class InvitationAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
     ) = msgspec.UNSET
 
 
+class AuditActor(Answer, frozen=True, kw_only=True):
+    """Who did something. `via`: a token, a session, an invitation, the command line, or the server by itself."""
+
+    via: Annotated[str, Meta(examples=["token"])]
+    user_id: UserId | None = None
+    user_name: Annotated[str | None, Meta(examples=["Ada"])] = None
+    token_id: TokenId | None = None
+    token_name: Annotated[str | None, Meta(examples=["CI"])] = None
+
+
+class AuditEvent(Answer, frozen=True, kw_only=True):
+    """One entry of an audit log."""
+
+    at: Instant
+    action: Annotated[str, Meta(description="What was done: one of those of the page audit.md.", examples=["field.updated"])]
+    by: AuditActor
+    what: Annotated[
+        dict[str, Any], Meta(description="To what: ids and names, and of a change the keys that it changed.", examples=[{"keys": ["name"]}])
+    ]
+
+
+class AuditMetadata(msgspec.Struct, frozen=True, rename="camel"):
+    """Where a page of an audit log lies."""
+
+    offset: Annotated[int, Meta(description="Events before this page.", examples=[0])]
+    limit: Annotated[int, Meta(description="Most events on this page.", examples=[20])]
+    total: Annotated[int, Meta(description="Events there are in all.", examples=[1])]
+
+
 class DatabaseAnswer(Answer, frozen=True, kw_only=True):
     id: DatabaseId
     name: Annotated[str, Meta(examples=["Projects"])]

@@ -71,6 +71,7 @@ def create_database(app: App, caller: Caller, body: CreateDatabase) -> DatabaseA
         check_limit("databases per workspace", there + 1, app.settings.max_databases)
         position = writing.run(sql.NEXT_POSITION)[0][0]
         app.store.create_database(database)  # what a failure leaves of it, the next start removes
+        writing.names[database.id] = database.name
         writing.run(sql.INSERT_DATABASE, id=database.id, workspace_id=workspace_id, position=position)
 
     app.store.control.change(work)
@@ -109,11 +110,15 @@ def delete_database(app: App, caller: Caller, database_id: str, force: bool) -> 
     """Removes a database with everything in it. Raises NotFound, and BadRequest when it has tables and no force."""
     workspace_of(caller, database_id)
 
-    def apply(_: Writing, tables: int) -> None:
+    def unlist(writing: ControlWriting, name: str) -> None:
+        writing.names[database_id] = name
+        writing.run(sql.DELETE_DATABASE, which=database_id)
+
+    def apply(inside: Writing, tables: int) -> None:
         # Inside the database's own transaction, so that no table is made between the look and the deletion.
         if tables and not force:
             raise BadRequest(f"The database has {tables} tables. Delete them first, or add ?force=true to delete all of it.")
-        app.store.control.change(lambda writing: writing.run(sql.DELETE_DATABASE, which=database_id))
+        app.store.control.change(lambda writing: unlist(writing, inside.snapshot.database.name))
 
     with app.store.database(database_id) as file:
         file.write(lambda snapshot: len(snapshot.tables), apply)

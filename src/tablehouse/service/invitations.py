@@ -9,6 +9,7 @@ from tablehouse.clock import iso
 from tablehouse.errors import ConstraintViolation, Forbidden, NotFound, Unauthorized
 from tablehouse.ids import INVITATION_PREFIX, new_secret, new_uuid, token_hash
 from tablehouse.query.requests import AcceptInvitation, CreateInvitation
+from tablehouse.schema.audit import Actor
 from tablehouse.service.access import FULL, ROLES, App, Caller
 from tablehouse.service.answers import InvitationAnswer, SessionAnswer
 from tablehouse.service.members import check_may_grant, check_role
@@ -113,6 +114,7 @@ def _join(app: App, writing: ControlWriting, body: AcceptInvitation, hashed: str
     if user.id not in control.roles[invitation.workspace_id]:
         writing.run(sql.INSERT_MEMBER, workspace_id=invitation.workspace_id, user_id=user.id, role=invitation.role)
     writing.run(sql.DELETE_INVITATION, which=invitation.id)
+    writing.actor = Actor("invitation", user.id, user.name)
     return user
 
 

@@ -12,9 +12,11 @@ from tablehouse.fields.email import Email
 from tablehouse.ids import new_uuid
 from tablehouse.kinds.kind import fold
 from tablehouse.kinds.zones import zone_named
+from tablehouse.schema.audit import Event
 from tablehouse.service.passwords import hash_password
 from tablehouse.sql import control as sql
 from tablehouse.storage.control import ControlSnapshot, ControlWriting, User
+from tablehouse.storage.control_audit import workspaces_of
 from tablehouse.storage.store import Store
 
 
@@ -47,6 +49,8 @@ def set_password(store: Store, user: str, password: str) -> User:
         found = find_user(writing.before, user)
         writing.run(sql.SET_PASSWORD, which=found.id, password=hashed)
         writing.run(sql.DELETE_SESSIONS, which=found.id)
+        what = {"userId": found.id, "name": found.name, "email": found.email}
+        writing.events.append(Event("user.password", what, workspaces_of(writing.before, found.id)))
         return found
 
     return store.control.change(work)

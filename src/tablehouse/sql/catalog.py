@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.catalog_tables import (
     ANSWERS,
+    AUDIT,
     CHOICES,
     COMMITS,
     COUNTERS,
@@ -98,6 +99,16 @@ WIDEN_HOLE: Final = (
     .returning(HOLES.c.block)
 )
 DELETE_HOLES: Final = sa.delete(HOLES).where(HOLES.c.table_num == sa.bindparam("num"))
+
+LAST_EVENT: Final = sa.select(sa.func.coalesce(sa.func.max(AUDIT.c.num), sa.literal_column("0")))
+INSERT_EVENT: Final = insert_row(AUDIT)
+COUNT_EVENTS: Final = sa.select(sa.func.count()).select_from(AUDIT)
+READ_EVENTS: Final = (
+    sa.select(AUDIT.c.at, AUDIT.c.actor, AUDIT.c.action, AUDIT.c.what)
+    .order_by(AUDIT.c.num.desc())
+    .limit(sa.bindparam("limit"))
+    .offset(sa.bindparam("skip"))
+)
 
 FIND_PERSON: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json).where(PEOPLE.c.id == sa.bindparam("id"))
 READ_PEOPLE: Final = sa.select(PEOPLE.c.num, PEOPLE.c.json)

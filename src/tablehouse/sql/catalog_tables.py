@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import BYTES, INTEGER, TEXT
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()
@@ -184,3 +184,14 @@ LEASES: Final = sa.Table(
     sa.Column("until", INTEGER, nullable=False),  # milliseconds since 1970
 )
 """Work that one process at a time may do: whoever holds a lease, until when."""
+
+AUDIT: Final = sa.Table(
+    "audit",
+    CATALOG,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),  # counts up
+    sa.Column("at", TEXT, nullable=False),
+    sa.Column("actor", TEXT, nullable=False),  # JSON of schema.audit.Actor
+    sa.Column("action", TEXT, nullable=False),
+    sa.Column("what", TEXT, nullable=False),  # JSON
+)
+"""Who changed what of the schema, noted in the transaction of the change."""

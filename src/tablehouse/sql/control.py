@@ -7,7 +7,18 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tablehouse.sql.control_tables import DATABASES, INVITATIONS, MEMBERS, SESSIONS, STORE, TOKEN_WORKSPACES, TOKENS, USERS, WORKSPACES
+from tablehouse.sql.control_tables import (
+    AUDIT,
+    DATABASES,
+    INVITATIONS,
+    MEMBERS,
+    SESSIONS,
+    STORE,
+    TOKEN_WORKSPACES,
+    TOKENS,
+    USERS,
+    WORKSPACES,
+)
 from tablehouse.sql.rows import insert_row, update_row
 
 
@@ -71,3 +82,14 @@ DELETE_WORKSPACE_TOKENS: Final = _delete(TOKEN_WORKSPACES, "workspace_id")
 INSERT_DATABASE: Final = insert_row(DATABASES)
 DELETE_DATABASE: Final = _delete(DATABASES, "id")
 NEXT_POSITION: Final = sa.select(sa.func.coalesce(sa.func.max(DATABASES.c.position), sa.literal_column("0")) + sa.literal_column("1"))
+
+LAST_EVENT: Final = sa.select(sa.func.coalesce(sa.func.max(AUDIT.c.num), sa.literal_column("0")))
+INSERT_EVENT: Final = insert_row(AUDIT)
+COUNT_EVENTS: Final = sa.select(sa.func.count()).select_from(AUDIT).where(AUDIT.c.workspace_id == sa.bindparam("which"))
+READ_EVENTS: Final = (
+    sa.select(AUDIT.c.at, AUDIT.c.actor, AUDIT.c.action, AUDIT.c.what)
+    .where(AUDIT.c.workspace_id == sa.bindparam("which"))
+    .order_by(AUDIT.c.num.desc())
+    .limit(sa.bindparam("limit"))
+    .offset(sa.bindparam("skip"))
+)

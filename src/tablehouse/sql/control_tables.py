@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import INTEGER, NUMBER, TEXT
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The version of this layout. Raise it together with a step in `storage.migrations`."""
 
 CONTROL: Final = sa.MetaData()
@@ -104,3 +104,15 @@ DATABASES: Final = sa.Table(
     sa.Column("workspace_id", TEXT, nullable=False, index=True),
     sa.Column("position", INTEGER, nullable=False),
 )
+
+AUDIT: Final = sa.Table(
+    "audit",
+    CONTROL,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),  # counts up
+    sa.Column("workspace_id", TEXT, index=True),  # null: of no workspace
+    sa.Column("at", TEXT, nullable=False),
+    sa.Column("actor", TEXT, nullable=False),  # JSON of schema.audit.Actor
+    sa.Column("action", TEXT, nullable=False),
+    sa.Column("what", TEXT, nullable=False),  # JSON
+)
+"""Who changed what of workspaces, members and tokens, noted in the transaction of the change."""

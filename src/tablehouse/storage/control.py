@@ -14,9 +14,13 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from tablehouse.clock import Clock, iso
+from tablehouse.schema.audit import Actor, Event
 from tablehouse.sql import control as sql
 from tablehouse.sql import control_tables
 from tablehouse.sql.dialect import Dialect
+from tablehouse.storage.acting import who
+from tablehouse.storage.control_audit import control_events
 from tablehouse.storage.migrations import check_format
 from tablehouse.storage.session import RolledBack, Row, Session, Sessions
 
@@ -113,8 +117,9 @@ class Signal(Protocol):
 class Control:
     """The control tables. What was read is held until a change is signalled; writers take turns."""
 
-    def __init__(self, sessions: Sessions, signal: Signal, on_change: Callable[[ControlSnapshot], None]) -> None:
+    def __init__(self, sessions: Sessions, signal: Signal, clock: Clock, on_change: Callable[[ControlSnapshot], None]) -> None:
         self.sessions = sessions
+        self._clock = clock
         self._dialect = sessions.dialect
         self._signal = signal
         self._on_change = on_change
@@ -173,7 +178,9 @@ class Control:
         session = self._begin()
         sound = False
         try:
-            result = work(ControlWriting(session, self._dialect, load(session, self._dialect)))
+            writing = ControlWriting(session, self._dialect, load(session, self._dialect), who())
+            result = work(writing)
+            self._note(writing, load(session, self._dialect))
             session.commit(self._dialect.fixed(sql.RAISE_GENERATION))
             sound = True
         except RolledBack as error:
@@ -200,6 +207,24 @@ class Control:
             if begun:
                 return session
         raise AssertionError("the second try returns or raises")
+
+    def _note(self, writing: ControlWriting, after: ControlSnapshot) -> None:
+        """Writes down in the audit log what the transaction has changed."""
+        events = [*writing.events, *control_events(writing.before, after, writing.names)]
+        if not events:
+            return
+        num, at = writing.run(sql.LAST_EVENT)[0][0], iso(self._clock())
+        by = msgspec.json.encode(writing.actor).decode()
+        for event in events:
+            what = msgspec.json.encode(event.what).decode()
+            for workspace_id in event.workspaces or (None,):
+                num += 1
+                writing.run(sql.INSERT_EVENT, num=num, workspace_id=workspace_id, at=at, actor=by, action=event.action, what=what)
+
+    def events(self, workspace_id: str, skip: int, limit: int) -> tuple[list[Row], int]:
+        """Returns (a page of a workspace's audit log, the latest first: when, who, action, what; how many events there are)."""
+        found = self._rows(sql.READ_EVENTS, which=workspace_id, skip=skip, limit=limit)
+        return found, self._rows(sql.COUNT_EVENTS, which=workspace_id)[0][0]
 
     def _look(self, session: Session, held: ControlSnapshot | None) -> ControlSnapshot:
         generation = session.rows(self._dialect.fixed(sql.GENERATION))[0][0]
@@ -228,12 +253,19 @@ class Control:
 
 
 class ControlWriting:
-    """A write transaction on the control tables: `before` is what they held, `run` writes."""
+    """A write transaction on the control tables: `before` is what they held, `run` writes.
 
-    def __init__(self, session: Session, dialect: Dialect, before: ControlSnapshot) -> None:
+    What it changes is noted in the audit log as done by `actor`. `names`: what the databases are called that it makes or deletes;
+    `events`: what else is to be noted, which the tables do not show.
+    """
+
+    def __init__(self, session: Session, dialect: Dialect, before: ControlSnapshot, actor: Actor) -> None:
         self._session = session
         self._dialect = dialect
         self.before = before
+        self.actor = actor
+        self.names: dict[str, str] = {}
+        self.events: list[Event] = []
 
     def run(self, statement: Any, **values: Any) -> list[Row]:
         """Runs one of the statements of `sql.control`."""

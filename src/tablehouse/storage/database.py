@@ -17,6 +17,7 @@ from tablehouse.fields.base import Person
 from tablehouse.ids import RecordIds
 from tablehouse.schema.model import Snapshot
 from tablehouse.sql import catalog as sql
+from tablehouse.storage.acting import who
 from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.seat import Seat, Unit
 from tablehouse.storage.session import RolledBack, Session, Sessions, StaleSchema
@@ -112,7 +113,10 @@ class Database:
                 raise
             planned, prepared = current, prepare(current)
 
+        actor = who()  # of this thread: another may run the unit
+
         def work(writing: Writing) -> T:
+            writing.actor = actor
             plan = prepared if writing.snapshot is planned else prepare(writing.snapshot)
             return apply(writing, plan)
 

@@ -22,6 +22,12 @@ _NEEDS: Final = """CREATE TABLE needs (table_num INTEGER NOT NULL, need TEXT NOT
     milliseconds INTEGER NOT NULL, last_at TEXT NOT NULL, PRIMARY KEY (table_num, need))"""
 _LEASES: Final = """CREATE TABLE leases (name TEXT NOT NULL, holder TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (name))"""
 
+_AUDIT: Final = """(num INTEGER NOT NULL, {workspace}at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, what TEXT NOT NULL,
+    PRIMARY KEY (num))"""
+_AUDIT_THERE: Final = """(num BIGINT NOT NULL, {workspace}at TEXT COLLATE "C" NOT NULL, actor TEXT COLLATE "C" NOT NULL,
+    action TEXT COLLATE "C" NOT NULL, what TEXT COLLATE "C" NOT NULL, PRIMARY KEY (num))"""
+_WORKSPACE_THERE: Final = 'workspace_id TEXT COLLATE "C", '
+
 CONTROL_STEPS: Final[Steps] = {
     1: (
         "ALTER TABLE users ADD COLUMN password TEXT",
@@ -32,6 +38,10 @@ CONTROL_STEPS: Final[Steps] = {
         """CREATE TABLE invitations (id TEXT NOT NULL PRIMARY KEY, workspace_id TEXT NOT NULL, email TEXT NOT NULL, role TEXT NOT NULL,
             invited_by TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, expires_at TEXT NOT NULL)""",
         "CREATE INDEX ix_invitations_workspace_id ON invitations (workspace_id)",
+    ),
+    2: (
+        f"CREATE TABLE audit {_AUDIT.format(workspace='workspace_id TEXT, ')}",
+        "CREATE INDEX ix_audit_workspace_id ON audit (workspace_id)",
     ),
 }
 DATABASE_STEPS: Final[Steps] = {
@@ -52,10 +62,16 @@ DATABASE_STEPS: Final[Steps] = {
         ),
     ),
     5: (_INDEXES, "CREATE INDEX ix_indexes_table_num ON indexes (table_num)", _NEEDS, _LEASES),
+    6: (f"CREATE TABLE audit {_AUDIT.format(workspace='')}",),
 }
 
 
-POSTGRES_CONTROL_STEPS: Final[Steps] = {}
+POSTGRES_CONTROL_STEPS: Final[Steps] = {
+    2: (
+        f"CREATE TABLE {SCHEMA}.audit {_AUDIT_THERE.format(workspace=_WORKSPACE_THERE)}",
+        f"CREATE INDEX ix_audit_workspace_id ON {SCHEMA}.audit (workspace_id)",
+    ),
+}
 _RELATIONS_THERE: Final = f"""CREATE TABLE {SCHEMA}.relations (num BIGINT NOT NULL, source_table BIGINT NOT NULL, source_field BIGINT,
     target_table BIGINT NOT NULL, target_field BIGINT, PRIMARY KEY (num))"""
 _INDEXES_THERE: Final = f"""CREATE TABLE {SCHEMA}.indexes (num BIGINT NOT NULL, table_num BIGINT NOT NULL, spec TEXT COLLATE "C" NOT NULL,
@@ -69,6 +85,7 @@ _LEASES_THERE: Final = f"""CREATE TABLE {SCHEMA}.leases (name TEXT COLLATE "C" N
 POSTGRES_DATABASE_STEPS: Final[Steps] = {
     4: (_RELATIONS_THERE,),
     5: (_INDEXES_THERE, f"CREATE INDEX ix_indexes_table_num ON {SCHEMA}.indexes (table_num)", _NEEDS_THERE, _LEASES_THERE),
+    6: (f"CREATE TABLE {SCHEMA}.audit {_AUDIT_THERE.format(workspace='')}",),
 }
 """The same for PostgreSQL, from the formats on in which there has been any. Names of tables begin with `sql.dialect.SCHEMA`."""
 

@@ -83,7 +83,9 @@ class Store(ABC):
         """Returns a database, brought forward to this version's format. Raises as `database`."""
 
     def _use_control(self, sessions: Sessions, signal: Signal) -> None:
-        self.control = Control(sessions, signal, lambda control: self.open_databases.keep_only(control.databases, self._is_there))
+        self.control = Control(
+            sessions, signal, self.clock, lambda control: self.open_databases.keep_only(control.databases, self._is_there)
+        )
 
     def _is_there(self, database: Database) -> bool:
         """Returns whether what is open is still what is stored: it may have been removed, and restored under the same id."""

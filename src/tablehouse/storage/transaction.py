@@ -12,6 +12,7 @@ from tablehouse.fields.base import Person
 from tablehouse.ids import RecordIds
 from tablehouse.kinds.kind import fold
 from tablehouse.query.changes import Changes
+from tablehouse.schema.audit import SERVER, schema_events
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import Dialect
@@ -100,6 +101,8 @@ class Writing(Reading):
         self.at = at
         self.changes = Changes()
         """What this unit has written so far, for whatever follows from it."""
+        self.actor = SERVER
+        """Who this unit is done by."""
         self.repeatable = True
         """Whether the unit may run again, should the database give its transaction up."""
 
@@ -120,9 +123,21 @@ class Writing(Reading):
         self.session.run_columns(statement, columns)
 
     def change_schema(self, change: Callable[[int], None]) -> Snapshot:
-        """Returns the schema after a change; `change` gets the new version. Whatever follows in the transaction works on it."""
+        """Returns the schema after a change; `change` gets the new version. Whatever follows in the transaction works on it.
+
+        What is different then is noted in the audit log.
+        """
+        before = self.snapshot
         change(self.catalog.raise_version())
         self.snapshot = self.catalog.load(self.snapshot)
+        if events := schema_events(before, self.snapshot, self.actor):
+            last = self.rows(self.dialect.fixed(sql.LAST_EVENT))[0][0]
+            by = msgspec.json.encode(self.actor).decode()
+            rows = [
+                {"num": last + place, "at": self.at, "actor": by, "action": each.action, "what": msgspec.json.encode(each.what).decode()}
+                for place, each in enumerate(events, 1)
+            ]
+            self.run_many(self.dialect.fixed(sql.INSERT_EVENT), rows)
         return self.snapshot
 
     def person(self, person: Person) -> int:

@@ -19,6 +19,7 @@ BACK: Final = {
     4: ("DROP TABLE answers",),
     5: ("DROP TABLE relations",),
     6: ("DROP TABLE indexes", "DROP TABLE needs", "DROP TABLE leases"),
+    7: ("DROP TABLE audit",),
 }
 """From a format to the statements that take a file back to the one before."""
 
@@ -30,6 +31,7 @@ CONTROL_BACK: Final = {
         "DROP TABLE sessions",
         "DROP TABLE invitations",
     ),
+    3: ("DROP TABLE audit",),
 }
 """The same for the control file."""
 

@@ -24,6 +24,7 @@ COPIED: Final = (WORKSPACES, USERS, MEMBERS, INVITATIONS, SESSIONS, TOKENS, TOKE
 """The control tables whose rows are copied, as far as they belong to what is."""
 NOT_AS_ROWS: Final = {
     "store": "each store has a row of its own; of the source's only the secret",
+    "audit": "the log tells what was done in its own store, and of a copy that it was made",
     "databases": "listed one by one, when each is whole",
 }
 
