@@ -18,6 +18,7 @@ from tests.server import clean_environment, program
 
 PAGES = {
     "aggregates.md",
+    "audit.md",
     "commands.md",
     "compatibility.md",
     "endpoints.md",
