@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from tests.cli.running import begin, run
 from tests.conftest import Connect, NewStorage, StartServer
 
@@ -39,6 +41,7 @@ def write(path: Path, rows: int, width: int = 20) -> Path:
     return path
 
 
+@pytest.mark.only_on("sqlite")  # watches the log of its files
 def test_a_store_has_all_of_a_file_or_nothing_of_it(tmp_path: Path) -> None:
     data = tmp_path / "data"
     small, big = write(tmp_path / "small.csv", 10), write(tmp_path / "big.csv", 50_000, width=800)

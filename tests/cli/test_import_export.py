@@ -112,6 +112,7 @@ def test_through_a_server_with_address_and_token_from_the_environment(server: Se
     api.delete(f"/databases/{table['databaseId']}", force="true").nothing()
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_server_on_the_same_directory_sees_the_import_and_writes_on(start_server: StartServer, connect: Connect, tmp_path: Path) -> None:
     storage = SqliteStorage(tmp_path / "data")
     server = start_server(storage=storage)
@@ -154,6 +155,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(arguments: tuple[str, ...], s
     assert done.stdout == ""
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_bar_is_drawn_on_a_terminal_alone(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("n,m\n" + "1,2\n" * 20_000, encoding="ascii")

@@ -24,10 +24,10 @@ def me(api: Api) -> dict[str, Any]:
 
 @pytest.mark.parametrize("type", SYSTEM)
 def test_it_is_filled_in_new_and_in_older_records(type: str, make_table: MakeTable, me: dict[str, Any]) -> None:
-    table = make_table([NAME, {"name": "From the start", "type": type}])
+    table = make_table([NAME, {"name": "From the start", "type": type, **SYSTEM[type].get("field", {})}])
     record = table.create({"Name": "x"})
     assert same(SYSTEM[type]["reads"], record["fields"]["From the start"], record=record["id"], person=me), record
-    assert table.add_field("Added", type)["readonly"] is True
+    assert table.add_field("Added", type, **SYSTEM[type].get("field", {}))["readonly"] is True
     assert same(SYSTEM[type]["reads"], table.read(record["id"])["Added"], record=record["id"], person=me)
 
 
@@ -100,6 +100,6 @@ def test_who_wrote_is_named_with_all_four_keys(type: str, make_table: MakeTable,
 
 @pytest.mark.parametrize("type", SYSTEM)
 def test_all_read_only_fields_of_a_request_are_named_at_once(type: str, make_table: MakeTable, api: Api) -> None:
-    table = make_table([NAME, {"name": "A", "type": type}, {"name": "B", "type": type}])
+    table = make_table([NAME, *({"name": name, "type": type, **SYSTEM[type].get("field", {})} for name in "AB")])
     details = api.post(table.records_path, {"fields": {"A": "x", "Name": "fine", "B": "y"}}).refused("VALIDATION_ERROR", "A")
     assert [error["fieldId"] for error in details["errors"]] == [table.field_id("A"), table.field_id("B")]
