@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def answering(respond: Respond) -> Iterator[tuple[int, list[bytes]]]:
     def talk(connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as incoming:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while head := b"".join(iter(incoming.readline, b"\r\n")):
+            while head := b"".join(takewhile(lambda line: line not in (b"\r\n", b""), iter(incoming.readline, None))):
                 length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
                 request = head + b"\r\n" + incoming.read(length)
                 seen.append(request)
