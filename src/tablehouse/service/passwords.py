@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from functools import cache
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -22,8 +23,6 @@ LONGEST: Final = 1024
 _hasher: Final = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 _places: Final = threading.BoundedSemaphore(2)
 """Each hash takes 64 MiB and a processor: a crowd at the login waits in line, and takes no more than 128 MiB."""
-_NOBODY: Final = _hasher.hash(secrets.token_hex())
-"""What the password of somebody who has none is compared with: how long a refusal takes must not tell who has one."""
 
 
 def hash_password(password: str) -> str:
@@ -37,8 +36,15 @@ def hash_password(password: str) -> str:
 def is_password(stored: str | None, password: str) -> bool:
     """Returns whether a password is the stored one; None is nobody's. Takes the same time either way."""
     with _places:
+        nobodys = _nobodys()  # asked for either way, so that the first refusal of a process tells nothing
         try:
-            _hasher.verify(stored or _NOBODY, password[: LONGEST + 1])
+            _hasher.verify(stored or nobodys, password[: LONGEST + 1])
         except (VerificationError, InvalidHashError):
             return False
     return stored is not None
+
+
+@cache
+def _nobodys() -> str:
+    """What the password of somebody who has none is compared with: how long a refusal takes must not tell who has one."""
+    return _hasher.hash(secrets.token_hex())
