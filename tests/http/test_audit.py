@@ -111,6 +111,7 @@ def test_every_operation_of_level_full_leaves_an_event_and_no_secret(api: Api, w
         assert found, (name, events)
         by = found[0]["by"]
         assert (by["via"], by["userId"], by["tokenId"]) == ("token", me["user"]["id"], me["token"]["id"]), name
+    api.delete(f"/workspaces/{walk.made['workspace']['id']}", force="true").nothing()
     log = api.get(f"/workspaces/{workspace}/audit", limit=200)
     assert log.metadata["total"] == len(log.data)
     for secret in (walk.made["token"]["token"], walk.made["invitation"]["token"], api.token):

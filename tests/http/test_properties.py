@@ -84,7 +84,7 @@ def every_type(api: Api, database: str) -> Table:
 
 
 def test_every_stored_type_has_a_strategy() -> None:
-    assert set(VALUES) == set(stored_types())
+    assert set(VALUES) == set(stored_types()) - {"USER"}, "people have tests of their own: whom a cell names is the workspace's matter"
 
 
 @bounded

@@ -134,6 +134,8 @@ def test_stories_are_answered_alike(twins: Twins) -> None:
 def test_cases_of_search_are_answered_alike(twins: Twins) -> None:
     database = twins.new_database()
     for file in FILES.values():
+        if file["field"]["type"] == "USER":
+            continue  # each server has users of its own
         table = Table(twins, database, new_table(twins, database, file))
         table.create_many([{"Name": key, "Value": value} for key, value in file["cells"].items()])
         for case in (*file["cases"], *file["refused"]):

@@ -60,7 +60,7 @@ def test_a_field_of_a_full_table_can_still_change_its_type(wide: Table, api: Api
     assert len(wide.create({"Field 8": "x"})["fields"]) == WIDEST
 
 
-@pytest.mark.parametrize("type", stored_types())
+@pytest.mark.parametrize("type", sorted(stored_types().keys() - {"USER"}))
 def test_512_fields_of_any_one_type(type: str, make_table: MakeTable, api: Api) -> None:
     case = stored_types()[type]
     unique = type in {"SINGLE_LINE_TEXT", "NUMBER"}

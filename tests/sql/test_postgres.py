@@ -206,7 +206,13 @@ def test_reads_answer_the_same(filled: tuple[Both, Table]) -> None:
         if isinstance(clause, sa.Select) and clause._for_update_arg is None:
             names = POSTGRES.fixed(clause).names
             types = {bind.key: bind.type for bind in binds(clause)}
-            assert twice.same(clause, {each: table.num if isinstance(types[each], sa.Integer) else "" for each in names}) is not None, name
+            assert (
+                twice.same(
+                    clause,
+                    {each: table.num if isinstance(types[each], sa.Integer) or each in {"limit", "skip"} else "" for each in names},
+                )
+                is not None
+            ), name
 
 
 def binds(clause: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.linked_record import LinkedRecordOptions
 from tablehouse.fields.select import SelectOptions
 from tablehouse.fields.system import AutonumberOptions
+from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.printer import with_ids
 from tablehouse.kinds.kind import DATE, DATETIME, NUMBER, TEXT, fold
 from tablehouse.kinds.zones import zone_named
@@ -254,7 +255,7 @@ class _Change:
         if not isinstance(field.options, FormulaOptions):
             return field
         fields = tuple(field if other is self._old else other for other in self._table.fields)
-        if not self._moves and with_ids(str(field.options.formula), formulas_of(self._table).known) == self._old.options.formula:
+        if not self._moves and self._is_text_there(field.options.formula):
             checked = msgspec.structs.replace(field, options=msgspec.structs.replace(field.options, formula=self._old.options.formula))
         else:
             checked = checked_formula(fields, field)
@@ -262,6 +263,14 @@ class _Change:
             return checked
         options = msgspec.structs.replace(checked.options, returned_field=self._old.options.returned_field)
         return msgspec.structs.replace(checked, options=options)
+
+    def _is_text_there(self, text: str | None) -> bool:
+        """Whether a formula's text is the one that is there, be it with other blanks or names; one that cannot be read is another."""
+        try:
+            written: str = with_ids(str(text), formulas_of(self._table).known)
+        except FormulaError:
+            return False
+        return bool(written == self._old.options.formula)
 
     def _with_counter(self, field: Field) -> Field:
         """An AUTONUMBER field's counter can be moved forward; an older value, as a client may send back, changes nothing."""
