@@ -18,6 +18,8 @@ pytest_plugins = ["tests.postgres", "tests.storages", "tests.recorder"]
 
 NewStorage = Callable[[], Storage]
 Connect = Callable[[str, str | None], Api]
+SHARED: list[Api] = []
+"""The calls to the server that most tests share, once there is one."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,7 +39,9 @@ def server(new_storage: NewStorage, tmp_path_factory: pytest.TempPathFactory, re
 def api(server: Server) -> Iterator[Api]:
     """Calls to the shared server with a token that may do everything."""
     api = Api(server.address, server.token)
+    SHARED.append(api)
     yield api
+    SHARED.clear()
     api.close()
 
 
@@ -51,6 +55,15 @@ def people(api: Api) -> dict[str, Any]:
         person = {"id": member["userId"], "name": member["name"], "email": address, "avatarUrl": None}
         found.setdefault(address.partition("@")[0], person)
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_workspace() -> Iterator[None]:
+    """Removes what workspaces the tests of a file have left in the shared server: others leave `workspaceId` out."""
+    yield
+    for api in SHARED:
+        for workspace in api.get("/workspaces").data[1:]:
+            api.delete(f"/workspaces/{workspace['id']}", force="true")
 
 
 @pytest.fixture
