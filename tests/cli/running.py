@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests import storages
 from tests.server import clean_environment, program
 
 Done = subprocess.CompletedProcess[str]
+BEGUN: list[subprocess.Popen[bytes]] = []
+"""Commands that a test began; what still runs after it is killed (see conftest.py)."""
 
 
 _ON_EITHER = ("import", "export", "token", "user")
@@ -39,10 +44,32 @@ def run(*arguments: str | Path, **environment: str) -> Done:
 
 def begin(*arguments: str | Path, **environment: str) -> subprocess.Popen[bytes]:
     """The command while it runs."""
-    return subprocess.Popen(
-        [program(), *_placed(arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=clean_environment(**environment),
+    BEGUN.append(
+        subprocess.Popen(
+            [program(), *_placed(arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=clean_environment(**environment),
+        )
     )
+    return BEGUN[-1]
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    """Returns once it is so; fails when that takes a minute."""
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline, "it did not come that far"
+        time.sleep(0.001)
+
+
+def largest(directory: Path, pattern: str) -> int:
+    """Bytes of the largest of these files, 0 where there is none; a file that goes while one looks at it does not count."""
+    return max(_sizes(directory, pattern), default=0)
+
+
+def _sizes(directory: Path, pattern: str) -> Iterator[int]:
+    for path in directory.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            yield path.stat().st_size

@@ -7,7 +7,6 @@ import shutil
 import signal
 import stat
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.api import Api, Table
-from tests.cli.running import Done, begin, run
+from tests.cli.running import Done, begin, largest, run, wait_for
 from tests.conftest import Connect, StartServer
 from tests.server import Server, SqliteStorage
 
@@ -156,7 +155,7 @@ def test_a_killed_backup_leaves_nothing_that_looks_like_one_and_is_repeated(new_
     assert run("import", "csv", rows, "--database", "Big", "--data", tmp_path / "data").returncode == 0
     to, partial = tmp_path / "b", tmp_path / "b.partial"
     backing_up = begin("backup", to, "--data", tmp_path / "data")
-    wait_for(lambda: any(path.stat().st_size > 1_000_000 for path in partial.glob("databases/*")))
+    wait_for(lambda: largest(partial, "databases/*") > 1_000_000)
     backing_up.send_signal(signal.SIGSTOP)
     assert backing_up.poll() is None
     second = run("backup", to, "--data", tmp_path / "data")
@@ -179,7 +178,7 @@ def test_a_killed_restore_starts_no_server_and_is_repeated(new_place: NewPlace, 
     backup(tmp_path / "b", tmp_path / "data")
     restoring = begin("restore", tmp_path / "b", "--data", tmp_path / "again")
     part = tmp_path / "again" / "restore.partial"
-    wait_for(lambda: any(path.stat().st_size > 0 for path in part.glob("databases/*")))
+    wait_for(lambda: largest(part, "databases/*") > 0)
     restoring.send_signal(signal.SIGSTOP)
     assert restoring.poll() is None
     second = restore(tmp_path / "b", tmp_path / "again")
@@ -194,13 +193,6 @@ def test_a_killed_restore_starts_no_server_and_is_repeated(new_place: NewPlace, 
     assert not part.exists()
     _, there = new_place("again").serve(token)
     assert there.get(table.records_path).metadata["total"] == 2
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline, "it did not come that far"
-        time.sleep(0.001)
 
 
 def test_one_database_comes_back_while_the_server_runs_once_it_is_deleted(new_place: NewPlace, tmp_path: Path) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.api import Api
-from tests.cli.running import Done, begin, run
+from tests.cli.running import Done, begin, run, wait_for
 from tests.conftest import Connect, StartServer
 from tests.server import PostgresStorage, SqliteStorage
 
@@ -24,13 +22,6 @@ def copied(done: Done) -> list[dict[str, Any]]:
     assert done.returncode == 0, done
     found: list[dict[str, Any]] = json.loads(done.stdout)["databases"]
     return found
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline, "it did not come that far"
-        time.sleep(0.001)
 
 
 def test_a_store_moves_while_its_server_runs(start_server: StartServer, connect: Connect, tmp_path: Path) -> None:

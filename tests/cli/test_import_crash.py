@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import begin, run
+from tests.cli.running import begin, largest, run, wait_for
 from tests.conftest import Connect, NewStorage, StartServer
 
 WAIT_SECONDS = 60.0
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not what():
-        assert time.monotonic() < deadline, "it did not come that far"
-        time.sleep(0.005)
-
-
-def size_of_log(data: Path) -> int:
-    """Bytes of what is written to the databases of a directory and not yet committed or taken over."""
-    sizes = [0]
-    for log in (data / "databases").glob("*.db-wal"):
-        with contextlib.suppress(FileNotFoundError):
-            sizes.append(log.stat().st_size)
-    return max(sizes)
 
 
 def write(path: Path, rows: int, width: int = 20) -> Path:
@@ -50,7 +32,7 @@ def test_a_store_has_all_of_a_file_or_nothing_of_it(tmp_path: Path) -> None:
     for table in ("big", "small"):
         importing = begin("import", "csv", big, *where, "--table", table)
         # The log of what is not committed yet grows while rows are loaded.
-        wait_for(lambda: size_of_log(data) > 4_000_000)
+        wait_for(lambda: largest(data, "databases/*.db-wal") > 4_000_000)
         assert importing.poll() is None
         importing.kill()
         importing.wait()

@@ -143,7 +143,11 @@ def _joined(field: Field, columns: Columns) -> Cell:
         value = CHOICES.c.position + sa.literal_column(str(_WIDE))
     else:
         value = sort_value(values.table.primary if leaf is None else leaf, values.columns)
-    found = sa.select(value.label("value")).select_from(values.rows).where(values.found, value.is_not(None)).order_by(*values.order)
+    there = value.is_not(None)
+    if leaf is None:
+        # A link to a record without a name is a link like others: its label is the empty text.
+        value, there = sa.func.coalesce(sa.cast(value, sa.Text()), sa.literal_column("''")), sa.true()
+    found = sa.select(value.label("value")).select_from(values.rows).where(values.found, there).order_by(*values.order)
     if leaf is not None and leaf.kind in (kind.NUMBER, kind.BOOLEAN):
         return found.limit(sa.literal_column("1")).scalar_subquery()
     if leaf is not None and leaf.kind is kind.CHOICE and values.item is None:
