@@ -59,11 +59,13 @@ def people(api: Api) -> dict[str, Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_workspace() -> Iterator[None]:
-    """Removes what workspaces the tests of a file have left in the shared server: others leave `workspaceId` out."""
+    """Fails where the tests of a file leave a workspace in the shared server, and removes it: others leave `workspaceId` out."""
     yield
     for api in SHARED:
-        for workspace in api.get("/workspaces").data[1:]:
+        left = api.get("/workspaces").data[1:]
+        for workspace in left:
             api.delete(f"/workspaces/{workspace['id']}", force="true")
+        assert not left, f"workspaces that were left behind: {[workspace['name'] for workspace in left]}"
 
 
 @pytest.fixture

@@ -225,4 +225,6 @@ def hpack_get(path: str) -> bytes:
 
 
 if __name__ == "__main__":
+    # A test run in the background of a script hands down that this signal is to be ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run(load({}, os.environ), make_app))

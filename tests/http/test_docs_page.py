@@ -8,6 +8,7 @@ import pytest
 
 from tablehouse.fields.registry import FIELD_TYPES
 from tablehouse.http.operations import OPERATIONS
+from tests.api import Api
 from tests.browser import Browser, find_browser
 from tests.server import Server
 
@@ -65,7 +66,7 @@ def test_the_curl_line_has_the_readers_own_address_and_what_was_typed(page: Brow
     assert line.startswith(f"curl '{server.address}/api/v1/databases/it'\\''s%20mine'"), line
 
 
-def test_the_form_calls_the_api(page: Browser, server: Server) -> None:
+def test_the_form_calls_the_api(page: Browser, server: Server, api: Api) -> None:
     send = "document.querySelector('#createWorkspace form button').click()"
     shown = "document.querySelector('#createWorkspace [role=status]').textContent"
     page.run(send)
@@ -75,6 +76,8 @@ def test_the_form_calls_the_api(page: Browser, server: Server) -> None:
     page.wait_for(f"{shown}.includes('200')")
     assert '"name": "Office"' in page.run(shown)
     assert page.complaints == []
+    (made,) = (each["id"] for each in api.get("/workspaces").data if each["name"] == "Office")
+    api.delete(f"/workspaces/{made}").nothing()
 
 
 def test_the_token_is_kept_nowhere(page: Browser, server: Server) -> None:
