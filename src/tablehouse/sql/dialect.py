@@ -1,4 +1,4 @@
-"""A dialect compiles composed statements to text. What databases disagree on is here, in `elements` and in `postgres`, nowhere else."""
+"""A dialect compiles composed statements to text. What databases disagree on is here, in `postgres`, and in the two modules of elements, nowhere else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.engine import Dialect as CoreDialect
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from tablehouse.sql import postgres, postgres_elements
+from tablehouse.sql import postgres, postgres_elements, sqlite_elements
 from tablehouse.sql.postgres_parts import sql_tables, written
 from tablehouse.sql.statement import Statement
 
@@ -86,5 +86,5 @@ def _sqlite() -> Dialect:
 
 
 SQLITE: Final = _sqlite()
-_KNOWN: Final = postgres_elements  # imported for what it tells Core
+_KNOWN: Final = sqlite_elements, postgres_elements  # imported for what it tells Core
 POSTGRES: Final = Dialect(postgres.core(), f"{SCHEMA}.", postgres.READ_PARTS)
