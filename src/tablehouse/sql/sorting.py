@@ -143,7 +143,7 @@ def _joined(field: Field, columns: Columns) -> Cell:
         value = CHOICES.c.position + sa.literal_column(str(_WIDE))
     else:
         value = sort_value(values.table.primary if leaf is None else leaf, values.columns)
-    there = value.is_not(None)
+    there: sa.ColumnElement[bool] = value.is_not(None)
     if leaf is None:
         # A link to a record without a name is a link like others: its label is the empty text.
         value, there = sa.func.coalesce(sa.cast(value, sa.Text()), sa.literal_column("''")), sa.true()
