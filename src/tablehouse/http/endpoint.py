@@ -25,6 +25,9 @@ from tablehouse.storage.acting import acting
 
 # Read from text, msgspec takes 1e2 and 5.0 for integers.
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+# A page's limit is cut to the most there are on one, however much more is asked for.
+_BEYOND: Final = re.compile(r"[0-9]{19,}")
+_MOST_ASKED: Final = "9" * 18
 _NO_PAYLOAD: Final = Payload(b"")
 
 
@@ -79,6 +82,8 @@ def read_query(given: Mapping[str, Any], kind: type[Any]) -> Any:
     """Returns query parameters as that struct; unknown ones are ignored. Raises BadRequest."""
     if kind is NoQuery or not given:
         return kind()
+    if _BEYOND.fullmatch(str(given.get("limit"))):
+        given = {**given, "limit": _MOST_ASKED}
     for name in _integers(kind):
         value = given.get(name)
         if isinstance(value, str) and not _INTEGER.fullmatch(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -19,7 +20,7 @@ from tablehouse.query.paging import MOST
 from tablehouse.query.sorting import SortKey, read_sorting
 from tablehouse.schema.model import Table, View
 
-_WHOLE: Final = re.compile("[0-9]{1,16}", re.ASCII)
+_WHOLE: Final = re.compile("[0-9]{1,400}", re.ASCII)
 _LARGEST: Final = 2**53
 _USUAL_LIMIT: Final = 20
 
@@ -77,19 +78,19 @@ def read_paging(given: Any) -> tuple[int, int, str | None]:
         return 0, _USUAL_LIMIT, None
     if not isinstance(given, Mapping):
         raise BadRequest(f"paging: expected an object with offset and limit, got {describe(given)}.", path="paging")
-    offset = _read_whole(given, "offset", 0, 0)
-    limit = _read_whole(given, "limit", 1, _USUAL_LIMIT)
+    offset = _read_whole(given, "offset", 0, 0, _LARGEST)
+    limit = _read_whole(given, "limit", 1, _USUAL_LIMIT, math.inf)
     cursor = given.get("cursor") or None
     if cursor is not None and not isinstance(cursor, str):
         raise BadRequest(f"paging.cursor: expected text, got {describe(cursor)}.", path="paging.cursor")
     return offset, min(limit, MOST), cursor
 
 
-def _read_whole(given: Mapping[str, Any], name: str, least: int, usual: int) -> int:
+def _read_whole(given: Mapping[str, Any], name: str, least: int, usual: int, most: float) -> int:
     value = given.get(name)
     if value is None or value == "":
         return usual
     number = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
-    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= _LARGEST:
+    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
         raise BadRequest(f"paging.{name}: expected a whole number from {least} on, got {describe(value)}.", path=f"paging.{name}")
     return number

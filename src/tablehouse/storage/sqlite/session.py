@@ -31,6 +31,8 @@ commits and its clients waited for up to two seconds. Like this they share evenl
 _STATEMENTS_KEPT: Final = 500  # prepared statements kept for each connection; apsw's own default of 100 suits few shapes
 _MOST_TRIGRAMS: Final = 40  # of one text sought: they leave few candidates, and each further one has to be looked up
 _CACHE_KIB: Final = 16_384
+# What a write-ahead log is cut back to, once a load that made it longer is in the file. Small ones stay: writing over costs less than growing.
+_LOG_BYTES_KEPT: Final = 64 << 20
 
 
 # SQLite counts its memory under a lock that all connections of a process share: two threads that render pages spent half their time
@@ -184,6 +186,7 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sqli
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS answers a plain fsync before anything is on the disk
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES_KEPT}")
         connection.execute("PRAGMA trusted_schema = OFF")
     except apsw.Error as error:
         raise translate(error) from error
