@@ -142,6 +142,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "on, off or eager",
         ),
     ] = "on"
+    lease_seconds: Annotated[
+        _Positive,
+        _Says(
+            "Seconds without a sign of life after which another server process takes over what one was doing in the background.",
+            "a whole number of seconds from 1 on",
+        ),
+    ] = 15
     admin_token: Annotated[
         _Token | None,
         _Says(

@@ -9,8 +9,7 @@ import pytest
 from tablehouse.query.needs import Need
 from tablehouse.schema.index import AUTOMATIC, ORDER, PINNED, TRIGRAM, Part, Spec
 from tablehouse.service.building import build_index, fill_index
-from tablehouse.service.tuning import LEASE, MOST_AUTOMATIC, UNUSED, Tuner
-from tablehouse.storage.lease import lend
+from tablehouse.service.tuning import MOST_AUTOMATIC, UNUSED, Tuner, lease_name
 from tests.local import Local, LocalTable, OpenLocal
 
 WORDS = ["Ärger", "budget", "STRASSE", "straße", "Ελλάς", 'say "hi"', "100%_x", "q", "ab", None]
@@ -252,8 +251,8 @@ def test_another_process_sees_an_index_at_once_and_one_builds_at_a_time(table: L
     other = table.seen_by(open_local(auto_index="eager"))
     for each in (table, other):
         each.search(filter=is_("Size", 3), sorting=NAME)
-    with lend(table.file, LEASE, "somebody", 60.0) as renew:
-        assert renew is not None
+    with table.local.store.leases.lend(lease_name(table.database), 60.0) as lease:
+        assert lease is not None
         assert settle(other) == 0
     other.search(filter=is_("Size", 3), sorting=NAME)
     assert settle(other) == 1

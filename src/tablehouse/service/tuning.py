@@ -1,14 +1,14 @@
 """The automatism: slow searches of large tables get their indexes, indexes that nobody uses any more are dropped (design 11).
 
 What searches needed is counted in memory (`storage.usage`), written into the database when it has become worth something, and weighed
-there: all processes add to it and it survives them. One process at a time builds, whoever holds the database's lease.
+there: all processes add to it and it survives them. One process at a time builds, whoever has the lease for it (`storage.lease`).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -18,14 +18,13 @@ import structlog
 from tablehouse.clock import iso
 from tablehouse.config import Settings
 from tablehouse.errors import ApiError
-from tablehouse.ids import new_uuid
 from tablehouse.query.needs import Need, in_one_table, serves, wanted_indexes
 from tablehouse.schema.index import AUTOMATIC, ORDER, TRIGRAM, Index, Part, Spec
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.service.building import build_index, drop_index, fill_index
 from tablehouse.sql import catalog as sql
 from tablehouse.storage.database import Database
-from tablehouse.storage.lease import lend
+from tablehouse.storage.lease import Lease
 from tablehouse.storage.session import StaleSchema
 from tablehouse.storage.store import Store
 from tablehouse.storage.transaction import Reading, Writing
@@ -52,8 +51,6 @@ IDLE_SECONDS: Final = 5.0
 """How often to look for indexes that a process left unfinished; looking costs no statement."""
 WRITTEN_EVERY_SECONDS: Final = 60.0
 """How often counts are written that decide nothing yet: each time is a commit, after which rendered pages are stale."""
-LEASE: Final = "indexes"
-LEASE_SECONDS: Final = 60.0
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -69,7 +66,7 @@ class Tuner:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._mode = settings.auto_index
-        self._holder = new_uuid()
+        self._lease_seconds = settings.lease_seconds
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._written: dict[str, float] = {}
@@ -122,14 +119,14 @@ class Tuner:
             database.write(lambda _: None, lambda writing, _: write_usage(writing, noted))
         if noted is None and not unfinished:
             return 0
-        with lend(database, LEASE, self._holder, LEASE_SECONDS) as renew:
-            if renew is None:
+        with self._store.leases.lend(lease_name(database_id), self._lease_seconds) as lease:
+            if lease is None:
                 return 0  # another process is at it
-            return self._build(database, renew) + self._drop_unused(database)
+            return self._build(database, lease) + self._drop_unused(database)
 
-    def _build(self, database: Database, renew: Callable[[], bool]) -> int:
+    def _build(self, database: Database, lease: Lease) -> int:
         def go_on() -> bool:
-            return not self._ending.is_set() and renew()
+            return not self._ending.is_set() and lease.held()
 
         built = 0
         for table_id, index in _unfinished(database.snapshot()):
@@ -156,6 +153,11 @@ class Tuner:
             drop_index(database, table_id, index.num)
             log.info("index dropped: unused", table=table_id, index=index.name, columns=index.spec.columns)
         return len(unused)
+
+
+def lease_name(database_id: str) -> str:
+    """Returns the name of the lease under which indexes of a database are built and dropped."""
+    return f"indexes {database_id}"
 
 
 def write_usage(writing: Writing, noted: DatabaseUsage) -> None:

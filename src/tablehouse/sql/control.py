@@ -11,6 +11,7 @@ from tablehouse.sql.control_tables import (
     AUDIT,
     DATABASES,
     INVITATIONS,
+    LEASES,
     MEMBERS,
     SESSIONS,
     STORE,
@@ -93,3 +94,19 @@ READ_EVENTS: Final = (
     .limit(sa.bindparam("limit"))
     .offset(sa.bindparam("skip"))
 )
+
+READ_LEASE: Final = sa.select(LEASES.c.holder, LEASES.c.beat, LEASES.c.milliseconds).where(LEASES.c.name == sa.bindparam("which"))
+INSERT_LEASE: Final = insert_row(LEASES)
+TAKE_LEASE: Final = (
+    sa.update(LEASES)
+    .where(LEASES.c.name == sa.bindparam("which"), LEASES.c.holder == sa.bindparam("before"), LEASES.c.beat == sa.bindparam("seen"))
+    .values(holder=sa.bindparam("holder"), beat=sa.bindparam("beat"), milliseconds=sa.bindparam("milliseconds"))
+)
+"""Takes a lease over, unless its holder has shown meanwhile that it is alive, or another was quicker."""
+BEAT_LEASE: Final = (
+    sa.update(LEASES)
+    .where(LEASES.c.name == sa.bindparam("which"), LEASES.c.holder == sa.bindparam("mine"))
+    .values(beat=LEASES.c.beat + sa.literal_column("1"))
+    .returning(LEASES.c.beat)
+)
+END_LEASE: Final = sa.delete(LEASES).where(LEASES.c.name == sa.bindparam("which"), LEASES.c.holder == sa.bindparam("mine"))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import INTEGER, NUMBER, TEXT
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The version of this layout. Raise it together with a step in `storage.migrations`."""
 
 CONTROL: Final = sa.MetaData()
@@ -116,3 +116,13 @@ AUDIT: Final = sa.Table(
     sa.Column("what", TEXT, nullable=False),  # JSON
 )
 """Who changed what of workspaces, members and tokens, noted in the transaction of the change."""
+
+LEASES: Final = sa.Table(
+    "leases",
+    CONTROL,
+    sa.Column("name", TEXT, primary_key=True),
+    sa.Column("holder", TEXT, nullable=False),
+    sa.Column("beat", INTEGER, nullable=False),  # counts up for as long as the holder is alive
+    sa.Column("milliseconds", INTEGER, nullable=False),  # without a beat, after which others may take it
+)
+"""Work that one process at a time does, and which one (`storage.lease`)."""

@@ -155,6 +155,13 @@ class Control:
 
         return self._using(read)
 
+    def run(self, statement: Any, **values: Any) -> list[Row]:
+        """Returns the rows of one of the statements of `sql.control`, run by itself: what it changes, others need not notice.
+
+        It may run twice when a connection is lost. Raises ServiceUnavailable, and UniqueViolated for an insert of what is there.
+        """
+        return self._rows(statement, **values)
+
     def touch_token(self, token_id: str, at: str) -> None:
         """Notes when a token was last used; not a change that others must notice."""
         self._rows(sql.TOUCH_TOKEN, which=token_id, last_used_at=at)

@@ -26,6 +26,9 @@ _AUDIT: Final = """(num INTEGER NOT NULL, {workspace}at TEXT NOT NULL, actor TEX
     PRIMARY KEY (num))"""
 _AUDIT_THERE: Final = """(num BIGINT NOT NULL, {workspace}at TEXT COLLATE "C" NOT NULL, actor TEXT COLLATE "C" NOT NULL,
     action TEXT COLLATE "C" NOT NULL, what TEXT COLLATE "C" NOT NULL, PRIMARY KEY (num))"""
+_CONTROL_LEASES: Final = """(name {text} NOT NULL, holder {text} NOT NULL, beat {integer} NOT NULL, milliseconds {integer} NOT NULL,
+    PRIMARY KEY (name))"""
+_TEXT_THERE: Final = 'TEXT COLLATE "C"'
 _WORKSPACE_THERE: Final = 'workspace_id TEXT COLLATE "C", '
 
 CONTROL_STEPS: Final[Steps] = {
@@ -43,6 +46,7 @@ CONTROL_STEPS: Final[Steps] = {
         f"CREATE TABLE audit {_AUDIT.format(workspace='workspace_id TEXT, ')}",
         "CREATE INDEX ix_audit_workspace_id ON audit (workspace_id)",
     ),
+    3: (f"CREATE TABLE leases {_CONTROL_LEASES.format(text='TEXT', integer='INTEGER')}",),
 }
 DATABASE_STEPS: Final[Steps] = {
     1: ("ALTER TABLE people ADD COLUMN folded TEXT", "UPDATE people SET folded = fold(json_extract(json, '$.name'))"),
@@ -71,6 +75,7 @@ POSTGRES_CONTROL_STEPS: Final[Steps] = {
         f"CREATE TABLE {SCHEMA}.audit {_AUDIT_THERE.format(workspace=_WORKSPACE_THERE)}",
         f"CREATE INDEX ix_audit_workspace_id ON {SCHEMA}.audit (workspace_id)",
     ),
+    3: (f"CREATE TABLE {SCHEMA}.leases {_CONTROL_LEASES.format(text=_TEXT_THERE, integer='BIGINT')}",),
 }
 _RELATIONS_THERE: Final = f"""CREATE TABLE {SCHEMA}.relations (num BIGINT NOT NULL, source_table BIGINT NOT NULL, source_field BIGINT,
     target_table BIGINT NOT NULL, target_field BIGINT, PRIMARY KEY (num))"""

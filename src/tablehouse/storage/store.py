@@ -15,6 +15,7 @@ from tablehouse.sql.ddl import create_metadata
 from tablehouse.sql.dialect import Dialect
 from tablehouse.storage.control import Control, Signal
 from tablehouse.storage.database import Database
+from tablehouse.storage.lease import Leases
 from tablehouse.storage.open_databases import OpenDatabases
 from tablehouse.storage.page_cache import PageCache
 from tablehouse.storage.places import Places
@@ -54,6 +55,8 @@ class Store(ABC):
         self.usage = Usage()
         self.time_limit = TimeLimit()
         self.control: Control
+        self.leases: Leases
+        """Work that one of the processes on this store does at a time."""
 
     def database(self, database_id: str) -> AbstractContextManager[Database]:
         """Gives the database with an id from the control tables, open for as long as the block lasts.
@@ -86,6 +89,7 @@ class Store(ABC):
         self.control = Control(
             sessions, signal, self.clock, lambda control: self.open_databases.keep_only(control.databases, self._is_there)
         )
+        self.leases = Leases(self.control)
 
     def _is_there(self, database: Database) -> bool:
         """Returns whether what is open is still what is stored: it may have been removed, and restored under the same id."""

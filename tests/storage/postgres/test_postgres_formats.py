@@ -16,8 +16,21 @@ from tests.local import Local, LocalTable, OpenLocal
 from tests.stored import everything
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
-ADDED: dict[int, tuple[str, ...]] = {4: ("relations",), 5: ("indexes", "needs", "leases")}
+ADDED: dict[int, tuple[str, ...]] = {4: ("relations",), 5: ("indexes", "needs", "leases"), 6: ("audit",)}
 """The tables that each step adds; a database without them has the format before it."""
+
+ADDED_TO_STORE: dict[int, tuple[str, ...]] = {2: ("audit",), 3: ("leases",)}
+"""The same of the control tables."""
+LOST = (("meta", "row"), ("audit", "row"))
+"""What is not as it was: the format itself, and what was noted in a table that an older version had not."""
+
+
+def columns_of_store(tmp_path: Any) -> list[Any]:
+    """What the control tables are made of."""
+    what = "SELECT table_name, column_name, data_type, is_nullable, collation_name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
+    keys = "SELECT tablename, indexname, indexdef FROM pg_catalog.pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2"
+    with psycopg.connect(storages.url_of(tmp_path / "data"), autocommit=True) as connection:
+        return [*connection.execute(what).fetchall(), *connection.execute(keys).fetchall()]
 
 
 def run(tmp_path: Any, *statements: str) -> None:
@@ -36,14 +49,28 @@ def test_an_older_format_becomes_what_a_new_database_is(older: int, open_local: 
     first = open_local()
     table = first.new_table([NAME])
     table.create(Name="kept")
-    before = [row for row in table.file.read(everything) if row[0] != "meta"]
+    before = [row for row in table.file.read(everything) if row[:2] not in LOST]
     first.close()
     schema = schema_of(table.database)
     gone = [name for step, names in ADDED.items() if step >= older for name in names]
     run(tmp_path, *(f"DROP TABLE {schema}.{name}" for name in gone), f"UPDATE {schema}.meta SET format = {older}")
     again = table.seen_by(open_local())
     assert again.cells("Name") == ["kept"]
-    assert [row for row in again.file.read(everything) if row[0] != "meta"] == before
+    assert [row for row in again.file.read(everything) if row[:2] not in LOST] == before
+
+
+@pytest.mark.parametrize("older", ADDED_TO_STORE)
+def test_an_older_store_becomes_what_a_new_one_is(older: int, open_local: OpenLocal, tmp_path: Any) -> None:
+    first = open_local()
+    table = first.new_table([NAME])
+    table.create(Name="kept")
+    first.close()
+    new = columns_of_store(tmp_path)
+    gone = [name for step, names in ADDED_TO_STORE.items() if step >= older for name in names]
+    run(tmp_path, *(f"DROP TABLE public.{name}" for name in gone), f"UPDATE public.store SET format = {older}")
+    assert columns_of_store(tmp_path) != new
+    assert table.seen_by(open_local()).cells("Name") == ["kept"]
+    assert columns_of_store(tmp_path) == new
 
 
 @pytest.mark.parametrize("whose", ["a database", "the store"])

@@ -32,6 +32,7 @@ CONTROL_BACK: Final = {
         "DROP TABLE invitations",
     ),
     3: ("DROP TABLE audit",),
+    4: ("DROP TABLE leases",),
 }
 """The same for the control file."""
 

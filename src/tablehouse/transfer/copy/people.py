@@ -26,6 +26,7 @@ NOT_AS_ROWS: Final = {
     "store": "each store has a row of its own; of the source's only the secret",
     "audit": "the log tells what was done in its own store, and of a copy that it was made",
     "databases": "listed one by one, when each is whole",
+    "leases": "nobody works on the copy yet",
 }
 
 
