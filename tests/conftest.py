@@ -24,6 +24,15 @@ SHARED: list[Api] = []
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--serve", default="", metavar="OPTIONS", help="more options for the shared server, as in --serve='--workers 2'")
+    parser.addoption(
+        "--deep", type=int, default=0, metavar="N", help="N times as many stories of links and computed fields, others each time"
+    )
+
+
+@pytest.fixture(scope="session")
+def deep(request: pytest.FixtureRequest) -> int:
+    """How many times as many stories are told as in a usual run; 0 for the usual ones."""
+    return int(request.config.getoption("--deep"))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Links as the service writes them: both sides always agree, whoever writes, in whatever order. Against a plain model in Python."""
+"""Links as the service writes them. That both sides agree whatever is done in whatever order, `test_stories` tells."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tablehouse.errors import ConstraintViolation, NotFound, ValidationError
 from tablehouse.sql.links import link_table
@@ -84,6 +81,18 @@ def test_a_batch_moves_row_by_row(local: Local) -> None:
     assert one.cells("B") == [[{"id": y, "label": "y"}], [], []]
 
 
+def test_a_batch_adds_at_the_partner_in_the_order_of_its_rows(local: Local) -> None:
+    one, other = pair(local)
+    x, y = (other.create(Name=name)["id"] for name in "xy")
+    a, b, c = (one.create(Name=name)["id"] for name in "abc")
+    one.batch(create=[{"fields": {"Name": "d", "B": [x]}}], update=[{"id": each, "fields": {"B": [x]}} for each in (c, a, b)])
+    assert labels(other, x, "A") == ["d", "c", "a", "b"]
+    rows = [(a, [y]), (b, [y]), (a, [x]), (a, [x, y])]
+    one.batch(update=[{"id": record, "fields": {"B": linked}} for record, linked in rows])
+    assert labels(other, y, "A") == ["b", "a"], "what was taken away meanwhile comes to the end"
+    assert labels(other, x, "A") == ["d", "c", "a"]
+
+
 def test_one_to_one(local: Local) -> None:
     one, other = pair(local, one_holds=False, other_holds=False)
     x, y = (other.create(Name=name)["id"] for name in "xy")
@@ -156,123 +165,3 @@ def test_a_record_of_a_table_that_links_to_itself(local: Local) -> None:
     }
     table.delete(a)
     assert table.get(b)["fields"]["Tasks"] == []
-
-
-class LinksAgree(RuleBasedStateMachine):
-    """Three relations over two tables, one of them of a table with itself, in all the ways that sides can hold one or several."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.local = LOCALS[-1]
-        self.model: dict[str, dict[str, list[str]]] = {}
-
-    @initialize(many=st.lists(st.booleans(), min_size=6, max_size=6))
-    def make(self, many: list[bool]) -> None:
-        """Tables A and B, and their link fields with their partners."""
-        database = self.local.new_database()
-        self.tables = {name: self.local.new_table([NAME], database, name=name) for name in "AB"}
-        self.sides: dict[tuple[str, str], tuple[str, str, bool]] = {}
-        self.partners: dict[tuple[str, str], tuple[str, str]] = {}
-        for place, (own, name, other) in enumerate((("A", "one", "B"), ("A", "two", "B"), ("A", "own", "A"))):
-            table, there = self.tables[own], self.tables[other]
-            table.add_field(name=name, type="LINKED_RECORD", options={"linkedTableId": there.id}, allowMultipleEntries=many[2 * place])
-            partner = there.schema.fields[-1].name
-            there.change_field(partner, allowMultipleEntries=many[2 * place + 1])
-            self.sides[own, name] = (other, partner, many[2 * place])
-            self.sides[other, partner] = (own, name, many[2 * place + 1])
-
-    def put(self, table: str, record: str, cells: dict[str, list[str]]) -> None:
-        """The model's own idea of a write: take away what was there, then add one after the other."""
-        for (owner, name), (_, partner, _) in self.sides.items():
-            if owner != table or name not in cells:
-                continue
-            for old in self.model[record][name]:
-                if old not in cells[name]:
-                    self.model[old][partner].remove(record)
-            kept = list(self.model[record][name])
-            self.model[record][name] = list(cells[name])
-            for new in cells[name]:
-                if new in kept:
-                    continue
-                if not self.sides[self.sides[owner, name][0], partner][2]:
-                    for holder in list(self.model[new][partner]):
-                        self.model[holder][name].remove(new)
-                    self.model[new][partner] = []
-                self.model[new][partner].append(record)
-
-    def link_cells(self, data: st.DataObject, table: str) -> dict[str, list[str]]:
-        cells = {}
-        for (owner, name), (other, _, many) in self.sides.items():
-            if owner == table and data.draw(st.booleans(), label=f"write {name}"):
-                known = [record for record, owner in self.owners.items() if owner == other]
-                chosen = data.draw(st.lists(st.sampled_from(known), unique=True, max_size=3 if many else 1) if known else st.just([]))
-                cells[name] = chosen
-        return cells
-
-    @property
-    def owners(self) -> dict[str, str]:
-        return {record: str(cells["table"]) for record, cells in self.model.items()}
-
-    @rule(data=st.data(), table=st.sampled_from("AB"))
-    def create(self, data: st.DataObject, table: str) -> None:
-        cells = self.link_cells(data, table)
-        # Two sides of one relation in one write are written one after the other, in field order.
-        record = self.tables[table].create(Name="r", **cells)["id"]
-        self.model[record] = {"table": table, **{name: [] for owner, name in self.sides if owner == table}}  # type: ignore[dict-item]
-        self.put(table, record, self.in_field_order(table, cells))
-
-    @rule(data=st.data())
-    def update(self, data: st.DataObject) -> None:
-        if self.model:
-            record = data.draw(st.sampled_from(sorted(self.model)))
-            table = self.owners[record]
-            cells = self.link_cells(data, table)
-            self.tables[table].update(record, **cells)
-            self.put(table, record, self.in_field_order(table, cells))
-
-    @rule(data=st.data(), table=st.sampled_from("AB"))
-    def batch(self, data: st.DataObject, table: str) -> None:
-        known = [record for record, owner in self.owners.items() if owner == table]
-        name = data.draw(st.sampled_from([name for owner, name in self.sides if owner == table]))
-        rows = []
-        for record in data.draw(st.lists(st.sampled_from(known), max_size=4)) if known else []:
-            cells = {key: value for key, value in self.link_cells(data, table).items() if key == name}
-            rows.append({"id": record, "fields": cells})
-        self.tables[table].batch(update=rows)
-        for row in rows:
-            self.put(table, str(row["id"]), row["fields"])  # type: ignore[arg-type]
-
-    @rule(data=st.data())
-    def delete(self, data: st.DataObject) -> None:
-        if self.model:
-            record = data.draw(st.sampled_from(sorted(self.model)))
-            self.tables[self.owners[record]].delete(record)
-            del self.model[record]
-            for cells in self.model.values():
-                for name, linked in cells.items():
-                    if name != "table" and record in linked:
-                        linked.remove(record)
-
-    def in_field_order(self, table: str, cells: dict[str, list[str]]) -> dict[str, list[str]]:
-        order = [field.name for field in self.tables[table].schema.fields]
-        return {name: cells[name] for name in order if name in cells}
-
-    @invariant()
-    def both_sides_are_the_model(self) -> None:
-        for name, table in getattr(self, "tables", {}).items():
-            for record in table.page(limit=200)[0]:
-                found = {key: [each["id"] for each in record["fields"][key]] for owner, key in self.sides if owner == name}
-                assert found == {key: value for key, value in self.model[record["id"]].items() if key != "table"}
-
-
-LOCALS: list[Local] = []
-
-
-def test_both_sides_of_every_link_agree(local: Local) -> None:
-    LOCALS.append(local)
-    # Without shrinking: the steps of a failure are short enough to read, and each example makes tables.
-    phases = (Phase.explicit, Phase.generate)
-    bounded = settings(
-        max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck), database=None, phases=phases
-    )
-    run_state_machine_as_test(LinksAgree, settings=bounded)

@@ -121,19 +121,14 @@ class _Side:
     def write(self, cells: Sequence[tuple[int, tuple[int, ...]]]) -> None:
         """Makes cells lead where they are to, one after the other; what the partner may hold one of moves."""
         before = self._links_of({number for number, _ in cells})
-        after = {number: list(others) for number, others in before.items()}
         holders = self._holders({other for _, others in cells for other in others}) if self._moves else {}
-        moved: list[tuple[int, int]] = []
+        pairs = _Pairs(before, holders, self._moves)
         for number, others in cells:
-            if self._moves:
-                moved += self._move(number, others, after, holders)
-            after[number] = list(others)
-        removed = [(own, other) for own, others in before.items() for other in others if other not in set(after[own])]
-        self.remove(removed + [pair for pair in moved if pair[0] not in before])
-        self._place(before, after)
-        self._add(
-            [(own, other, place) for own, others in after.items() for place, other in enumerate(others, 1) if other not in before[own]]
-        )
+            pairs.write(number, others)
+        self.remove(list(pairs.removed))
+        self._place(before, pairs)
+        places = {(own, other): place for own, others in pairs.after.items() for place, other in enumerate(others, 1)}
+        self._add([(*pair, places[pair]) for pair in pairs.added])
 
     def add(self, cells: Sequence[tuple[int, tuple[int, ...]]]) -> None:
         """Adds links behind those that the cells hold."""
@@ -149,28 +144,13 @@ class _Side:
         self._writing.run_columns(statement, {"own_number": own, "other_number": other})
         self._writing.changes.unlinked(self._link, removed)
 
-    def _move(
-        self, number: int, others: tuple[int, ...], after: dict[int, list[int]], holders: dict[int, int]
-    ) -> Iterable[tuple[int, int]]:
-        """Takes what one record is to hold away from those who hold it, and notes the new holder; gives the pairs that break."""
-        for dropped in set(after[number]).difference(others):
-            if holders.get(dropped) == number:
-                del holders[dropped]
-        for other in others:
-            holder = holders.get(other)
-            if holder is not None and holder != number:
-                if holder in after:
-                    after[holder].remove(other)
-                yield holder, other
-            holders[other] = number
-
-    def _place(self, before: Mapping[int, Mapping[int, int]], after: Mapping[int, Sequence[int]]) -> None:
+    def _place(self, before: Mapping[int, Mapping[int, int]], pairs: _Pairs) -> None:
         """Gives links that stay the places in which they are written now."""
         moves = [
             (own, other, place)
-            for own, others in after.items()
+            for own, others in pairs.after.items()
             for place, other in enumerate(others, 1)
-            if before[own].get(other, place) != place
+            if before[own].get(other, place) != place and (own, other) not in pairs.added
         ]
         if moves:
             own, other, position = zip(*moves, strict=True)
@@ -212,6 +192,44 @@ class _Side:
 
     def _compiled(self, name: str, compose: Any) -> Any:
         return self._writing.compiled(self._table, ("links", name, self._link), lambda: compose(self._link))
+
+
+class _Pairs:
+    """What becomes of pairs (own number, other number) while one cell is written after the other. `added`: in the order in which they came."""
+
+    def __init__(self, before: Mapping[int, Mapping[int, int]], holders: dict[int, int], moves: bool) -> None:
+        self._holders = holders
+        self._moves = moves
+        self.after: dict[int, list[int]] = {number: list(others) for number, others in before.items()}
+        self.added: dict[tuple[int, int], None] = {}
+        self.removed: dict[tuple[int, int], None] = {}
+
+    def write(self, number: int, others: tuple[int, ...]) -> None:
+        """Makes a cell lead to these and to no others."""
+        there, wanted = set(self.after[number]), set(others)
+        for other in self.after[number]:
+            if other not in wanted:
+                self._drop(number, other)
+        for other in others:
+            if other in there:
+                continue
+            holder = self._holders.get(other)
+            if holder is not None:
+                self._drop(holder, other)
+                if holder in self.after:
+                    self.after[holder].remove(other)
+            if self._moves:
+                self._holders[other] = number
+            self.added[number, other] = None
+        self.after[number] = list(others)
+
+    def _drop(self, number: int, other: int) -> None:
+        if self._holders.get(other) == number:
+            del self._holders[other]
+        if (number, other) in self.added:
+            del self.added[number, other]
+        else:
+            self.removed[number, other] = None
 
 
 def _current(table: Table, field: Field) -> Field:
