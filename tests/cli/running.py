@@ -16,7 +16,7 @@ BEGUN: list[subprocess.Popen[bytes]] = []
 """Commands that a test began; what still runs after it is killed (see conftest.py)."""
 
 
-_ON_EITHER = ("import", "export", "token", "user")
+_ON_EITHER = ("import", "export", "index", "token", "user")
 """Commands that work on either storage; others are about files."""
 
 
