@@ -12,7 +12,7 @@ from tablehouse.service.building import build_index, fill_index
 from tablehouse.service.tuning import MOST_AUTOMATIC, UNUSED, Tuner, lease_name
 from tests.local import Local, LocalTable, OpenLocal
 
-WORDS = ["Ärger", "budget", "STRASSE", "straße", "Ελλάς", 'say "hi"', "100%_x", "q", "ab", None]
+WORDS = ["Ärger", "ab\ufffec", "STRASSE", "straße", "Ελλάς", 'say "hi"', "100%_x", "ab\ufffdc", "ab", None]
 
 
 def rows(count: int) -> list[dict[str, Any]]:
@@ -95,6 +95,12 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "contains": {"filter": is_("Notes", "number 91", "CONTAINS")},
     "contains folded": {"filter": is_("Name", "STRASSE", "CONTAINS")},
     "contains quotes": {"filter": is_("Name", 'y "h', "CONTAINS")},
+    "contains long": {"filter": is_("Notes", "some longer text about the number 919 and so", "CONTAINS")},
+    "contains one character of two alike": {"filter": is_("Name", "b\ufffec", "CONTAINS")},
+    "contains both": {"filter": both(is_("Notes", "number 9", "CONTAINS"), is_("Stage", "A"))},
+    "contains and sort back": {"filter": is_("Notes", "mber 9", "CONTAINS"), "sorting": [{"sortingField": "Size", "sortType": "DESC"}]},
+    "contains almost everywhere": {"filter": is_("Notes", "longer", "CONTAINS"), "sorting": PRICE},
+    "contains not": {"filter": both(is_("Notes", "number 9", "CONTAINS"), is_("Notes", "number 91", "DOES_NOT_CONTAIN"))},
     "contains patterns": {"filter": is_("Name", "%_x", "CONTAINS")},
     "ends": {"filter": is_("Notes", "and so on", "ENDS_WITH")},
     "contains and sort": {"filter": is_("Notes", "number 9", "CONTAINS"), "sorting": PRICE},
@@ -245,6 +251,21 @@ def test_a_trigram_index_follows_what_is_written_while_it_is_filled(table: Local
     for needle, total in (("filled already", 4), ("still to come", 4), ("made meanwhile", 4), ("so on", 300 - 4 - 4 - 4)):
         assert table.search(filter=is_("Notes", needle, "CONTAINS"))[1].total == total
         assert any(index.name in line for line in table.explain(filter=is_("Notes", needle, "CONTAINS"))) or total > 100
+
+
+def test_what_does_not_contain_a_text_is_the_rest_however_it_is_counted(table: LocalTable) -> None:
+    needs_trigrams(table)
+    (name,) = (field for field in table.schema.fields if field.name == "Name")
+    index = build_index(table.file, table.id, Spec(TRIGRAM, (Part(name.shown_column),)), PINNED)
+    assert index.ready or fill_index(table.file, table.id, index.num)
+    for text in ("strasse", "b\ufffec", "%_x", "ß 3", "aß", "ἑλλ", "λάς", "hi", "none of them at all", 'y "h'):
+        totals = [table.search(filter=is_("Name", text, operator))[1].total for operator in ("CONTAINS", "DOES_NOT_CONTAIN")]
+        folded = text.casefold()
+        texts = [(row["Name"] or "").casefold() for row in rows(300)]
+        assert totals == [sum(folded in each for each in texts), sum(folded not in each for each in texts)], text
+        either = {"operator": "OR", "conditions": [is_("Name", text, "CONTAINS"), is_("Size", 3)]}
+        expected = sum(folded in each or row["Size"] == 3 for each, row in zip(texts, rows(300), strict=True))
+        assert table.search(filter=either)[1].total == expected
 
 
 def test_another_process_sees_an_index_at_once_and_one_builds_at_a_time(table: LocalTable, open_local: OpenLocal) -> None:

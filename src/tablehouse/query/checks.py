@@ -5,7 +5,8 @@ Operators end here: what SQL has to know is whether a cell is *within* two value
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -38,19 +39,24 @@ FORMS: Final = {
 
 
 TRIGRAMS: Final = "trigrams"
+PHRASE: Final = "phrase"
 RESIDUAL: Final = "residual"
 
 
 TRIGRAM_LENGTH: Final = 3
 """Shorter texts are in no trigram index."""
+PHRASE_LENGTH: Final = 32
+"""Of longer ones an index is asked for the beginning: more characters seldom leave fewer records, and each has to be looked up."""
+_ALIKE: Final = re.compile("[\ufffd-\uffff]")
+"""Characters that a trigram index of SQLite holds as one and the same."""
 _PARTS_OF_TEXT: Final = frozenset({"has", "suffix"})
 
 
 class Check(msgspec.Struct, frozen=True):
     """One comparison. `names`: its parameters. `negated`: exactly the cells that do not pass. Of several values one has to pass.
 
-    `access`: how to find the records. "" leaves it to the database's planner, TRIGRAMS looks into the field's trigram index first, with
-    RESIDUAL the comparison only sorts out what something else has found.
+    `access`: how to find the records. "" leaves it to the database's planner, TRIGRAMS looks into the field's trigram index for candidates,
+    with PHRASE what is in the index decides, with RESIDUAL the comparison only sorts out what something else has found.
     """
 
     field: Field
@@ -94,18 +100,31 @@ def _node(condition: Condition, parameters: dict[str, Any], sizes: list[int]) ->
         names = tuple(f"p{len(parameters) + place}" for place in range(len(values)))
         parameters.update(zip(names, values, strict=True))
         sizes.append(1)
-        return Check(condition.field, form, condition.negated, names, _access(condition, form, values))
+        access = "" if condition.negated else _access(condition.field, form, values)
+        return Check(condition.field, form, condition.negated, names, access)
     return Checks(condition.operator, tuple(_node(part, parameters, sizes) for part in condition.parts))
 
 
-def _access(leaf: Leaf, form: str, values: tuple[Any, ...]) -> str:
-    sought = form in _PARTS_OF_TEXT and leaf.field.trigrams and not leaf.field.is_list and not leaf.negated
-    return TRIGRAMS if sought and len(values[0]) >= TRIGRAM_LENGTH else ""
+def _access(field: Field, form: str, values: Sequence[Any]) -> str:
+    sought = form in _PARTS_OF_TEXT and field.trigrams and not field.is_list
+    if not sought or len(values[0]) < TRIGRAM_LENGTH:
+        return ""
+    exact = form == "has" and len(values[0]) <= PHRASE_LENGTH and not _ALIKE.search(values[0])
+    return PHRASE if exact else TRIGRAMS
 
 
 def residual(plan: Plan) -> Plan:
     """Returns the same condition for records that are found without it."""
     return planned(plan, _without_access(plan.node))
+
+
+def opposite(plan: Plan) -> Plan | None:
+    """Returns the condition that all other records meet, where a trigram index decides it by itself; else None."""
+    node = plan.node
+    if not isinstance(node, Check) or not node.negated:
+        return None
+    positive = _access(node.field, node.form, [plan.parameters[name] for name in node.names])
+    return planned(plan, msgspec.structs.replace(node, negated=False, access=PHRASE)) if positive == PHRASE else None
 
 
 def planned(plan: Plan, node: Node) -> Plan:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.query.cells import choose_fields
-from tablehouse.query.checks import Check, Plan
+from tablehouse.query.checks import Check, Plan, opposite
 from tablehouse.query.paging import SearchCursor, decode_search_cursor, encode_cursor
 from tablehouse.query.requests import ListRecords, SearchQuery
 from tablehouse.query.search import Search, read_search
@@ -198,13 +198,20 @@ class _Finding:
         if kept is not None and kept[0] == stamp:
             self._app.store.pages.touch(self._total_key)
             return int(kept[1])
-        if self._table.indexes and not self._reading.dialect.knows_frequencies:
-            plan = steering.to_count(plan, self._live, self._candidates)
-        shape = ("count", plan.shape)
-        statement = self._statement(plan, shape, lambda: sql.count_records(self._table, plan.node))
-        total = int(self._run(statement, shape, self._literals)[0])
+        total = self._count(plan)
         self._keep(self._total_key, stamp, total, 0)
         return total
+
+    def _count(self, plan: Plan) -> int:
+        others, through = None, False
+        if self._table.indexes and not self._reading.dialect.knows_frequencies:
+            others = opposite(plan)
+            plan = others or steering.to_count(plan, self._live, self._candidates)
+            through = steering.decides(plan.node)
+        shape = ("count", plan.shape)
+        statement = self._statement(plan, shape, lambda: sql.count_records(self._table, plan.node, through))
+        found = int(self._run(statement, shape, self._literals)[0])
+        return found if others is None else self._live() - found
 
     def _page_statement(self, plan: Plan | None, empties: tuple[bool, ...] | None, steer: str) -> tuple[Statement, tuple[Any, ...]]:
         names = self._query.field_names

@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
-from tablehouse.query.checks import TRIGRAMS, Check, Checks, Node, Plan, planned, residual
+from tablehouse.query.checks import PHRASE, TRIGRAMS, Check, Checks, Node, Plan, planned, residual
 from tablehouse.query.needs import Need, need_of, serves
 from tablehouse.query.sorting import SortKey
 from tablehouse.schema.index import ORDER, Part, Spec
 from tablehouse.schema.model import Table
-from tablehouse.sql.search import BY_CONDITION, WHOLE
+from tablehouse.sql.search import BY_CONDITION, THROUGH, WHOLE
 
 Candidates = Callable[[Check, int], int]
 
@@ -42,6 +42,8 @@ def approach(
     in_order = not keys or (need is not None and _by_order(table, need))
     sought = next(_sought(plan.node), None)
     if sought is not None:
+        if decides(plan.node):
+            return _by_phrase(plan, keys, wanted, live, total, in_order)
         share = live() // _SHARE
         found = candidates(sought, max(share, _FEW) + 1)
         if found > _FEW and (in_order or found > share):
@@ -52,6 +54,17 @@ def approach(
     found = total()
     # As many looks as records are found, or as many as there are between one found and the next, for each wanted.
     return (plan, BY_CONDITION) if found * found <= wanted * live() else (residual(plan), "")
+
+
+def _by_phrase(
+    plan: Plan, keys: Sequence[SortKey], wanted: int, live: Callable[[], int], total: Callable[[], int], in_order: bool
+) -> tuple[Plan, str]:
+    """Returns the same for a condition that a trigram index decides alone: it counts quickly, and has records in order of creation."""
+    if not keys:
+        return plan, THROUGH
+    found = total()
+    many = found > live() // _SHARE or (in_order and found * found > wanted * live())
+    return (_without_trigrams(plan), "") if many else (plan, BY_CONDITION)
 
 
 def whole(table: Table, plan: Plan | None, keys: Sequence[SortKey], wanted: int) -> str:
@@ -66,16 +79,21 @@ def whole(table: Table, plan: Plan | None, keys: Sequence[SortKey], wanted: int)
 def to_count(plan: Plan, live: Callable[[], int], candidates: Candidates) -> Plan:
     """Returns the condition for counting: without a trigram index that has too many candidates."""
     sought = next(_sought(plan.node), None)
-    if sought is None:
+    if sought is None or decides(plan.node):
         return plan
     share = live() // _SHARE
     return _without_trigrams(plan) if candidates(sought, max(share, _FEW) + 1) > max(share, _FEW) else plan
 
 
+def decides(node: Node) -> bool:
+    """Returns whether a trigram index finds the records by itself: no other table need be looked at."""
+    return isinstance(node, Check) and node.access == PHRASE
+
+
 def _sought(node: Node) -> Iterator[Check]:
     """Yields the checks that have to hold and look into a trigram index."""
     if isinstance(node, Check):
-        if node.access == TRIGRAMS:
+        if node.access in (TRIGRAMS, PHRASE):
             yield node
     elif node.operator == "AND":
         for part in node.parts:
@@ -103,5 +121,5 @@ def _without_trigrams(plan: Plan) -> Plan:
 
 def _plain(node: Node) -> Node:
     if isinstance(node, Check):
-        return msgspec.structs.replace(node, access="") if node.access == TRIGRAMS else node
+        return msgspec.structs.replace(node, access="") if node.access in (TRIGRAMS, PHRASE) else node
     return Checks(node.operator, tuple(_plain(part) for part in node.parts))

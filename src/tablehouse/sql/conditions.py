@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
-from tablehouse.query.checks import RESIDUAL, TRIGRAMS, Check, Node
+from tablehouse.query.checks import PHRASE, RESIDUAL, TRIGRAMS, Check, Node
 from tablehouse.schema.model import Field
 from tablehouse.sql.elements import (
     AmongKeys,
@@ -98,9 +98,10 @@ def _single(check: Check, columns: Columns) -> Test:
     value = cell if bare else compared(field, columns)
     forms = {**_FORMS, **_FORMS_OF_KEYS} if field.unique else _FORMS
     test = forms[check.form]((_planned(check, value),), values)
-    if check.access == TRIGRAMS:
+    if check.access in (TRIGRAMS, PHRASE):
         index: Cell = sa.literal_column(str(field.trigrams))
-        return sa.and_(HasTrigrams(columns["n"], value, values[0], index), test)
+        found = HasTrigrams(columns["n"], value, values[0], index)
+        return found if check.access == PHRASE else sa.and_(found, test)
     # Whole texts are compared as well: an index of their beginnings only narrows the search.
     if field.head and check.access != RESIDUAL and check.form in _OF_BEGINNINGS:
         length: Cell = sa.literal_column(str(field.head))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tablehouse.kinds.kind import BOOLEAN, NUMBER, TEXT
-from tablehouse.query.checks import Node
+from tablehouse.query.checks import Check, Node
 from tablehouse.query.sorting import SortKey
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS
@@ -18,12 +18,14 @@ from tablehouse.sql.record_tables import record_table
 from tablehouse.sql.records import VERSION
 from tablehouse.sql.render import Cell, record_json
 from tablehouse.sql.sorting import following, ordered, sort_value
+from tablehouse.sql.types import INTEGER
 
 LONGEST_KEY: Final = 500
 """Characters of a text that a cursor holds; where a longer one is the last of its page, the cursor goes by offset."""
 
 BY_CONDITION: Final = "by condition"
 WHOLE: Final = "whole"
+THROUGH: Final = "through"
 
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 
@@ -43,18 +45,21 @@ def search_records(
     Parameters: limit, more (limit and one), skip, those of the condition, and of `following` when `empties` says where to go on.
     `steer`: BY_CONDITION when so few records meet the condition that sorting them is quicker than going through an index in order;
     WHOLE, on SQLite, when all of them have to be sorted and most are skipped: with a limit it keeps as many rows in order as are skipped, one
-    by one, which takes four times as long as sorting all at once.
+    by one, which takes four times as long as sorting all at once; THROUGH, on SQLite too, when a trigram index decides the condition and
+    nothing is sorted: it goes through its records in order of creation.
     """
     columns = record_table(table)
     cells = dict(columns.c.items())
     values = [sort_value(key.field, cells) for key in keys]
-    found = sa.select(columns.c.n, *(value.label(f"s{place}") for place, value in enumerate(values)))
-    if node is not None:
-        found = found.where(condition(node, cells))
     # Only numbers and sort values are sorted; records become JSON when it is known which.
     by_condition = steer == BY_CONDITION
     sortable = [Unindexed(value) for value in values] if by_condition else values
-    number = Unindexed(columns.c.n) if by_condition else columns.c.n
+    number: Cell = Unindexed(columns.c.n) if by_condition else columns.c.n
+    if steer == THROUGH:
+        number, found = _through(node)
+    else:
+        found = sa.select(columns.c.n, *(value.label(f"s{place}") for place, value in enumerate(values)))
+        found = found if node is None else found.where(condition(node, cells))
     found = found.order_by(*ordered(keys, sortable, number))
     if empties is None and steer == WHOLE:
         # A part of the statement that is materialized is read in the order it was made in.
@@ -97,17 +102,32 @@ def _chain(parts: Sequence[sa.Select[Any]]) -> sa.CTE:
 
 def count_candidates(field: Field) -> sa.Select[Any]:
     """One row: (schema version, candidates that a field's trigram index has for a text, counted up to `most`). Parameters: sought, most."""
-    index = sa.table(str(field.trigrams))
-    one: Cell = sa.literal_column("1")
-    some = sa.select(one).select_from(index).where(TrigramMatch(sa.literal_column(index.name), sa.bindparam("sought")))
+    some = _matching(field, "sought", sa.literal_column("1"))
     return sa.select(VERSION, sa.select(sa.func.count()).select_from(some.limit(sa.bindparam("most")).subquery("some")).scalar_subquery())
 
 
-def count_records(table: Table, node: Node) -> sa.Select[Any]:
-    """One row: (schema version, records that meet the condition)."""
+def count_records(table: Table, node: Node, through: bool = False) -> sa.Select[Any]:
+    """One row: (schema version, records that meet the condition). `through`: a trigram index alone says which do."""
+    if through:
+        assert isinstance(node, Check)
+        counted = _matching(node.field, node.names[0], sa.func.count())
+        return sa.select(VERSION, counted.scalar_subquery())
     columns = record_table(table)
     found = sa.select(sa.func.count()).select_from(columns).where(condition(node, dict(columns.c.items()))).scalar_subquery()
     return sa.select(VERSION, found)
+
+
+def _through(node: Node | None) -> tuple[Cell, sa.Select[Any]]:
+    """Returns (the number of a record, the records) that a trigram index finds by itself."""
+    assert isinstance(node, Check)
+    number: Cell = sa.literal_column(f"{node.field.trigrams}.rowid", INTEGER)
+    return number, _matching(node.field, node.names[0], number.label("n"))
+
+
+def _matching(field: Field, sought: str, *wanted: Cell) -> sa.Select[Any]:
+    """Returns what a field's trigram index has for a text, of which `sought` is the parameter."""
+    index = sa.table(str(field.trigrams))
+    return sa.select(*wanted).select_from(index).where(TrigramMatch(sa.literal_column(index.name), sa.bindparam(sought)))
 
 
 def _held(key: SortKey, value: Cell) -> Cell:

@@ -30,6 +30,8 @@ _CONTROL_LEASES: Final = """(name {text} NOT NULL, holder {text} NOT NULL, beat 
     PRIMARY KEY (name))"""
 _TEXT_THERE: Final = 'TEXT COLLATE "C"'
 _WORKSPACE_THERE: Final = 'workspace_id TEXT COLLATE "C", '
+_TRIGRAMS_ANEW: Final = """UPDATE indexes SET ready = 0, filled = -1 WHERE spec LIKE '["trigram"%'"""
+"""Those that hold no places give candidates only. They are made anew in the background."""
 
 CONTROL_STEPS: Final[Steps] = {
     1: (
@@ -67,6 +69,7 @@ DATABASE_STEPS: Final[Steps] = {
     ),
     5: (_INDEXES, "CREATE INDEX ix_indexes_table_num ON indexes (table_num)", _NEEDS, _LEASES),
     6: (f"CREATE TABLE audit {_AUDIT.format(workspace='')}",),
+    7: (_TRIGRAMS_ANEW,),
 }
 
 
@@ -91,6 +94,7 @@ POSTGRES_DATABASE_STEPS: Final[Steps] = {
     4: (_RELATIONS_THERE,),
     5: (_INDEXES_THERE, f"CREATE INDEX ix_indexes_table_num ON {SCHEMA}.indexes (table_num)", _NEEDS_THERE, _LEASES_THERE),
     6: (f"CREATE TABLE {SCHEMA}.audit {_AUDIT_THERE.format(workspace='')}",),
+    7: (),  # trigram indexes are PostgreSQL's own
 }
 """The same for PostgreSQL, from the formats on in which there has been any. Names of tables begin with `sql.dialect.SCHEMA`."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from tablehouse.schema.index import PINNED, TRIGRAM, Part, Spec
+from tablehouse.service.building import build_index, fill_index
+from tablehouse.service.tuning import Tuner
 from tablehouse.sql import control_tables
 from tablehouse.sql.catalog_tables import FORMAT
 from tablehouse.storage.sqlite.session import connect
@@ -20,6 +23,7 @@ BACK: Final = {
     5: ("DROP TABLE relations",),
     6: ("DROP TABLE indexes", "DROP TABLE needs", "DROP TABLE leases"),
     7: ("DROP TABLE audit",),
+    8: (),
 }
 """From a format to the statements that take a file back to the one before."""
 
@@ -69,7 +73,7 @@ def test_an_older_file_is_brought_to_the_layout_of_a_new_one(open_local: OpenLoc
     table.create(Name="kept")
     new = layout(layout_of(first).database(table.database))
     path = taken_back(first, table, older)
-    assert layout(path) != new
+    assert (layout(path) == new) == (not any(BACK[each] for each in range(older + 1, FORMAT + 1))), "a step may be about contents alone"
     again = open_local()
     assert table.seen_by(again).cells("Name") == ["kept"]
     assert layout(path) == new
@@ -131,3 +135,28 @@ def test_format_4_knew_no_relations(open_local: OpenLocal) -> None:
     seen = table.seen_by(open_local())
     seen.add_field(name="Link", type="LINKED_RECORD", options={"linkedTableId": table.id})
     assert seen.update(kept, Link=kept)["fields"]["Link"] == [{"id": kept, "label": "kept"}]
+
+
+def test_format_7_had_trigram_indexes_that_gave_candidates_only(open_local: OpenLocal) -> None:
+    first = open_local()
+    table = first.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}])
+    for text in ("budget", "bud dge get", "other"):
+        table.create(Name=text)
+    column = table.schema.fields[0].shown_column
+    index = build_index(table.file, table.id, Spec(TRIGRAM, (Part(column),)), PINNED)
+    assert fill_index(table.file, table.id, index.num)
+    path = taken_back(first, table, 7)
+    session = connect(path)
+    options = "content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'"
+    filled = f"INSERT INTO {index.name} (rowid, v) SELECT n, {column} FROM t{table.schema.num}"
+    session.script([f"DROP TABLE {index.name}", f"CREATE VIRTUAL TABLE {index.name} USING fts5(v, {options})", filled])
+    session.close()
+
+    seen = table.seen_by(open_local())
+    seek: dict[str, Any] = {"filter": {"operator": "CONTAINS", "leftSide": "Name", "rightSide": "UDGE"}}
+    assert seen.search(**seek)[1].total == 1
+    assert Tuner(seen.local.store, seen.local.app.settings).settle() == 1
+    seen.delete(seen.create(Name="nothing is kept")["id"])
+    assert seen.search(**seek)[1].total == 1
+    assert any(index.name in line for line in seen.explain(**seek))
+    assert [each.ready for each in seen.schema.indexes] == [True]

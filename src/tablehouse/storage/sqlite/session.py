@@ -16,6 +16,7 @@ from tablehouse.errors import BadRequest, ServiceUnavailable
 from tablehouse.fields.instants import day_of
 from tablehouse.kinds.kind import fold
 from tablehouse.kinds.zones import zone_named
+from tablehouse.query.checks import PHRASE_LENGTH
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.session import Row, StaleSchema, UniqueViolated
 
@@ -29,7 +30,6 @@ other process gives the file free for a fraction of a millisecond between two co
 commits and its clients waited for up to two seconds. Like this they share evenly, and the longest wait measured was 30 to 100 ms."""
 
 _STATEMENTS_KEPT: Final = 500  # prepared statements kept for each connection; apsw's own default of 100 suits few shapes
-_MOST_TRIGRAMS: Final = 40  # of one text sought: they leave few candidates, and each further one has to be looked up
 _CACHE_KIB: Final = 16_384
 # What a write-ahead log is cut back to, once a load that made it longer is in the file. Small ones stay: writing over costs less than growing.
 _LOG_BYTES_KEPT: Final = 64 << 20
@@ -262,10 +262,8 @@ def _shortest(*values: Any) -> Any:
 
 
 def _trigrams(*values: Any) -> str:
-    """Returns the question to a trigram index: every three characters in a row, of a long text some from all over it."""
-    text = str(values[0])
-    starts = range(0, len(text) - 2, 1 + len(text) // _MOST_TRIGRAMS)
-    return " AND ".join('"{}"'.format(text[start : start + 3].replace('"', '""')) for start in starts)
+    """Returns the question to a trigram index: for a text, of a long one for its beginning."""
+    return '"{}"'.format(str(values[0])[:PHRASE_LENGTH].replace('"', '""'))
 
 
 @lru_cache(maxsize=4096)
