@@ -26,7 +26,7 @@ from tablehouse.storage.database import Database
 from tablehouse.storage.transaction import Reading, Writing
 
 BATCH: Final = 1_000
-"""Records that are filled in at once: of texts of 200 characters about 50 ms of work (measured), which is how long a writer may wait."""
+"""Records that are filled in at once: of texts of 200 characters about 40 ms of work (measured), which is how long a writer may wait."""
 _LONG_TEXT: Final = 100
 """Characters on average from which on an index holds only the beginnings of texts: at 200 it would be as large as the table."""
 _HEAD: Final = 64
