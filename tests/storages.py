@@ -31,9 +31,11 @@ LEFT_OUT = {
         # No storage: the code itself, and what lies below the storages or beside them.
         "tests/architecture",
         "tests/bench",
+        "tests/fetch",
         "tests/fields",
         "tests/formula",
         "tests/kinds",
+        "tests/media",
         "tests/query",
         "tests/schema",
         "tests/storage/test_buckets.py",  # a file that the processes of one machine share, whatever the storage

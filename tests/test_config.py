@@ -55,6 +55,8 @@ def test_rate_limits(text: str, limit: RateLimit | None) -> None:
         ("public_url", "https://t.example.com/base/", "https://t.example.com/base"),
         ("cors_origins", "https://A.example.com , http://localhost:3000/", ("https://a.example.com", "http://localhost:3000")),
         ("cors_origins", "*", ("*",)),
+        ("allow_fetch_hosts", "Files.LAN , 10.0.0.5:8080,[FD00:0::5]:443", ("files.lan", "10.0.0.5:8080", "[fd00::5]:443")),
+        ("allow_fetch_hosts", "bücher.lan.", ("xn--bcher-kva.lan",)),
         ("admin_token", TOKEN, TOKEN),
     ],
 )
@@ -88,6 +90,11 @@ def test_text_forms(name: str, text: str, value: object) -> None:
         ("public_url", "ftp://example.com", "https://"),
         ("cors_origins", "example.com", "origins like https://"),
         ("cors_origins", "https://example.com/path", "origins like https://"),
+        ("allow_fetch_hosts", "http://files.lan", "hosts or addresses like files"),
+        ("allow_fetch_hosts", "files.lan/path", "hosts or addresses like files"),
+        ("allow_fetch_hosts", "*.lan", "hosts or addresses like files"),
+        ("allow_fetch_hosts", "me@files.lan", "hosts or addresses like files"),
+        ("allow_fetch_hosts", "files.lan:99999", "hosts or addresses like files"),
     ],
 )
 def test_wrong_values_are_named_with_what_would_be_right(name: str, text: str, right: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -63,6 +64,8 @@ class _Says(Struct, frozen=True):
     """Which values are right, as the end of a sentence."""
     cli: bool = True
     secret: bool = False
+    flag: str | None = None
+    """The command line's option, where it is not the setting's name: one that may be given several times is in the singular."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -116,6 +119,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         _Says(
             "Web origins whose pages may call the API from a browser, comma-separated; * for all.",
             "origins like https://app.example.com, or *",
+        ),
+    ] = ()
+    allow_fetch_hosts: Annotated[
+        tuple[str, ...],
+        _Says(
+            "Hosts that files may be fetched from although they are not on the public internet, comma-separated or the option repeated.",
+            "hosts or addresses like files.example.lan, 10.0.0.5:8080 or [fd00::5]:443",
+            flag="--allow-fetch-host",
         ),
     ] = ()
     log_format: Annotated[
@@ -180,6 +191,8 @@ class Option(Struct, frozen=True):
     secret: bool
     flag: str | None
     """The command line's option; None when only the environment may set it (its value would show in process lists)."""
+    repeated: bool
+    """Whether the option may be given several times, each with one of the values."""
 
     @property
     def env(self) -> str:
@@ -210,7 +223,8 @@ def _options() -> Iterator[Option]:
             default=field.default,
             type=hints[field.name],
             secret=says.secret,
-            flag=f"--{field.name.replace('_', '-')}" if says.cli else None,
+            flag=(says.flag or f"--{field.name.replace('_', '-')}") if says.cli else None,
+            repeated=says.flag is not None,
         )
 
 
@@ -299,6 +313,21 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _fetch_hosts(text: str) -> tuple[str, ...]:
+    """Returns each host as it is compared: lower-case and ASCII (IDNA), an IPv6 address in brackets, `:port` where one was given."""
+    return tuple(_fetch_host(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _fetch_host(text: str) -> str:
+    url = urlsplit(f"//{text}")
+    if not url.hostname or url.netloc != text or "@" in text or re.search(r"[\s*\\%]", text):
+        raise ValueError(text)
+    host = (
+        f"[{IPv6Address(url.hostname)}]" if text.startswith("[") else url.hostname.encode("idna").decode("ascii").lower().removesuffix(".")
+    )
+    return host if url.port is None else f"{host}:{url.port}"
+
+
 def _path(type_: Any, value: Any) -> Any:
     """Returns a Path for msgspec, which does not know them."""
     if type_ is not Path or not str(value):
@@ -312,6 +341,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "max_body": _size,
     "public_url": _public_url,
     "cors_origins": _origins,
+    "allow_fetch_hosts": _fetch_hosts,
 }
 """Settings whose text is not the plain form of their type."""
 

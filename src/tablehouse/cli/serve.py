@@ -20,7 +20,7 @@ from tablehouse.transfer.demo.make import make_demo
 def serve(**given: Any) -> None:
     """Run the server until it is told to stop."""
     with refusals():
-        settings = load(given, os.environ)
+        settings = load({name: _joined(value) for name, value in given.items()}, os.environ)
         for name in strangers(os.environ):
             say(f"Warning: {name} is no setting of this server; is it misspelt?")
         first_call = prepare(settings)
@@ -46,8 +46,13 @@ def prepare(settings: Settings) -> str | None:
     return f'The database "Demo" is there to look at. Try:\n  curl -H "Softr-Api-Key: {token or "$TOKEN"}" "URL{path}"'
 
 
+def _joined(value: Any) -> Any:
+    """Returns what an option that may be given several times says, as its one text; None when it was not given at all."""
+    return (",".join(value) or None) if isinstance(value, list) else value
+
+
 def _parameter(option: Option) -> inspect.Parameter:
-    kind: Any = bool if isinstance(option.default, bool) else str
+    kind: Any = bool if isinstance(option.default, bool) else list[str] if option.repeated else str
     default = f" [default: {option.default_text}]" if option.default_text and kind is str else ""
     declared = typer.Option(option.flag, envvar=option.env, help=option.help + default, show_default=False, show_envvar=True)
     return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, declared])
