@@ -90,7 +90,6 @@ def test_quota_exceeded(start_server: StartServer, connect: Connect) -> None:
     other.create_many([{}, {}, {}])
 
 
-@pytest.mark.only_on("sqlite")  # on PostgreSQL a database without its tables counts as deleted
 def test_a_storage_that_cannot_be_read_gives_nothing_away(start_server: StartServer, new_storage: Any, connect: Connect) -> None:
     storage: Storage = new_storage()
     server = start_server(storage=storage)

@@ -58,9 +58,11 @@ def acknowledged(directory: Path, table: LocalTable, seconds: float) -> list[lis
     command = [sys.executable, "-c", WRITE, str(directory), table.database, table.id]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=storages.environment()) as writer:
         assert writer.stdout is not None
-        first = writer.stdout.readline()
-        time.sleep(seconds)
-        writer.send_signal(signal.SIGKILL)
+        try:
+            first = writer.stdout.readline()
+            time.sleep(seconds)
+        finally:
+            writer.send_signal(signal.SIGKILL)
         lines = [first, *writer.stdout.read().splitlines()]
     return [json.loads(line) for line in lines if line.endswith(("]", "]\n"))]
 

@@ -8,7 +8,7 @@ import falcon
 import msgspec
 import structlog
 
-from tablehouse.errors import ApiError, BadRequest, InternalError, MethodNotAllowed, NotFound
+from tablehouse.errors import ApiError, BadRequest, InternalError, MethodNotAllowed, NotFound, ServiceUnavailable
 
 
 def error_body(error: ApiError, trace_id: str) -> bytes:
@@ -28,7 +28,10 @@ def refuse(error: ApiError, request: falcon.Request, response: falcon.Response) 
 
 
 def on_refusal(request: falcon.Request, response: falcon.Response, error: ApiError, _params: dict[str, Any]) -> None:
-    """Falcon's handler for our own errors."""
+    """Falcon's handler for our own errors. One that is the storage's is the operator's matter too: it goes to the log with its reason."""
+    if isinstance(error, ServiceUnavailable) and error.__cause__ is not None:
+        cause = type(error.__cause__).__name__  # its text may hold values
+        structlog.get_logger().warning("unavailable", trace_id=request.context.trace_id, reason=error.message, cause=cause)
     refuse(error, request, response)
 
 

@@ -133,9 +133,11 @@ class Control:
         held = self._held
         if held is not None and held[0] == signal and time.monotonic() - held[2] < _LOOK_EVERY_SECONDS:
             return held[1]
-        control = self._using(lambda session: self._look(session, None if held is None else held[1]))
-        self._held = (signal, control, time.monotonic())
-        return control
+        return self._compared(signal)
+
+    def stored(self) -> ControlSnapshot:
+        """Returns the control tables as they are stored, also what nobody has signalled yet. Raises ServiceUnavailable."""
+        return self._compared(self._signal.read())
 
     def change(self, work: Callable[[ControlWriting], T]) -> T:
         """Returns what `work` returned, once it is on disk. Raises what it raises; nothing is stored then."""
@@ -232,6 +234,13 @@ class Control:
         """Returns (a page of a workspace's audit log, the latest first: when, who, action, what; how many events there are)."""
         found = self._rows(sql.READ_EVENTS, which=workspace_id, skip=skip, limit=limit)
         return found, self._rows(sql.COUNT_EVENTS, which=workspace_id)[0][0]
+
+    def _compared(self, signal: int) -> ControlSnapshot:
+        """Returns the control tables, read again unless what is held is what is stored. `signal`: as it was before."""
+        held = self._held
+        control = self._using(lambda session: self._look(session, None if held is None else held[1]))
+        self._held = (signal, control, time.monotonic())
+        return control
 
     def _look(self, session: Session, held: ControlSnapshot | None) -> ControlSnapshot:
         generation = session.rows(self._dialect.fixed(sql.GENERATION))[0][0]

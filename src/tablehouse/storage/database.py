@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from tablehouse.clock import Clock, iso
-from tablehouse.errors import ApiError, NotFound, ServiceUnavailable
+from tablehouse.errors import ApiError, ServiceUnavailable
 from tablehouse.fields.base import Person
 from tablehouse.ids import RecordIds
 from tablehouse.schema.model import Snapshot
@@ -35,12 +35,21 @@ _PAUSE_SECONDS: Final = 0.02
 
 
 class Database:
-    """A database, shared by all threads of a process; other processes work on it too. `sessions` are given back when it is closed."""
+    """A database, shared by all threads of a process; other processes work on it too. `sessions` are given back when it is closed.
+
+    `missing` returns what to answer when not even the tables that describe the database are there.
+    """
 
     def __init__(
-        self, sessions: Sessions, clock: Clock, share_commits: bool = True, on_commit: Callable[[int], None] = lambda _: None
+        self,
+        sessions: Sessions,
+        clock: Clock,
+        missing: Callable[[], ApiError],
+        share_commits: bool = True,
+        on_commit: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.sessions = sessions
+        self._missing = missing
         self._dialect = sessions.dialect
         self._clock = clock
         self._ids = RecordIds()
@@ -147,8 +156,8 @@ class Database:
         try:
             with session.moment():
                 snapshot = Catalog(session, self._dialect).load(self._snapshot)
-        except StaleSchema as error:  # not even the tables that describe it are there
-            raise NotFound("The database has been deleted.") from error
+        except StaleSchema as error:
+            raise self._missing() from error
         self._snapshot = snapshot
         return snapshot
 
@@ -225,7 +234,7 @@ class Database:
         try:
             version = session.begin(self._dialect.fixed(sql.LOCK))[0]
         except StaleSchema as error:
-            raise NotFound("The database has been deleted.") from error
+            raise self._missing() from error
         snapshot = self._snapshot
         if snapshot is None or snapshot.version != version:
             snapshot = Catalog(session, self._dialect).load(snapshot)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tablehouse.clock import Clock
+from tablehouse.errors import ApiError, NotFound, ServiceUnavailable
 from tablehouse.schema.model import Database as Properties
 from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import catalog_tables
@@ -84,6 +85,12 @@ class Store(ABC):
     @abstractmethod
     def _open_database(self, database_id: str) -> Database:
         """Returns a database, brought forward to this version's format. Raises as `database`."""
+
+    def _missing(self, database_id: str) -> ApiError:
+        """Returns what to answer when a database's tables are not there: nobody may take lost data for data that were deleted."""
+        if database_id in self.control.stored().databases:
+            return ServiceUnavailable(f"The tables of the database {database_id} are missing from the storage.")
+        return NotFound("The database has been deleted.")
 
     def _use_control(self, sessions: Sessions, signal: Signal) -> None:
         self.control = Control(

@@ -18,6 +18,7 @@ from tablehouse.errors import ConstraintViolation, ServiceUnavailable
 from tablehouse.storage.postgres import session as sessions
 from tablehouse.storage.postgres.connection import Connection
 from tablehouse.storage.postgres.faults import ConnectionLost, DatabaseFault, fault
+from tablehouse.storage.postgres.schemas import schema_of
 from tablehouse.storage.postgres.store import PostgresStore
 from tablehouse.storage.session import RolledBack, StaleSchema, UniqueViolated
 from tablehouse.storage.store import CannotOpen
@@ -295,6 +296,16 @@ def test_a_server_that_goes_away_is_503_and_comes_back(table: LocalTable, monkey
     time.sleep(0.6)  # after a failure nobody tries for half a second
     assert table.create(Name="again")["fields"]["Name"] == "again"
     assert table.cells("Name") == ["first", "again"]
+
+
+def test_a_database_whose_schema_was_dropped_by_hand_is_missing_and_not_deleted(table: LocalTable, open_local: OpenLocal, url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA {schema_of(table.database)} CASCADE".encode())
+    for seen in (table, table.seen_by(open_local())):  # one had it open, the other did not
+        with pytest.raises(ServiceUnavailable, match=f"{table.database} are missing"):
+            seen.page()
+        with pytest.raises(ServiceUnavailable, match=f"{table.database} are missing"):
+            seen.create(Name="nowhere")
 
 
 def test_states_mean_what_they_mean() -> None:

@@ -6,10 +6,11 @@ import secrets
 import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 from tablehouse.clock import Clock, iso, system_clock
-from tablehouse.errors import NotFound, ServiceUnavailable
+from tablehouse.errors import ServiceUnavailable
 from tablehouse.schema.model import Database as Properties
 from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import catalog_tables, control_tables
@@ -112,10 +113,8 @@ class PostgresStore(Store):
         except NewerFormat as error:
             raise ServiceUnavailable(f"The database {database_id} cannot be opened. {error}") from error
         except StaleSchema as error:
-            if database_id in self.control.current().databases:
-                raise ServiceUnavailable(f"The schema {schema} of the database {database_id} is missing.") from error
-            raise NotFound(f"There is no database {database_id}.") from error
-        return Database(sessions, self.clock, self._share, self._on_commit)
+            raise self._missing(database_id) from error
+        return Database(sessions, self.clock, partial(self._missing, database_id), self._share, self._on_commit)
 
     @contextmanager
     def beside(self, schema: str) -> Iterator[PostgresSession]:
@@ -179,8 +178,17 @@ class PostgresStore(Store):
         for schema in our_schemas(session.connection):
             if schema in listed:
                 continue
-            if holds_nothing(session.connection, schema):
-                self._beside(schema, lambda own, schema=schema: drop_schema(own.connection, schema))  # type: ignore[misc]
-            else:
-                strays.append(f"The schema {schema}")
+            try:
+                if not self._drop_if_empty(schema):
+                    strays.append(f"The schema {schema}")
+            except (RolledBack, StaleSchema):
+                continue  # another process, which has deleted the database, is removing it
         self.strays = tuple(strays)
+
+    def _drop_if_empty(self, schema: str) -> bool:
+        # Look and removal are on one connection, each statement by itself: a look inside another transaction would lock what is removed here.
+        with self.beside(schema) as own:
+            empty = holds_nothing(own.connection, schema)
+            if empty:
+                drop_schema(own.connection, schema)
+            return empty

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Container
+from functools import partial
 from pathlib import Path
 
 from tablehouse import __version__
 from tablehouse.clock import Clock, iso, system_clock
-from tablehouse.errors import NotFound, ServiceUnavailable
+from tablehouse.errors import ServiceUnavailable
 from tablehouse.schema.model import Database as Properties
 from tablehouse.sql import catalog_tables, control_tables
 from tablehouse.sql import control as control_sql
@@ -77,9 +78,7 @@ class SqliteStore(Store):
     def _open_database(self, database_id: str) -> Database:
         path = self.layout.database(database_id)
         if not path.exists():
-            if database_id in self.control.current().databases:
-                raise ServiceUnavailable(f"The file of the database {database_id} is missing from the data directory.")
-            raise NotFound(f"There is no database {database_id}.")
+            raise self._missing(database_id)
         session = connect(path, self._synchronous)
         try:
             bring_forward(session, path, "meta", catalog_tables.FORMAT, DATABASE_STEPS, self.layout.backups)
@@ -89,7 +88,9 @@ class SqliteStore(Store):
         except BaseException:
             session.close()
             raise
-        return Database(FileSessions(path, self._synchronous, session), self.clock, self._share, self._on_commit)
+        return Database(
+            FileSessions(path, self._synchronous, session), self.clock, partial(self._missing, database_id), self._share, self._on_commit
+        )
 
     def _is_there(self, database: Database) -> bool:
         assert isinstance(database.sessions, FileSessions)
