@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
+from tests import storages
 from tests.api import Api
 from tests.conftest import NewStorage, StartServer
 
@@ -11,6 +14,8 @@ ROWS = 20_000
 
 
 def test_kill_9_in_the_middle_of_filling(start_server: StartServer, new_storage: NewStorage) -> None:
+    if not storages.has_trigrams():
+        pytest.skip("the server has no extension pg_trgm")
     storage = new_storage()
     server = start_server("--auto-index", "off", storage=storage)
     api = Api(server.address, server.token)

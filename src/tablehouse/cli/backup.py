@@ -9,14 +9,12 @@ from typing import Annotated
 import typer
 
 from tablehouse.cli.output import put_json, refusals, say
-from tablehouse.cli.place import Data, DatabaseUrl
+from tablehouse.cli.place import Data, DatabaseUrl, Json
 from tablehouse.cli.progress import Bars
 from tablehouse.config import ConfigError, load
 from tablehouse.storage.sqlite.backup import back_up
 from tablehouse.storage.sqlite.layout import Layout
 from tablehouse.storage.sqlite.restore import restore_database, restore_store
-
-Json = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
 
 def backup(

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tablehouse.cli.output import check_there, opened, people, put_json, refusals, say
+from tablehouse.cli.output import opened, people, put_json, refusals, say
+from tablehouse.cli.place import Json
 from tablehouse.config import ConfigError, Settings
+from tablehouse.storage.opening import check_there
 from tablehouse.transfer.copy.stores import Copied, CopiedDatabase, CopyError, copy_stores
 from tablehouse.transfer.copy.stores import Progress as CopyProgress
 
@@ -23,7 +25,7 @@ def copy(
     source: Annotated[str, typer.Option("--from", help="Data directory, or address of an SQL server.", show_default=False)],
     target: Annotated[str, typer.Option("--to", help="Data directory, or address of an SQL server.", show_default=False)],
     database: Annotated[list[str] | None, typer.Option("--database", help="Id of a database: copy only this one.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was copied as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Copy databases to another store: from a data directory to PostgreSQL, back, or to another of the same kind.
 

@@ -12,7 +12,7 @@ from typing import IO, Annotated
 import typer
 
 from tablehouse.cli.output import refusals, say
-from tablehouse.cli.place import Data, DatabaseUrl, Token, Url, Workspace, place
+from tablehouse.cli.place import Data, DatabaseName, DatabaseUrl, TableName, Token, Url, Workspace, place
 from tablehouse.cli.progress import Bars
 from tablehouse.client.api import Client
 from tablehouse.transfer.csv_export import export_from_server, export_from_store
@@ -30,8 +30,8 @@ def main() -> None:
 
 @exports.command("csv")
 def export_csv(
-    database: Annotated[str, typer.Option("--database", help="Name or id of the database.")],
-    table: Annotated[str, typer.Option("--table", help="Name or id of the table.")],
+    database: DatabaseName,
+    table: TableName,
     out: Annotated[Path | None, typer.Option("--out", help="File to write, over one that is there; without it standard output.")] = None,
     data: Data = None,
     database_url: DatabaseUrl = None,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tablehouse.cli.output import put_json, refusals, say
-from tablehouse.cli.place import Data, DatabaseUrl, Token, Url, Workspace, place
+from tablehouse.cli.place import Data, DatabaseUrl, Json, Token, Url, Workspace, place
 from tablehouse.cli.progress import Bars
 from tablehouse.client.api import Client
 from tablehouse.config import ConfigError
@@ -63,7 +63,7 @@ def import_csv(
     url: Url = None,
     token: Token = None,
     workspace: Workspace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was imported as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Import CSV files into tables. A table that is there gets more records; field types of a new one are guessed from all values.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from tablehouse.cli.output import people, put_json, refusals, say
-from tablehouse.cli.place import Data, DatabaseUrl, Token, Url, Workspace, place
+from tablehouse.cli.output import put_json, put_table, refusals, say
+from tablehouse.cli.place import Data, DatabaseName, DatabaseUrl, Json, TableName, Token, Url, Workspace, place
 from tablehouse.client.api import Client
 from tablehouse.query.requests import IndexField, PinIndex
 from tablehouse.service.access import App
@@ -21,10 +20,6 @@ from tablehouse.transfer.into_store import StoreTarget
 from tablehouse.transfer.target import the_table
 
 indexes = typer.Typer(help="Indexes of a table. The server builds those that slow searches need by itself.", no_args_is_help=True)
-
-DatabaseName = Annotated[str, typer.Option("--database", help="Name or id of the database.")]
-TableName = Annotated[str, typer.Option("--table", help="Name or id of the table.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @indexes.command("list")
@@ -48,10 +43,7 @@ def show(
         if as_json:
             put_json(answers)
             return
-        grid = Table("id", "kind", "fields", "origin", "state", "bytes", "uses", "last used")
-        for index in answers:
-            grid.add_row(*_row(index))
-        people.print(grid)
+        put_table(("id", "kind", "fields", "origin", "state", "bytes", "uses", "last used"), map(_row, answers))
 
 
 @indexes.command("pin")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from tablehouse.config import ConfigError, Settings
 from tablehouse.errors import ApiError
 from tablehouse.storage.migrations import NewerFormat
-from tablehouse.storage.opening import open_store
-from tablehouse.storage.sqlite.layout import Layout
+from tablehouse.storage.opening import check_there, open_store
 from tablehouse.storage.sqlite.manifest import BackupError
 from tablehouse.storage.store import CannotOpen, InUse, OtherVersion, Store
 
 people = Console(stderr=True, highlight=False)
+
+_WIDE: Final = 10_000
+"""Columns of what is no terminal: a row of a list is then one line, for `grep` and its like."""
 
 
 def say(text: str) -> None:
@@ -32,14 +36,20 @@ def put(text: str) -> None:
     typer.echo(text)
 
 
-def put_json(data: Any) -> None:
+def put_json(value: Any) -> None:
     """Writes data as one line of JSON."""
-    typer.echo(msgspec.json.encode(data).decode())
+    typer.echo(msgspec.json.encode(value).decode())
 
 
-def list_table(*heads: str) -> Table:
-    """Returns a table for people, in which nothing is cut off: what is too wide goes on in the next line."""
-    return Table(*(Column(head, overflow="fold") for head in heads))
+def put_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Writes data as a table, in which nothing is cut off: what is too wide goes on in the next line."""
+    table = Table(*(Column(head, overflow="fold") for head in heads))
+    for row in rows:
+        table.add_row(*map(escape, row))
+    data = Console(highlight=False)
+    if not data.is_terminal and "COLUMNS" not in os.environ:
+        data.width = _WIDE
+    data.print(table)
 
 
 @contextmanager
@@ -56,12 +66,6 @@ def refusals() -> Iterator[None]:
     except (BackupError, CannotOpen, InUse, OtherVersion, NewerFormat, OSError) as error:
         say(str(error))
         raise typer.Exit(1) from None
-
-
-def check_there(settings: Settings) -> None:
-    """Raises ConfigError where a data directory holds no store: a mistyped path must not look like an empty one."""
-    if settings.database_url is None and not Layout(settings.data).control.exists():
-        raise ConfigError(f"There is no store in {settings.data}: it has no control.db.")
 
 
 @contextmanager

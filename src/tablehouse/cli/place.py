@@ -1,4 +1,4 @@
-"""Where a command finds the data: in a data directory, or behind a running server. One set of options for all commands that work on both."""
+"""The options that several commands have, and where they find the data: in a store, or behind a running server."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tablehouse.client.api import Client
 from tablehouse.config import ConfigError, load
 from tablehouse.service.access import Access, App
 from tablehouse.service.setup import set_up
+from tablehouse.storage.store import Store
 
 # What the environment says holds only where the command line says nothing else, so its variables are read here and not by each option.
 Data = Annotated[Path | None, typer.Option("--data", help="Directory that holds the data. [env var: TABLEHOUSE_DATA] [default: data]")]
@@ -26,6 +27,16 @@ Url = Annotated[
 ]
 Token = Annotated[str | None, typer.Option("--token", help="Token for that server; safer in the variable. [env var: TABLEHOUSE_TOKEN]")]
 Workspace = Annotated[str | None, typer.Option("--workspace", help="Id of the workspace; needed where there are several.")]
+DatabaseName = Annotated[str, typer.Option("--database", help="Name or id of the database.")]
+TableName = Annotated[str, typer.Option("--table", help="Name or id of the table.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@contextmanager
+def stored(data: Path | None, database_url: str | None) -> Iterator[Store]:
+    """Gives the store that options or environment name. Raises ConfigError where there is none."""
+    with opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
+        yield store
 
 
 @contextmanager

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tablehouse.cli.output import list_table, opened_there, people, put, put_json, refusals, say
-from tablehouse.config import load
+from tablehouse.cli.output import put, put_json, put_table, refusals, say
+from tablehouse.cli.place import Data, DatabaseUrl, Json, stored
 from tablehouse.errors import NotFound
 from tablehouse.service.tokens import delete_token, find_token, make_token
 from tablehouse.service.workspaces import token_answer
@@ -17,19 +15,11 @@ from tablehouse.storage.control import ControlSnapshot, ControlWriting, Token
 
 tokens = typer.Typer(help="Personal access tokens.", no_args_is_help=True)
 
-Data = Annotated[Path, typer.Option("--data", envvar="TABLEHOUSE_DATA", help="Directory that holds the data.")]
-DatabaseUrl = Annotated[
-    str | None, typer.Option("--database-url", envvar="TABLEHOUSE_DATABASE_URL", help="SQL server that holds the data.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-_HERE = Path("data")
-
 
 @tokens.command("create")
 def create(
     name: Annotated[str, typer.Option("--name", help="What the token is for.")],
-    data: Data = _HERE,
+    data: Data = None,
     database_url: DatabaseUrl = None,
     level: Annotated[str, typer.Option("--level", help="read, write (records) or full (also databases, tables and fields).")] = "full",
     workspace: Annotated[str | None, typer.Option("--workspace", help="Id of the only workspace that it reaches.")] = None,
@@ -37,7 +27,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a token and print it. It belongs to the owner of the workspace and cannot be shown again."""
-    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), stored(data, database_url) as store:
         control = store.control.current()
         owner, workspaces = _owner(control, workspace)
         token, secret = make_token(store, owner, name.strip(), level, expires, workspaces)
@@ -48,27 +38,28 @@ def create(
 
 
 @tokens.command("list")
-def show(data: Data = _HERE, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
+def show(data: Data = None, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
     """List the tokens, without what they are."""
-    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), stored(data, database_url) as store:
         control = store.control.current()
         if as_json:
             put_json([token_answer(token) for token in control.tokens.values()])
             return
-        table = list_table("id", "name", "level", "expires", "last used", "created")
-        for token in control.tokens.values():
-            table.add_row(token.id, token.name, token.level, token.expires_at or "never", token.last_used_at or "never", token.created_at)
-        people.print(table)
+        put_table(("id", "name", "level", "expires", "last used", "created"), map(_row, control.tokens.values()))
 
 
 @tokens.command("revoke")
 def revoke(
-    token: Annotated[str, typer.Argument(help="Id or name of the token.")], data: Data = _HERE, database_url: DatabaseUrl = None
+    token: Annotated[str, typer.Argument(help="Id or name of the token.")], data: Data = None, database_url: DatabaseUrl = None
 ) -> None:
     """Revoke a token: it is refused from the next request on."""
-    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), stored(data, database_url) as store:
         found = store.control.change(lambda writing: _delete(writing, token))
         say(f'Revoked the token "{found.name}".')
+
+
+def _row(token: Token) -> tuple[str, ...]:
+    return token.id, token.name, token.level, token.expires_at or "never", token.last_used_at or "never", token.created_at
 
 
 def _delete(writing: ControlWriting, id_or_name: str) -> Token:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tablehouse.cli.output import list_table, opened_there, people, put, put_json, refusals, say
-from tablehouse.config import ConfigError, load
+from tablehouse.cli.output import put, put_json, put_table, refusals, say
+from tablehouse.cli.place import Data, DatabaseUrl, Json, stored
+from tablehouse.config import ConfigError
 from tablehouse.service.access import ROLES
 from tablehouse.service.answers import Answer
 from tablehouse.service.members import check_role
@@ -20,21 +19,14 @@ from tablehouse.storage.store import Store
 
 users = typer.Typer(help="People who may log in.", no_args_is_help=True)
 
-Data = Annotated[Path, typer.Option("--data", envvar="TABLEHOUSE_DATA", help="Directory that holds the data.")]
-DatabaseUrl = Annotated[
-    str | None, typer.Option("--database-url", envvar="TABLEHOUSE_DATABASE_URL", help="SQL server that holds the data.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Who = Annotated[str, typer.Argument(help="Id or e-mail address of the user.")]
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input, one line; else it is asked for.")]
-
-_HERE = Path("data")
 
 
 @users.command("add")
 def add(
     email: Annotated[str, typer.Argument(help="E-mail address, by which the user logs in.")],
-    data: Data = _HERE,
+    data: Data = None,
     database_url: DatabaseUrl = None,
     name: Annotated[str, typer.Option("--name", help="What to call the user; else the part before the @.")] = "",
     workspace: Annotated[str | None, typer.Option("--workspace", help="Id of a workspace to make the user a member of.")] = None,
@@ -43,48 +35,44 @@ def add(
     password_stdin: Stdin = False,
 ) -> None:
     """Make a user and print the id."""
-    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), stored(data, database_url) as store:
         check_role(role)
         place = None if workspace is None else (workspace, role)
         put(add_user(store, email, name, None if no_password else _password(password_stdin), place).id)
 
 
 @users.command("list")
-def show(data: Data = _HERE, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
+def show(data: Data = None, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
     """List the users with their workspaces and roles."""
-    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), stored(data, database_url) as store:
         control = store.control.current()
         rows = [_listed(store, control, user) for user in control.users.values()]
         if as_json:
             put_json(rows)
             return
-        table = list_table("id", "e-mail", "name", "logs in", "disabled", "workspaces")
-        for row in rows:
-            places = ", ".join(f"{each.name} ({each.role})" for each in row.workspaces)
-            table.add_row(row.id, row.email, row.name, "yes" if row.has_password else "no", row.disabled_at or "no", places)
-        people.print(table)
+        put_table(("id", "e-mail", "name", "logs in", "disabled", "workspaces"), map(_row, rows))
 
 
 @users.command("set-password")
-def change_password(user: Who, data: Data = _HERE, database_url: DatabaseUrl = None, password_stdin: Stdin = False) -> None:
+def change_password(user: Who, data: Data = None, database_url: DatabaseUrl = None, password_stdin: Stdin = False) -> None:
     """Give a user a password; the sessions that the user has end."""
-    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), stored(data, database_url) as store:
         find_user(store.control.current(), user)  # before anybody types a password for nobody
         changed = set_password(store, user, _password(password_stdin))
         say(f"{changed.email} has a new password, and has to log in again.")
 
 
 @users.command("disable")
-def disable(user: Who, data: Data = _HERE, database_url: DatabaseUrl = None) -> None:
+def disable(user: Who, data: Data = None, database_url: DatabaseUrl = None) -> None:
     """Keep a user out: tokens and sessions are refused from the next request on."""
-    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), stored(data, database_url) as store:
         say(f"{set_disabled(store, user, True).email} is kept out from now on.")
 
 
 @users.command("enable")
-def enable(user: Who, data: Data = _HERE, database_url: DatabaseUrl = None) -> None:
+def enable(user: Who, data: Data = None, database_url: DatabaseUrl = None) -> None:
     """Let a user in again who was disabled."""
-    with refusals(), opened_there(load({"data": data, "database_url": database_url}, os.environ)) as store:
+    with refusals(), stored(data, database_url) as store:
         say(f"{set_disabled(store, user, False).email} may come in again.")
 
 
@@ -106,6 +94,11 @@ class Listed(Answer, frozen=True, kw_only=True):
     disabled_at: str | None
     created_at: str
     workspaces: list[Place]
+
+
+def _row(user: Listed) -> tuple[str, ...]:
+    places = ", ".join(f"{each.name} ({each.role})" for each in user.workspaces)
+    return user.id, user.email, user.name, "yes" if user.has_password else "no", user.disabled_at or "no", places
 
 
 def _listed(store: Store, control: ControlSnapshot, user: User) -> Listed:

@@ -192,3 +192,15 @@ class PostgresStore(Store):
             if empty:
                 drop_schema(own.connection, schema)
             return empty
+
+
+def holds_store(address: Address) -> bool:
+    """Returns whether the control tables are in a database. Raises CannotOpen when that cannot be told."""
+    try:
+        connection = Pool(address, 1).connect()
+    except Unreachable as error:
+        raise CannotOpen(error.why) from error
+    try:
+        return has_table(connection, CONTROL_SCHEMA, "store")
+    finally:
+        connection.close()
