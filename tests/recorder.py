@@ -30,6 +30,7 @@ PROGRAM: Final = "tablehouse"
 
 _SCHEMA: Final = re.compile(r"\bd[0-9a-f]{32}\b")
 _NUMBERED: Final = re.compile(r"\b([a-z]{1,2})\d+(?:_\d+)*\b")
+_PARAMETER: Final = re.compile(r"\$\d+")
 _END: Final = "\n;;\n"
 _SENDING: Final = {"prepare": 1, "exec_": 0, "exec_params": 0, "send_query": 0, "send_query_params": 0}
 """The functions of libpq that take a statement's text, and which of their parameters it is."""
@@ -44,7 +45,7 @@ class Recorder:
 
     def note(self, text: bytes) -> None:
         """Writes a statement down that is of a new shape."""
-        shape = _NUMBERED.sub(r"\g<1>0", _SCHEMA.sub("d0", text.decode()))
+        shape = _NUMBERED.sub(r"\g<1>0", _SCHEMA.sub("d0", _PARAMETER.sub("$1", text.decode())))
         digest = blake2b(shape.encode(), digest_size=16).digest()
         if digest not in self._known:
             self._known.add(digest)
