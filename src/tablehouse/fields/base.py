@@ -5,7 +5,7 @@ Pure: nothing here knows tables, SQL or HTTP. A *stored value* is what a column 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 from zoneinfo import ZoneInfo
 
@@ -143,7 +143,7 @@ def decode_options(field_type: FieldType[Any], given: Mapping[str, Any], before:
 
     Raises OptionFault for unknown keys, wrong types and contradictions.
     """
-    known = [field.encode_name for field in msgspec.structs.fields(field_type.Options)]
+    known: Sequence[str] = field_type.Options.__struct_encode_fields__
     for key in given:
         if key not in known:
             allowed = f"It has {', '.join(known)}." if known else "It has no options."

@@ -23,13 +23,13 @@ from tablehouse.query.cells import (
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller
 from tablehouse.service.computing import Following, new_cells
-from tablehouse.service.late import shown_record
 from tablehouse.service.limits import check_limit, check_record_quota
 from tablehouse.service.link_writes import Targets, check_required, remove_links, write_links
 from tablehouse.service.things import find_table, no_record
 from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import links as link_sql
 from tablehouse.sql import records as sql
+from tablehouse.sql.statement import Statement
 from tablehouse.storage.session import UniqueViolated
 from tablehouse.storage.transaction import Writing
 
@@ -39,6 +39,21 @@ class Written(msgspec.Struct, frozen=True):
 
     number: int
     record: str | None
+
+
+class _Change(msgspec.Struct, frozen=True):
+    """A row to be changed. `written`: the fields whose cells are; `values`: the statement's parameters."""
+
+    record_id: str
+    cells: Cells
+    links: Targets
+    written: tuple[Field, ...]
+    values: dict[str, Any]
+
+    @property
+    def shape(self) -> list[int]:
+        """What the statement depends on."""
+        return sorted(field.num for field in self.written)
 
 
 class RowWriter:
@@ -82,43 +97,70 @@ class RowWriter:
         self._pending += zip(numbers, links, strict=True)
         if table.linked:
             return [Written(number, None) for number in numbers]
-        return [Written(number, self._shown(row)) for number, row in zip(numbers, made, strict=True)]
+        return [Written(number, row[0]) for number, row in zip(numbers, made, strict=True)]
 
     def update(self, changes: Sequence[tuple[str, Cells]], links: Sequence[Targets]) -> list[Written]:
         """Returns changed rows, in their order. Raises NotFound, ConstraintViolation."""
         rows = self._settled([cells for _, cells in changes])
-        table, names = self.table, self._field_names
-        changed = []
+        changed: list[Written] = []
+        alike: list[_Change] = []
         following = Following(
-            self._writing, table, [(record_id, cells.values) for (record_id, _), cells in zip(changes, rows, strict=True)], links
+            self._writing, self.table, [(record_id, cells.values) for (record_id, _), cells in zip(changes, rows, strict=True)], links
         )
         for (record_id, _), cells, targets in zip(changes, rows, links, strict=True):
             if not cells.values and not targets:
+                changed += self._write_alike(alike)
                 changed.append(self._unchanged(record_id))
+                alike = []
                 continue
             bound = parameters(cells.values)
             fields, computed = following.cells(record_id, cells.values, bound, touched=bool(targets))
-            written = [*cells.values, *fields]
-            shown = None if table.linked else table.fields
-            shape = ("update", names, table.linked, *sorted(field.num for field in written))
-            compose = partial(sql.update_record, table, written, shown, names)
-            statement = self._writing.compiled(table, shape, compose)
             values = {"record_id": record_id, "at": self._writing.at, "by": self._by, **bound, **computed}
-            try:
-                with self._writing.attempt(table):
-                    found = self._writing.rows(statement, values)
-            except UniqueViolated:
-                raise duplicate(self._writing, table, [cells], {record_id}) from None
-            if not found:
-                raise no_record(table, record_id)
-            if not table.linked:
-                changed.append(Written(0, self._shown(found[0])))
-                continue
-            number = found[0][0]
+            change = _Change(record_id, cells, targets, (*cells.values, *fields), values)
+            if alike and change.shape != alike[-1].shape:
+                changed += self._write_alike(alike)
+                alike = []
+            alike.append(change)
+        return changed + self._write_alike(alike)
+
+    def _write_alike(self, changes: Sequence[_Change]) -> list[Written]:
+        """Returns changed rows of which the same fields are written: one statement for all of them."""
+        if not changes:
+            return []
+        table, names, written = self.table, self._field_names, changes[0].written
+        shown = None if table.linked else table.fields
+        compose = partial(sql.update_record, table, written, shown, names)
+        statement = self._writing.compiled(table, ("update", names, table.linked, *changes[0].shape), compose)
+        found = self._rows_of(statement, changes)
+        if len(found) < len(changes):
+            there = self._writing.compiled(table, ("existing",), lambda: sql.existing_ids(table))
+            ids = msgspec.json.encode([change.record_id for change in changes]).decode()
+            known = {record_id for (record_id,) in self._writing.rows(there, {"ids": ids})}
+            raise no_record(table, next(change.record_id for change in changes if change.record_id not in known))
+        if not table.linked:
+            return [Written(0, row[0]) for row in found]
+        for change, (number,) in zip(changes, found, strict=True):
             self._writing.changes.updated(table.num, number, (field.num for field in written))
-            self._pending.append((number, targets))
-            changed.append(Written(number, None))
-        return changed
+            self._pending.append((number, change.links))
+        return [Written(number, None) for (number,) in found]
+
+    def _rows_of(self, statement: Statement, changes: Sequence[_Change]) -> list[Any]:
+        """Returns what a statement answers for each change, no row for a record that is not there. Raises ConstraintViolation."""
+        writing, table = self._writing, self.table
+        if len(changes) > 1:
+            try:
+                with writing.attempt(table):
+                    return writing.run_many(statement, [change.values for change in changes])
+            except UniqueViolated:
+                pass  # one after the other they show which of them repeats a value
+        found = []
+        for change in changes:
+            try:
+                with writing.attempt(table):
+                    found += writing.rows(statement, change.values)
+            except UniqueViolated:
+                raise duplicate(writing, table, [change.cells], {change.record_id}) from None
+        return found
 
     def settle(self) -> None:
         """Writes the links of the rows written so far."""
@@ -154,8 +196,7 @@ class RowWriter:
             return [row.record or "" for row in written]
         table, names = self.table, self._field_names
         statement = self._writing.compiled(table, ("render", names), lambda: sql.render_records(table, table.fields, names))
-        rows = self._writing.rows(statement, {"numbers": msgspec.json.encode(wanted).decode()})
-        rendered = {number: self._shown(shown) for number, *shown in rows}
+        rendered: dict[int, str] = dict(self._writing.rows(statement, {"numbers": msgspec.json.encode(wanted).decode()}))
         return [rendered[row.number] if row.record is None else row.record for row in written]
 
     def _settled(self, rows: Sequence[Cells]) -> Sequence[Cells]:
@@ -175,10 +216,7 @@ class RowWriter:
         found = self._writing.rows(statement, {"id": record_id})
         if not found:
             raise no_record(table, record_id)
-        return Written(0, self._shown(found[0][1:]))
-
-    def _shown(self, rendered: Sequence[str]) -> str:
-        return shown_record(self._app, self._writing, self.table, self._field_names, rendered)
+        return Written(0, found[0][1])
 
 
 def new_rows(writing: Writing, table: Table, rows: Sequence[Cells], by: int) -> tuple[list[int], list[dict[str, Any]]]:

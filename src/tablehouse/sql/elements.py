@@ -72,6 +72,13 @@ class Plain(FunctionElement[str]):
     name = "plain"
 
 
+class Filled(Plain):
+    """A plain text that is never NULL, such as an id: its quotes become one with what stands around it."""
+
+    inherit_cache = True
+    name = "filled"
+
+
 class Number(FunctionElement[float]):
     """A double as JSON: the fewest digits that read back as it. The argument is a column or as cheap, for it is looked at several times."""
 
@@ -326,6 +333,11 @@ def object_pieces(element: JsonObject, compiler: SQLCompiler, options: Options, 
             elif isinstance(value, JsonObject):
                 fixed += "{"
                 add(value)
+            elif isinstance(value, Filled):
+                fixed += '"'
+                close()
+                pieces.append(compiler.process(value.clauses, **options))
+                fixed = '"'
             else:
                 close()
                 pieces.append(piece(value, compiler, options))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
-from tablehouse.schema.formulas import is_volatile, read_late
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
 from tablehouse.sql.elements import (
     ClockText,
+    Filled,
     Json,
     JsonItems,
     JsonObject,
@@ -27,22 +27,20 @@ from tablehouse.sql.record_tables import Columns
 
 Cell = sa.ColumnElement[Any]
 
-_LATE: Final = Json(sa.literal_column("'null'"))
-
 
 def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name: bool) -> sa.ColumnElement[str]:
-    """Returns the expression for a record's JSON text, with these fields keyed by id or by name; `null` stands for what is evaluated at read."""
-    cells = [(_key(field, by_name), cell_json(field, columns) if read_late(field) is None else _LATE) for field in fields]
+    """Returns the expression for a record's JSON text, with these fields keyed by id or by name."""
+    cells = [(_key(field, by_name), cell_json(field, columns)) for field in fields]
     record = JsonObject(
         [
-            (sa.literal_column("'id'"), Plain(columns["id"])),
+            (sa.literal_column("'id'"), Filled(columns["id"])),
             (sa.literal_column("'tableId'"), sa.literal_column(f"'{table.id}'")),
             (sa.literal_column("'fields'"), JsonObject(cells)),
-            (sa.literal_column("'createdAt'"), Plain(columns["created_at"])),
-            (sa.literal_column("'updatedAt'"), Plain(columns["updated_at"])),
+            (sa.literal_column("'createdAt'"), Filled(columns["created_at"])),
+            (sa.literal_column("'updatedAt'"), Filled(columns["updated_at"])),
         ]
     )
-    failing = [(field, columns[field.error_column]) for field in fields if field.error_column and not is_volatile(field)]
+    failing = [(field, columns[field.error_column]) for field in fields if field.error_column]
     return _with_errors(record, failing) if failing else record
 
 
@@ -99,7 +97,7 @@ def _value_json(values: Values) -> Cell:
     columns, leaf = values.columns, values.leaf
     if leaf is None:
         label = label_text(values.table.primary, columns)
-        return JsonObject([(sa.literal_column("'id'"), Plain(columns["id"])), (sa.literal_column("'label'"), label)])
+        return JsonObject([(sa.literal_column("'id'"), Filled(columns["id"])), (sa.literal_column("'label'"), label)])
     if values.item is not None:
         return listed(leaf).c.json
     return JsonText(cell_json(leaf, columns))
