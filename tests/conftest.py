@@ -14,7 +14,7 @@ from tests.server import Server, Storage
 
 MakeTable = Callable[..., Table]
 StartServer = Callable[..., Server]
-pytest_plugins = ["tests.postgres", "tests.storages", "tests.recorder"]
+pytest_plugins = ["tests.postgres", "tests.storages", "tests.recorder", "tests.secrecy"]
 
 NewStorage = Callable[[], Storage]
 Connect = Callable[[str, str | None], Api]

@@ -21,6 +21,9 @@ from typing import Protocol
 
 import httpx
 
+LOGS: list[Path] = []
+"""What servers of this process have written; `tests.secrecy` looks through it in the end."""
+
 START_SECONDS = 30.0
 """A cold start takes about one second; several at once on two busy cores take longer."""
 
@@ -114,6 +117,7 @@ class Server:
             rate_limit,
             *options,
         ]
+        LOGS.append(log)
         with log.open("ab") as output:
             process = subprocess.Popen(
                 arguments,
@@ -147,6 +151,14 @@ class Server:
     def log_end(self) -> str:
         """The last lines of what the server printed."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-40:])
+
+    def written(self, part: str) -> str:
+        """What the server printed so far, once that holds `part`; lines are written a few hundredths of a second after the answer."""
+        deadline = time.monotonic() + START_SECONDS
+        while part not in (text := self.log.read_text(errors="replace")):
+            assert time.monotonic() < deadline, f"not in the log: {part}"
+            time.sleep(0.02)
+        return text
 
     def stop(self) -> int:
         """Its exit status after SIGTERM."""

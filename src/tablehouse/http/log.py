@@ -47,6 +47,8 @@ def configure(settings: Settings) -> None:
     logging.basicConfig(level=level, handlers=[_Bridge()], force=True)
     # Below this level Granian says what our own lines say already.
     logging.getLogger("_granian").setLevel(max(level, logging.WARNING))
+    # Below it, httpcore tells every header and address, and these may hold somebody's signature.
+    logging.getLogger("httpcore").setLevel(max(level, logging.WARNING))
 
 
 def bind_request(fields: Mapping[str, Any]) -> None:
