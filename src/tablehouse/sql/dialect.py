@@ -37,9 +37,9 @@ class Dialect:
         return self.core.name != "sqlite"
 
     @property
-    def fills_trigrams(self) -> bool:
-        """Whether a trigram index begins empty and is filled by us."""
-        return self.core.name == "sqlite"
+    def builds_beside(self) -> bool:
+        """Whether an index is made outside of any transaction, while others write."""
+        return self.core.name != "sqlite"
 
     @property
     def longest_key(self) -> int:

@@ -13,6 +13,7 @@ from tablehouse.sql import fts
 from tablehouse.sql.conditions import compared
 from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.elements import Head
+from tablehouse.sql.postgres import TRIGRAM_SCHEMA
 from tablehouse.sql.record_tables import record_table
 from tablehouse.sql.render import Cell
 
@@ -26,15 +27,19 @@ def part_value(table: Table, part: Part) -> Cell:
 
 
 def create_index(dialect: Dialect, table: Table, index: Index) -> list[str]:
-    """Returns the statements that make an index: one of order with all records in it, one of trigrams empty."""
+    """Returns the statements that make an index: one with all records in it, only that of trigrams on SQLite empty.
+
+    Where the dialect `builds_beside` it is one statement, to be run outside of transactions: others write meanwhile.
+    """
+    beside: dict[str, Any] = {"postgresql_concurrently": True} if dialect.builds_beside else {}
     if index.spec.kind == ORDER:
         expressions = [_directed(dialect, part_value(table, part), part) for part in index.spec.parts]
-        return [dialect.ddl(CreateIndex(sa.Index(index.name, *expressions, _table=record_table(table))))]
+        return [dialect.ddl(CreateIndex(sa.Index(index.name, *expressions, _table=record_table(table), **beside)))]
     value = part_value(table, index.spec.parts[0])
     if dialect.core.name == "sqlite":
         return fts.create(dialect, table, index, value)
-    grams: dict[str, Any] = {"postgresql_using": "gin", "postgresql_ops": {"grams": "gin_trgm_ops"}}
-    return [dialect.ddl(CreateIndex(sa.Index(index.name, value.label("grams"), _table=record_table(table), **grams)))]
+    grams: dict[str, Any] = {"postgresql_using": "gin", "postgresql_ops": {"grams": f"{TRIGRAM_SCHEMA}.gin_trgm_ops"}}
+    return [dialect.ddl(CreateIndex(sa.Index(index.name, value.label("grams"), _table=record_table(table), **grams, **beside)))]
 
 
 def finish_index(dialect: Dialect, table: Table, index: Index) -> list[str]:

@@ -21,6 +21,9 @@ from tablehouse.sql.statement import Statement
 SCHEMA: Final = "tablehouse_schema"
 """Stands for the schema of the database at hand; a session puts its name there."""
 
+TRIGRAM_SCHEMA: Final = "trigram_schema"
+"""Stands for the schema that the extension pg_trgm is in."""
+
 _CASTS: Final[tuple[tuple[type[sa.types.TypeEngine[Any]], str], ...]] = (
     (sa.Boolean, "BOOLEAN"),
     (sa.Integer, "BIGINT"),
@@ -90,7 +93,7 @@ class _DDLCompiler(PGDDLCompiler):
         if any(other not in (part, None) for other in others):
             # An index lies in one part: what it begins with is worth having alone.
             within = sum(1 for _ in takewhile(lambda other: other in (part, None), others))
-            create = CreateIndex(sa.Index(index.name, *index.expressions[: 1 + within], _table=index.table))
+            create = CreateIndex(sa.Index(index.name, *index.expressions[: 1 + within], _table=index.table, **index.dialect_kwargs))
         written = str(_plain_create_index(self, create, **options))
         return written.replace(f" ON {SCHEMA}.{index.table.name} ", f" ON {SCHEMA}.{part_name(index.table.name, part or 0)} ", 1)
 

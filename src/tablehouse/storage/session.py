@@ -75,6 +75,16 @@ class Session(Protocol):
     def has_trigrams(self) -> bool:
         """Returns whether the database can have trigram indexes."""
 
+    def build_index(self, name: str, text: str) -> None:
+        """Makes an index outside of any transaction, while others write; returns when it is whole.
+
+        What is left of it by somebody who was cut off is removed; for somebody who is at it now, it waits. Only where the dialect
+        `builds_beside`; others make theirs by `script`.
+        """
+
+    def has_index(self, name: str) -> bool:
+        """Returns whether an index is there and whole."""
+
     def index_bytes(self, names: Iterable[str]) -> int | None:
         """Returns the space that what has these names takes together; None when it cannot be told."""
 

@@ -11,9 +11,10 @@ from itertools import islice, repeat
 from typing import Any, Final
 
 from tablehouse.errors import ServiceUnavailable
+from tablehouse.sql.postgres import SCHEMA, TRIGRAM_SCHEMA
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.postgres.connection import Connection
-from tablehouse.storage.postgres.faults import ConnectionLost
+from tablehouse.storage.postgres.faults import ConnectionLost, DatabaseFault
 from tablehouse.storage.postgres.values import copy_column, dump
 from tablehouse.storage.session import RolledBack, Row
 from tablehouse.storage.time_limit import TimeLimit
@@ -29,6 +30,21 @@ _WRITE: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _READ: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _OWN_TRANSACTION: Final = "SELECT pg_catalog.pg_current_xact_id()::text"
 _WHAT_BECAME: Final = "SELECT pg_catalog.pg_xact_status($1::xid8)"
+_LOOKED_AT_SECONDS: Final = 0.2
+_LOCKS_A_TABLE: Final = ("ALTER TABLE", "DROP TABLE", "DROP INDEX IF EXISTS")
+_TRIGRAM_SCHEMA: Final = (
+    "SELECT quote_ident(n.nspname) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace "
+    "WHERE e.extname = 'pg_trgm'"
+)
+_INDEX: Final = "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1::text"
+_WHOLE_INDEX: Final = f"SELECT 1 {_INDEX} JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE c.relname = $2::text AND i.indisvalid"
+_BEING_BUILT: Final = (
+    f"SELECT 1 {_INDEX} JOIN pg_catalog.pg_stat_progress_create_index p ON p.index_relid = c.oid WHERE c.relname = $2::text"
+)
+_STOP_BUILDING: Final = (
+    f"SELECT pg_catalog.pg_cancel_backend(p.pid) {_INDEX} JOIN pg_catalog.pg_stat_progress_create_index p ON p.relid = c.oid "
+    "WHERE p.command LIKE '% CONCURRENTLY'"
+)
 _INSERT: Final = re.compile(r"INSERT INTO (?P<table>\S+) \((?P<columns>[^)]+)\) VALUES \((?P<values>.+)\)")
 _VALUE: Final = re.compile(r'\$(\d+)(?:::[A-Za-z_ ]+(?: COLLATE "C")?)?')
 
@@ -79,6 +95,9 @@ class PostgresSession:
     def script(self, statements: Iterable[str]) -> None:
         """Runs schema statements. Raises as `rows`."""
         for text in statements:
+            if text.startswith(_LOCKS_A_TABLE):
+                # It would wait for an index that is being made beside, and everybody who reads or writes for it. Who makes it begins anew.
+                self.connection.command(self.schema, _STOP_BUILDING, dump((self.schema,)))
             self.connection.command(self.schema, text)
 
     def explain(self, statement: Statement, values: Mapping[str, Any]) -> list[str]:
@@ -87,7 +106,31 @@ class PostgresSession:
 
     def has_trigrams(self) -> bool:
         """Returns whether the server's extension for trigrams is in this database."""
-        return bool(self.connection.command(self.schema, "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_trgm'"))
+        return self._trigram_schema() is not None
+
+    def build_index(self, name: str, text: str) -> None:
+        """Makes an index while others write. Raises RolledBack when somebody else is in the way, ServiceUnavailable when it was stopped."""
+        if TRIGRAM_SCHEMA in text:
+            text = text.replace(TRIGRAM_SCHEMA, self._trigram_schema() or TRIGRAM_SCHEMA)
+        values = dump((self.schema, name))
+        while not self.has_index(name):
+            if self.connection.command(self.schema, _BEING_BUILT, values):
+                time.sleep(_LOOKED_AT_SECONDS)  # by another process, or by the server for one that has died
+                continue
+            self.script((f"DROP INDEX CONCURRENTLY IF EXISTS {SCHEMA}.{name}",))
+            try:
+                self.script((text,))
+            except DatabaseFault as error:
+                if error.state != "42P07":  # another process was quicker
+                    raise
+
+    def has_index(self, name: str) -> bool:
+        """Returns whether an index is there and whole: one whose making was cut off is there, too, but not valid."""
+        return bool(self.connection.command(self.schema, _WHOLE_INDEX, dump((self.schema, name))))
+
+    def _trigram_schema(self) -> str | None:
+        found = self.connection.command(self.schema, _TRIGRAM_SCHEMA)
+        return str(found[0][0]) if found else None
 
     def index_bytes(self, names: Iterable[str]) -> int | None:
         """Returns the space that these indexes take."""

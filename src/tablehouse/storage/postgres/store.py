@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
+import structlog
+
 from tablehouse.clock import Clock, iso, system_clock
 from tablehouse.errors import ServiceUnavailable
 from tablehouse.schema.model import Database as Properties
@@ -31,6 +33,8 @@ from tablehouse.storage.session import RolledBack, StaleSchema, UniqueViolated
 from tablehouse.storage.store import CannotOpen, OnCommit, Store, fill_new_database
 from tablehouse.storage.time_limit import TimeLimit
 
+log = structlog.get_logger()
+
 _MOST_OPEN: Final = 1_000
 """Databases whose schema a process keeps in memory; they hold no connections of their own."""
 _CONTROL_CONNECTIONS: Final = 2
@@ -38,6 +42,7 @@ _CONTROL_CONNECTIONS: Final = 2
 _OLDEST_SERVER: Final = 150_000
 """PostgreSQL 15, in the form in which a server says its version."""
 _TRIES: Final = 5
+_MISSING_TRIGRAMS: Final = "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'pg_trgm' AND installed_version IS NULL"
 
 
 class PostgresStore(Store):
@@ -133,6 +138,7 @@ class PostgresStore(Store):
         """Makes the control tables or brings them forward, and removes what a crash left."""
         try:
             self._beside(CONTROL_SCHEMA, self._open_control)
+            self._beside(CONTROL_SCHEMA, self._want_trigrams)
         except Unreachable as error:
             raise CannotOpen(error.why) from error
         except (DatabaseFault, StaleSchema) as error:
@@ -162,6 +168,16 @@ class PostgresStore(Store):
             self._sweep(session, listed)
         finally:
             session.roll_back()
+
+    def _want_trigrams(self, session: PostgresSession) -> None:
+        """Adds the extension for parts of texts to the database, where the server has it and lets us: it is a trusted one."""
+        if not session.connection.command(CONTROL_SCHEMA, _MISSING_TRIGRAMS):
+            return
+        try:
+            session.connection.command(CONTROL_SCHEMA, f"CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA {CONTROL_SCHEMA}")
+        except (DatabaseFault, RolledBack, UniqueViolated) as error:
+            # Somebody else makes it just now, or the role may not: then its operator can, or searches for parts of texts take longer.
+            log.info("no extension pg_trgm", reason=str(error))
 
     def _create_control(self, session: PostgresSession) -> None:
         session.connection.command(CONTROL_SCHEMA, "BEGIN ISOLATION LEVEL READ COMMITTED")

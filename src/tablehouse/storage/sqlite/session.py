@@ -108,6 +108,14 @@ class SqliteSession:
         """Returns whether the database can have trigram indexes: SQLite as it comes in the wheel always can."""
         return True
 
+    def build_index(self, name: str, text: str) -> None:
+        """Makes an index; nobody writes meanwhile, which is why nobody asks for it here outside of transactions."""
+        self.script((text,))
+
+    def has_index(self, name: str) -> bool:
+        """Returns whether an index is there."""
+        return bool(self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchall())
+
     def index_bytes(self, names: Iterable[str]) -> int | None:
         """Returns the space of all pages that hold what has these names; None without SQLite's table of pages."""
         wanted = list(names)
