@@ -209,6 +209,19 @@ def test_workers_of_one_server_agree(start_server: StartServer, connect: Connect
     assert table.total() == 36
 
 
+def test_a_revoked_token_is_refused_at_the_next_request_by_every_worker(start_server: StartServer, connect: Connect) -> None:
+    server = start_server("--workers", "2")
+    api = connect(server.address, server.token)
+    path = f"/workspaces/{api.workspace_id()}/tokens"
+    for number in range(5):
+        made = api.post(path, {"name": f"{number}", "level": "read"}).data
+        # As many connections as make it sure that both workers have some, and know the token.
+        readers = [connect(server.address, made["token"]) for _ in range(12)]
+        assert {reader.get("/me").status for reader in readers} == {200}
+        api.delete(f"{path}/{made['id']}").nothing()
+        assert {reader.get("/me").code for reader in readers} == {"UNAUTHORIZED"}
+
+
 @pytest.mark.parametrize("whole_database", [False, True])
 def test_writers_to_what_is_being_deleted_are_told_so(whole_database: bool, api: Api, connect: Connect) -> None:
     database = api.new_database()
