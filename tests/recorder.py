@@ -21,6 +21,7 @@ import pytest
 
 from tablehouse.cli.main import app
 from tablehouse.storage.postgres import connection as connections
+from tests import citus, postgres
 from tests.sql.rules import broken_rules
 
 DIRECTORY: Final = "STATEMENTS_OF_TESTS"
@@ -124,6 +125,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if directory is None or hasattr(session.config, "workerinput"):
         return
     shapes = recorded(Path(directory))
+    if postgres.on_a_cluster():
+        _report.extend(citus.report(postgres.cluster(), citus.noted(Path(directory))))
     shutil.rmtree(directory, ignore_errors=True)
     broken = [(rules, shape) for shape in sorted(shapes) if (rules := broken_rules(shape, wakes_up=shape.startswith(("LISTEN", "NOTIFY"))))]
     _report.append(f"{len(shapes)} shapes of statements were sent to PostgreSQL; {len(broken)} of them break a rule for clusters.")
