@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tablehouse.cli.main import app
 from tablehouse.config import OPTIONS
 from tablehouse.http.metrics import Metrics
+from tests import citus
 from tests.architecture.sources import ROOT, modules
 
 PAGE = ROOT / "docs" / "operations.md"
@@ -23,7 +24,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 SHIPPED = ["Containerfile", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy").iterdir())]
 
 FLAGS = {option.flag for option in OPTIONS if option.flag}
-VARIABLES = {option.env for option in OPTIONS} | {"TABLEHOUSE_TOKEN", "TABLEHOUSE_URL"}
+VARIABLES = {option.env for option in OPTIONS} | {"TABLEHOUSE_TOKEN", "TABLEHOUSE_URL", citus.GIVEN}
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], set[str]]:
