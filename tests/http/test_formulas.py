@@ -183,10 +183,24 @@ def test_a_refusal_says_where(make_table: MakeTable, api: Api) -> None:
     assert details["path"] == "fields[1].options.formula"
 
 
-def test_what_changes_by_itself_cannot_be_stored(make_table: MakeTable, api: Api) -> None:
-    table = make_table([TITLE, {"name": "By", "type": "CREATED_BY"}])
-    api.post(f"{table.path}/fields", formula("F", "NOW()")).refused("VALIDATION_ERROR", "change by themselves")
-    api.post(f"{table.path}/fields", formula("F", "{By}")).refused("VALIDATION_ERROR", "people change their names")
+def test_what_changes_by_itself_is_current_at_every_read(make_table: MakeTable, api: Api) -> None:
+    table = make_table(
+        [TITLE, {"name": "By", "type": "CREATED_BY"}, formula("At", "NOW()"), formula("Name", "{By}"), formula("Dice", "RAND()")]
+    )
+    record = table.create({"Case": "x"})
+    assert record["fields"]["Name"] == record["fields"]["By"]["name"]
+    later = table.read(record["id"])
+    assert later["At"] >= record["fields"]["At"]
+    assert later["Dice"] != record["fields"]["Dice"]
+    assert table.column("Dice") != table.column("Dice")
+    old = api.get(table.record_path(record["id"]))
+    assert api.get(table.record_path(record["id"]), headers={"If-None-Match": old.headers["ETag"]}).status == 200
+    api.patch(table.record_path(record["id"]), {"fields": {"Case": "y"}}, headers={"If-Match": old.headers["ETag"]})
+    api.post(f"{table.path}/fields", formula("F", "{Nobody} & NOW()")).refused("VALIDATION_ERROR", "no field")
+
+
+def test_values_of_other_records_cannot_be_used_yet(make_table: MakeTable, api: Api) -> None:
+    table = make_table([TITLE])
     table.add_field("Links", "LINKED_RECORD", options={"linkedTableId": table.id})
     api.post(f"{table.path}/fields", formula("F", "{Links}")).refused("VALIDATION_ERROR", "other records hold")
 

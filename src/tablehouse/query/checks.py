@@ -6,7 +6,7 @@ Operators end here: what SQL has to know is whether a cell is *within* two value
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -111,6 +111,24 @@ def _access(field: Field, form: str, values: Sequence[Any]) -> str:
         return ""
     exact = form == "has" and len(values[0]) <= PHRASE_LENGTH and not _ALIKE.search(values[0])
     return PHRASE if exact else TRIGRAMS
+
+
+def fields_of(node: Node | None) -> Iterator[Field]:
+    """Yields the fields that a condition compares."""
+    if isinstance(node, Check):
+        yield node.field
+    elif node is not None:
+        for part in node.parts:
+            yield from fields_of(part)
+
+
+def conjuncts(node: Node | None) -> Iterator[Node]:
+    """Yields the parts that all have to hold."""
+    if isinstance(node, Checks) and node.operator == "AND":
+        for part in node.parts:
+            yield from conjuncts(part)
+    elif node is not None:
+        yield node
 
 
 def residual(plan: Plan) -> Plan:

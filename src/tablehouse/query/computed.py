@@ -18,24 +18,28 @@ from tablehouse.formula.context import Context
 from tablehouse.formula.faults import CellError
 from tablehouse.formula.formula import Formula, evaluate
 from tablehouse.formula.values import Value, from_stored
-from tablehouse.kinds.kind import DATE
+from tablehouse.kinds.kind import DATE, PERSON
 from tablehouse.query.cells import folded_text
 from tablehouse.schema.formulas import ReadyFormula, formulas_of
 from tablehouse.schema.model import Field, Table
 
 Raw = Mapping[str, Any]
-"""What a record's columns hold, by their names; of fields that are not computed and of `id`, `created_at`, `updated_at`."""
+"""What a record's columns hold, by their names; of fields that are not computed and of `id`, `created_at`, `updated_at`. People as records show them."""
 
 _RECORD = ("id", "created_at", "updated_at")
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What formulas know beside cells: the instant, the database's time zone, chance, and how much processor time the thread has used."""
+    """What formulas know beside cells: the instant, the database's time zone, chance, and how much processor time the thread has used.
+
+    `draw`: told before each formula that throws dice whose cell it is for: (record id, field number).
+    """
 
     now: str
     zone: ZoneInfo
     random: Callable[[], float]
     processor_ns: Callable[[], int]
+    draw: Callable[[str, int], None] | None = None
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):
@@ -63,7 +67,7 @@ class Computation(msgspec.Struct, frozen=True, eq=False):
 
 def computation_of_all(table: Table) -> Computation | None:
     """Returns the computation of a new record; None for a table without formulas."""
-    return _computation(table, {field.num for field in table.fields if field.type.computed})
+    return _computation(table, {field.num for field in table.fields if field.type.computed} - formulas_of(table).volatile)
 
 
 def computation_after(table: Table, changed: Collection[Field]) -> Computation | None:
@@ -73,7 +77,8 @@ def computation_after(table: Table, changed: Collection[Field]) -> Computation |
         if ready.changes_with_every_write or any(each.num in touched for each in ready.inputs):
             touched.add(ready.field.num)
     written = {field.num for field in changed}
-    return _computation(table, {field.num for field in table.fields if field.type.computed and field.num in touched}, written)
+    follows = {field.num for field in table.fields if field.type.computed and field.num in touched}
+    return _computation(table, follows - formulas_of(table).volatile, written)
 
 
 def computation_of(table: Table, fields: Collection[int]) -> Computation | None:
@@ -82,7 +87,19 @@ def computation_of(table: Table, fields: Collection[int]) -> Computation | None:
     for ready in formulas_of(table).ready:
         if any(each.num in touched for each in ready.inputs):
             touched.add(ready.field.num)
-    return _computation(table, touched)
+    return _computation(table, touched - formulas_of(table).volatile)
+
+
+def computation_of_volatile(table: Table, fields: Collection[int]) -> Computation:
+    """Returns the computation of these volatile fields, by number, after the volatile ones that they use; the others are read as they are stored."""
+    formulas = formulas_of(table)
+    wanted = set(fields)
+    for ready in reversed(formulas.ready):
+        if ready.field.num in wanted:
+            wanted.update(each.num for each in ready.inputs if each.num in formulas.volatile)
+    computation = _computation(table, wanted)
+    assert computation is not None
+    return computation
 
 
 class Computer:
@@ -90,6 +107,7 @@ class Computer:
 
     def __init__(self, computation: Computation, setting: Setting) -> None:
         self.computation = computation
+        self._draw = setting.draw
         now = _instant(setting.now)
         self._context = Context(
             (), record_id="", created_at=now, updated_at=now, now=now, zone=setting.zone, random=setting.random, processor_ns=setting.processor_ns
@@ -97,7 +115,7 @@ class Computer:
 
     def cells(self, raw: Raw) -> dict[str, Any]:
         """Returns the computed cells as parameters of a statement."""
-        context = self._context
+        context, draw = self._context, self._draw
         context.record_id, context.created_at, context.updated_at = raw["id"], _instant(raw["created_at"]), _instant(raw["updated_at"])
         values: dict[int, Value] = {}
         bound: dict[str, Any] = {}
@@ -106,6 +124,8 @@ class Computer:
             stored: Any = None
             if step.formula is not None:
                 context.cells = [values[num] if num in values else read(raw) for num, read in step.inputs]
+                if draw is not None:
+                    draw(context.record_id, field.num)
                 stored = evaluate(step.formula, context)
             failed = isinstance(stored, CellError)
             values[field.num] = stored if failed else from_stored(stored, field.kind)
@@ -124,12 +144,17 @@ def _computation(table: Table, nums: Collection[int], written: Collection[int] =
     ready = [each for each in formulas.ready if each.field.num in nums]
     broken = [field for field in table.fields if field.num in nums and field.num in formulas.broken]
     steps = [Step(field, None, ()) for field in broken] + [_step(each) for each in ready]
-    needs = {each.num: each for one in ready for each in one.inputs if each.column and each.num not in nums and each.num not in written}
+    needs = {each.num: each for one in ready for each in one.inputs if _is_read(each) and each.num not in nums and each.num not in written}
     return Computation(tuple(steps), tuple(needs.values()), any(each.needs_creation for each in ready))
 
 
 def _step(ready: ReadyFormula) -> Step:
     return Step(ready.field, ready.formula, tuple((field.num, _reader(field)) for field in ready.inputs))
+
+
+def _is_read(field: Field) -> bool:
+    """Whether a field's cells have to be read beside what every record knows of itself."""
+    return field.column is not None or field.kind is PERSON
 
 
 def _reader(field: Field) -> Callable[[Raw], Value]:
@@ -141,6 +166,8 @@ def _reader(field: Field) -> Callable[[Raw], Value]:
     if isinstance(field.options, SelectOptions):
         labels = {choice.num: choice.label for choice in field.options.choices}
         return (lambda raw: _labels(labels, raw[name])) if field.many else lambda raw: labels.get(raw[name])
+    if field.kind is PERSON:
+        return lambda raw: _names(raw[name])
     if field.type.source and field.kind is DATE:
         return lambda raw: _instant(raw[name]).astimezone(field.spec.zone).date()
     return lambda raw: from_stored(raw[name], field.kind)
@@ -149,6 +176,13 @@ def _reader(field: Field) -> Callable[[Raw], Value]:
 def _labels(labels: Mapping[int, str], stored: Any) -> Value:
     nums = msgspec.json.decode(stored) if isinstance(stored, str) else stored or ()
     return [labels[num] for num in nums if num in labels]
+
+
+def _names(shown: Any) -> Value:
+    """Returns the name of a person as records show them, of several a list."""
+    if isinstance(shown, list):
+        return [person["name"] for person in shown]
+    return None if shown is None else str(shown["name"])
 
 
 @lru_cache(maxsize=64)

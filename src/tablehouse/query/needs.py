@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from tablehouse.kinds import kind
-from tablehouse.query.checks import Check, Checks, Node
+from tablehouse.query.checks import Check, Checks, Node, conjuncts
 from tablehouse.query.sorting import SortKey
+from tablehouse.schema.formulas import is_volatile
 from tablehouse.schema.index import ORDER, TRIGRAM, Part, Spec
 from tablehouse.schema.model import Field, Table
 
@@ -42,7 +43,7 @@ def need_of(node: Node | None, keys: Sequence[SortKey]) -> Need | None:
     ranges: set[str] = set()
     texts: set[str] = set()
     either: set[str] = set()
-    for part in _conjuncts(node):
+    for part in conjuncts(node):
         if isinstance(part, Check):
             found = _class_of(part)
             if found == "id":
@@ -94,15 +95,6 @@ def _listed(columns: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(columns))
 
 
-def _conjuncts(node: Node | None) -> Iterable[Node]:
-    """Yields the parts that all have to hold."""
-    if isinstance(node, Checks) and node.operator == "AND":
-        for part in node.parts:
-            yield from _conjuncts(part)
-    elif node is not None:
-        yield node
-
-
 def _alternatives(node: Checks) -> set[str]:
     """Returns the columns of an OR whose every alternative an index of its own could find; empty when one of them could not."""
     columns = set()
@@ -116,7 +108,7 @@ def _alternatives(node: Checks) -> set[str]:
 def _class_of(check: Check) -> str:
     """Returns how an index would help with a check: equal, range, text, id (it has one already), or none."""
     field = check.field
-    if check.negated or field.is_list:
+    if check.negated or field.is_list or is_volatile(field):
         return "none"
     if field.type.source == "id":
         return "id" if check.form in ("equal", "among") else "none"
@@ -136,7 +128,9 @@ def _sorted_parts(keys: Sequence[SortKey], constant: Collection[str]) -> Iterabl
 
 
 def is_sortable(field: Field) -> bool:
-    """Returns whether records are sorted by the column's own value: choices go by position, people by name, some days by their zone."""
-    if field.is_list or field.kind in (kind.CHOICE, kind.PERSON) or field.type.source == "id":
+    """Returns whether records are sorted by the column's own value: choices go by position, people by name, some days by their zone, and
+    what is evaluated at read has no value in a column.
+    """
+    if is_volatile(field) or field.is_list or field.kind in (kind.CHOICE, kind.PERSON) or field.type.source == "id":
         return False
     return not (field.type.source and field.kind is kind.DATE)

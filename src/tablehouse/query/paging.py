@@ -27,13 +27,15 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 class SearchCursor(msgspec.Struct, frozen=True, array_like=True):
     """A place in a search: behind the record with number `after`, whose sort values are `keys`; `offset` records come before the page.
 
-    `mark`: which search. Without `after` (0) only the offset says where.
+    `mark`: which search. Without `after` (0) only the offset says where. `moment`: of a search for what is evaluated at read, the instant and
+    the seed that all its pages are evaluated with, for otherwise records would move between them.
     """
 
     mark: str
     offset: int
     after: int
     keys: tuple[str | int | float | None, ...]
+    moment: tuple[int, int] | None = None
 
 
 C = TypeVar("C", Cursor, SearchCursor)

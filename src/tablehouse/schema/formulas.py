@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -31,11 +31,15 @@ class Cycle(FormulaError):
 
 
 class ReadyFormula(msgspec.Struct, frozen=True, eq=False):
-    """A formula field with its formula, and the fields whose values the formula's references stand for, in this order."""
+    """A formula field with its formula, and the fields whose values the formula's references stand for, in this order.
+
+    `volatile`: its values change without a write of the record, by a function or by what it uses; they are evaluated when they are read.
+    """
 
     field: Field
     formula: Formula
     inputs: tuple[Field, ...]
+    volatile: bool = False
 
     @property
     def changes_with_every_write(self) -> bool:
@@ -54,6 +58,8 @@ class Formulas(msgspec.Struct, frozen=True, eq=False):
     ready: tuple[ReadyFormula, ...]
     broken: dict[int, FormulaError]
     known: KnownFields
+    volatile: frozenset[int] = frozenset()
+    """The numbers of the fields whose columns stay empty, because they are evaluated when they are read."""
 
     def of(self, field: Field) -> ReadyFormula | None:
         """Returns a field's formula; None when it cannot be computed."""
@@ -75,7 +81,22 @@ def read_formulas(fields: Sequence[Field]) -> Formulas:
     for field in fields:
         if isinstance(field.options, FormulaOptions):
             reader.read(field, ())
-    return Formulas(tuple(reader.ready), reader.broken, reader.known())
+    volatile = frozenset(ready.field.num for ready in reader.ready if ready.volatile)
+    return Formulas(tuple(reader.ready), reader.broken, reader.known(), volatile)
+
+
+def is_volatile(field: Field) -> bool:
+    """Returns whether a field's own cells are evaluated when they are read; never of a field that is not part of a Snapshot."""
+    own = field.around.get(field.table_num) if field.type.computed else None
+    return own is not None and field.num in formulas_of(own).volatile
+
+
+def read_late(field: Field) -> Field | None:
+    """Returns the field whose cells have to be evaluated to show or compare a field's: itself, or what a lookup finds; None when all is stored."""
+    if field.joined:
+        leaf = None if field.path is None else field.path.leaf
+        return leaf if leaf is not None and is_volatile(leaf) else None
+    return field if is_volatile(field) else None
 
 
 class _Reader:
@@ -86,6 +107,7 @@ class _Reader:
         self._known = {field.id: KnownField(field.id, field.name, field.kind, field.many) for field in fields}
         self._names = KnownFields(self._known.values())
         self._done: set[int] = set()
+        self._volatile: set[int] = set()
         self.ready: list[ReadyFormula] = []
         self.broken: dict[int, FormulaError] = {}
 
@@ -111,12 +133,15 @@ class _Reader:
             self.broken[field.num] = error
             return
         inputs = tuple(self._by_id[each] for each in formula.references)
-        reason = _only_when_read(formula, inputs)
+        reason = _only_when_read(inputs)
         if reason is not None:
             self.broken[field.num] = FormulaError(f"This formula cannot be stored in a field yet: {reason}.", 0)
             return
         self._known[field.id] = KnownField(field.id, field.name, formula.kind, many=False)
-        self.ready.append(ReadyFormula(field, formula, inputs))
+        volatile = _changes_by_itself(formula, inputs, self._volatile)
+        if volatile:
+            self._volatile.add(field.num)
+        self.ready.append(ReadyFormula(field, formula, inputs, volatile))
 
     def _needed(self, field: Field) -> Iterable[Field]:
         """The formula fields that a formula names; none for one that does not parse."""
@@ -145,13 +170,14 @@ def shown_options(table: Table, field: Field) -> FormulaOptions:
     )
 
 
-def _only_when_read(formula: Formula, inputs: Sequence[Field]) -> str | None:
-    """Returns why a formula's value cannot be stored with its record, as it changes without any write to that; None when it can."""
-    if formula.volatile:
-        return "it uses functions whose values change by themselves, such as NOW, TODAY and RAND"
+def _changes_by_itself(formula: Formula, inputs: Sequence[Field], volatile: Collection[int]) -> bool:
+    """Returns whether a formula's value changes without a write of the record: people change their names, too."""
+    return formula.volatile or any(field.num in volatile or field.kind is PERSON for field in inputs)
+
+
+def _only_when_read(inputs: Sequence[Field]) -> str | None:
+    """Returns why a formula's value cannot be stored with its record; None when it can."""
     for field in inputs:
-        if field.kind is PERSON:
-            return f'it uses "{field.name}", and people change their names'
         if field.joined:
             return f'it uses "{field.name}", whose values other records hold'
     return None

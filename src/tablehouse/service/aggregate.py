@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -14,8 +14,9 @@ from tablehouse.kinds import kind
 from tablehouse.kinds.aggregates import AVERAGE, MAX, MIN, SUM, rounded
 from tablehouse.query.aggregate import Aggregate, Aggregation, GroupKey, read_aggregate
 from tablehouse.query.requests import AggregateQuery
-from tablehouse.schema.model import Table
+from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.late import late_fields_of, late_values, moment_of
 from tablehouse.service.payload import Payload
 from tablehouse.service.statements import compiled_for, run_watched
 from tablehouse.service.surroundings import surroundings
@@ -23,7 +24,9 @@ from tablehouse.service.things import find_table
 from tablehouse.service.views import find_view
 from tablehouse.sql import aggregate as sql
 from tablehouse.sql.sorting import places_in
+from tablehouse.sql.statement import Statement
 from tablehouse.storage.page_cache import Stamp
+from tablehouse.storage.session import Row
 from tablehouse.storage.transaction import Reading
 
 _KEPT_LITERALS = 10_000
@@ -56,7 +59,10 @@ def aggregate_records(app: App, caller: Caller, database_id: str, table_id: str,
         around = surroundings(app, caller, reading, workspace)
         asked = read_aggregate(payload.decode(dict[str, Any]), table, around, view)
         with app.store.time_limit.over(reading.session, app.settings.statement_timeout):
-            return _page(app, reading, database_id, table, asked, query, around.calendar.week_start)
+            week = around.calendar.week_start
+            if late := _late(asked):
+                return _evaluated(app, reading, table, asked, query, week, late)
+            return _page(app, reading, database_id, table, asked, query, week)
 
     with app.store.database(database_id) as database:
         return database.read_versioned(work)
@@ -81,11 +87,39 @@ def _page(app: App, reading: Reading, database_id: str, table: Table, asked: Agg
     return found
 
 
+def _late(asked: Aggregate) -> tuple[Field, ...]:
+    """Returns the fields whose values have to be evaluated first."""
+    used = [*(key.field for key in asked.groups), *(each.field for each in asked.aggregations if each.field is not None)]
+    return late_fields_of(asked.condition, used)
+
+
+def _evaluated(
+    app: App, reading: Reading, table: Table, asked: Aggregate, query: AggregateQuery, week: int, late: Sequence[Field]
+) -> Groups:
+    """Returns a page of groups of what is evaluated now; it is not kept."""
+
+    def run(statement: Statement, _: tuple[Any, ...], values: dict[str, Any]) -> list[Row]:
+        return run_watched(app, reading, table, statement, values)
+
+    with reading.moment():
+        values = late_values(app, reading, table, late, asked.condition, moment_of(app), run)
+        return _read(app, reading, table, asked, query.field_names, week, _shape(asked), values)[1]
+
+
 def _read(
-    app: App, reading: Reading, table: Table, asked: Aggregate, by_name: bool, week: int, shape: tuple[Hashable, ...]
+    app: App,
+    reading: Reading,
+    table: Table,
+    asked: Aggregate,
+    by_name: bool,
+    week: int,
+    shape: tuple[Hashable, ...],
+    late: Mapping[str, str] | None = None,
 ) -> tuple[Stamp, Groups]:
     plan = asked.condition
     node, literals = (None, {}) if plan is None else (plan.node, plan.parameters)
+    if late is not None:
+        literals = {**literals, **late}
     statement = compiled_for(
         reading,
         table,

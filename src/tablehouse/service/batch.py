@@ -12,6 +12,7 @@ from tablehouse.errors import BadRequest, ConstraintViolation, Fault, NotFound
 from tablehouse.query.cells import Cells, compared_value, find_field, read_cells, read_new_record
 from tablehouse.query.members import Members
 from tablehouse.query.requests import Batch, Upsert
+from tablehouse.schema.formulas import is_volatile
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.idempotency import Repeatable, write_once
@@ -124,7 +125,7 @@ def _plan_upsert(table: Table, upsert: Upsert, match_on: list[Field], now: str, 
 
 def _check_matchable(fields: list[Field]) -> None:
     for place, field in enumerate(fields):
-        if field.many or not field.kind.comparable or not field.column:
+        if field.many or not field.kind.comparable or not field.column or is_volatile(field):
             raise BadRequest(
                 f'upsert.matchOn[{place}]: records cannot be matched on "{field.name}": a {field.type_name} field '
                 "does not tell them apart. Use text, a number or a date.",

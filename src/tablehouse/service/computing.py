@@ -10,10 +10,19 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.kinds.zones import zone_named
-from tablehouse.query.computed import Computation, Computer, Setting, computation_after, computation_of, computation_of_all
+from tablehouse.query.computed import (
+    Computation,
+    Computer,
+    Setting,
+    computation_after,
+    computation_of,
+    computation_of_all,
+    computation_of_volatile,
+)
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.things import no_record
 from tablehouse.sql import computed as sql
+from tablehouse.sql.at_read import inputs_of_records
 from tablehouse.storage.transaction import Writing
 
 _AT_ONCE: Final = 2_000
@@ -113,6 +122,25 @@ def fill(writing: Writing, table: Table, nums: Collection[int]) -> None:
     while page := writing.rows(read, {"after": after, "limit": _AT_ONCE}):
         after = page[-1][0]
         writing.run_many(write, [{"num": row[0], **computer.cells(dict(zip(names, row, strict=True)))} for row in page])
+
+
+def keep_values(writing: Writing, field: Field) -> None:
+    """Stores the values that a field evaluated at read has now in its columns, for what is to be made of them."""
+    table = field.around[field.table_num]
+    computation = computation_of_volatile(table, [field.num])
+    read = writing.dialect.compile(inputs_of_records(computation, table, None))
+    write = writing.dialect.compile(sql.fill_cells(table, computation.fields))
+    computer = Computer(computation, _setting(writing))
+    after, count = 0, _AT_ONCE
+    while count == _AT_ONCE:
+        _, inputs, count, last = writing.rows(read, {"after": after, "limit": _AT_ONCE})[0]
+        after = last or 0
+        writing.run_many(write, [{"num": raw["n"], **computer.cells(raw)} for raw in msgspec.json.decode(inputs)])
+
+
+def clear_values(writing: Writing, table: Table, fields: Sequence[Field]) -> None:
+    """Empties the columns of fields that are evaluated at read."""
+    writing.rows(writing.dialect.compile(sql.clear_cells(table, fields)))
 
 
 def _setting(writing: Writing) -> Setting:

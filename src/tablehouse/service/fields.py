@@ -18,15 +18,17 @@ from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.printer import with_ids
 from tablehouse.kinds.kind import DATE, DATETIME, NUMBER, TEXT, fold
 from tablehouse.kinds.zones import zone_named
+from tablehouse.query.computed import computation_of_volatile
 from tablehouse.query.definitions import Draft, draft_change, draft_field, field_from, numbered, unnumbered
 from tablehouse.query.kept import with_labels_of
 from tablehouse.query.link_definitions import settle_draft
 from tablehouse.query.members import Members
 from tablehouse.query.requests import CreateField, PutField
-from tablehouse.schema.formulas import formulas_of
+from tablehouse.schema.formulas import formulas_of, is_volatile, read_late
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import FieldAnswer, field_answer
+from tablehouse.service.computing import clear_values, keep_values
 from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
 from tablehouse.service.field_making import drop_columns, make_columns, make_field, make_unique, with_offset
 from tablehouse.service.formula_fields import checked_formula, settle
@@ -288,12 +290,18 @@ class _Change:
             match = self._match(new)
         both = msgspec.structs.replace(table, fields=(*table.fields, new))
         make_columns(writing, both, new, unique=False)
+        evaluated = read_late(self._old)
+        if evaluated is not None:
+            keep_values(writing, evaluated)  # those of this moment
         if new.type.readonly:
             filled = writing.rows(writing.dialect.compile(ddl.count_filled(table, self._old)))[0][0]
             outcome = Outcome(cleared=filled)
         else:
             outcome = Conversion(writing, both, self._old, new, self._most_choices, self._members, match).run()
             new = with_made_choices(new, outcome.choices)
+        if evaluated is not None and evaluated is not self._old:
+            home = evaluated.around[evaluated.table_num]
+            clear_values(writing, home, computation_of_volatile(home, [evaluated.num]).fields)
         if self._old.link is not None:
             leave_relation(writing, self._old, version)
         drop_columns(writing, both, self._old)
@@ -304,7 +312,7 @@ class _Change:
         if self._match_on is None or new.linked_table is None:
             return None
         found = new.linked_table.find_field(self._match_on)
-        if found is None or found.is_list or found.kind not in _MATCHED:
+        if found is None or found.is_list or found.kind not in _MATCHED or is_volatile(found):
             raise BadRequest(
                 f'matchOn: the table "{new.linked_table.name}" has no field {describe(self._match_on)} with a text, number or date in each cell.',
                 path="matchOn",

@@ -6,15 +6,16 @@ from collections.abc import Hashable, Sequence
 
 import msgspec
 
-from tablehouse.errors import ConstraintViolation, Fault, ValidationError
+from tablehouse.errors import BadRequest, ConstraintViolation, Fault, ValidationError
 from tablehouse.fields.formula import FormulaOptions, shown_as
 from tablehouse.fields.select import SelectOptions
 from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.printer import with_ids
-from tablehouse.schema.formulas import Cycle, formulas_of, read_formulas
+from tablehouse.query.needs import uses_column
+from tablehouse.schema.formulas import Cycle, formulas_of, is_volatile, read_formulas
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.building import drop_indexes_of
-from tablehouse.service.computing import fill
+from tablehouse.service.computing import clear_values, fill
 from tablehouse.sql import ddl
 from tablehouse.storage.transaction import Writing
 
@@ -50,10 +51,13 @@ def settle(writing: Writing, before: Snapshot) -> None:
         if earlier is None or earlier is table or not any(field.type.computed for field in table.fields):
             continue
         was, now = _signatures(before, earlier), _signatures(writing.snapshot, table)
+        current = table
         stale = {field.id for field in table.fields if field.type.computed and was.get(field.id) != now[field.id]}
         if stale:
             current = _with_right_columns(writing, table, stale)
             fill(writing, current, [current.field_by_id[field_id].num for field_id in stale])
+            _empty_volatile(writing, earlier, current)
+        check_names_stay(current.primary, current.name)
 
 
 def _with_right_columns(writing: Writing, table: Table, stale: set[str]) -> Table:
@@ -81,6 +85,35 @@ def _with_right_columns(writing: Writing, table: Table, stale: set[str]) -> Tabl
     return writing.change_schema(change).table_by_id[table.id]
 
 
+def check_names_stay(primary: Field, table_name: str) -> None:
+    """Raises BadRequest when what names a table's records changes by itself: what links show must be there to be found and sorted."""
+    if is_volatile(primary):
+        raise BadRequest(
+            f'"{primary.name}" cannot name the records of "{table_name}": its values change by themselves, as those of NOW, TODAY, RAND and the '
+            "names of people do. Make another field the primary one.",
+            fieldId=primary.id,
+        )
+
+
+def _empty_volatile(writing: Writing, earlier: Table, table: Table) -> None:
+    """Empties the columns of formulas whose values were stored and are evaluated at read from now on, and drops their indexes."""
+    were = {field.id for field in earlier.fields if field.type.computed and not is_volatile(field)}
+    turned = [field for field in table.fields if field.id in were and is_volatile(field)]
+    if not turned:
+        return
+    clear_values(writing, table, turned)
+    gone = {field.shown_column for field in turned}
+    if not any(uses_column(index.spec, gone) for index in table.indexes):
+        return
+
+    def change(version: int) -> None:
+        for field in turned:
+            drop_indexes_of(writing, table, field)
+        writing.catalog.touch_table(table, version)
+
+    writing.change_schema(change)
+
+
 def _signatures(snapshot: Snapshot, table: Table) -> dict[str, Hashable]:
     """What each formula's values depend on beside the cells, by the field's id."""
     formulas = formulas_of(table)
@@ -91,6 +124,7 @@ def _signatures(snapshot: Snapshot, table: Table) -> dict[str, Hashable]:
             ready.field.options.formula,
             ready.field.num,
             ready.formula.kind.name,
+            ready.volatile,
             snapshot.database.timezone,
             inputs,
         )

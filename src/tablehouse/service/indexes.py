@@ -15,6 +15,7 @@ from tablehouse.query.cells import find_field
 from tablehouse.query.needs import in_one_table, is_sortable
 from tablehouse.query.requests import PinIndex
 from tablehouse.query.wire import FieldId, IndexId
+from tablehouse.schema.formulas import is_volatile
 from tablehouse.schema.index import AUTOMATIC, ORDER, PINNED, TRIGRAM, Index, Part, Spec
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller, workspace_of
@@ -151,6 +152,10 @@ def read_spec(table: Table, body: PinIndex) -> Spec:
 def _check_indexable(field: Field, trigram: bool, path: str) -> None:
     if trigram and not field.folded_column:
         raise BadRequest(f'{path}: a trigram index is for text, and "{field.name}" is {describe_field(field)}.', path=path)
+    if is_volatile(field):
+        raise BadRequest(
+            f'{path}: "{field.name}" changes without being written and is evaluated when it is read, so no index can hold it.', path=path
+        )
     if field.is_list or field.kind is kind.DATE_RANGE or field.type.source == "id" or not (field.column or is_sortable(field)):
         raise BadRequest(f'{path}: {describe_field(field)} ("{field.name}") cannot be indexed.', path=path)
 

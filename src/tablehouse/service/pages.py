@@ -9,11 +9,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tablehouse.errors import Fault
+from tablehouse.query.at_read import Evaluator
 from tablehouse.query.cells import choose_fields
 from tablehouse.query.paging import MOST, Cursor, decode_cursor, encode_cursor
 from tablehouse.query.requests import ListRecords
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller, check_may_explain, workspace_of
+from tablehouse.service.late import evaluator
 from tablehouse.service.things import find_table
 from tablehouse.sql import records as sql
 from tablehouse.storage.page_cache import Stamp
@@ -61,6 +63,18 @@ class Page(msgspec.Struct, frozen=True):
     metadata: PageMetadata
 
 
+class Rendered(msgspec.Struct, frozen=True):
+    """A page as the database gives it, which is what is kept. `inputs`: of cells that are evaluated at read (`query.at_read`)."""
+
+    page: Page
+    inputs: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return len(self.page.records) + len(self.inputs or "")
+
+
 _BRIEF_CELLS: Final = 5_000
 """A page of so many cells is rendered in about half a millisecond; only a longer one is worth another thread."""
 
@@ -84,14 +98,24 @@ def list_page(app: App, caller: Caller, reading: Reading, database_id: str, tabl
     kept = None if query.explain else pages.find(key)
     if kept is not None and kept[0] == reading.stamp():
         pages.touch(key)
-        page: Page = kept[1]
-        return page
-    stamp, page = _read_page(reading, table, query, caller.control.secret)
-    pages.keep(key, stamp, page, len(page.records) + len(query.fields or "") + len(query.cursor or ""))
-    return page
+        rendered: Rendered = kept[1]
+    else:
+        stamp, rendered = _read_page(reading, table, query, caller.control.secret)
+        pages.keep(key, stamp, rendered, rendered.size + len(query.fields or "") + len(query.cursor or ""))
+    if rendered.inputs is None:
+        return rendered.page
+    return shown_page(rendered, evaluator(app, reading, table, choose_fields(table, query.fields), query.field_names))
 
 
-def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes) -> tuple[Stamp, Page]:
+def shown_page(rendered: Rendered, evaluating: Evaluator | None) -> Page:
+    """Returns a page as it is answered: with the cells that are evaluated now."""
+    if rendered.inputs is None:
+        return rendered.page
+    assert evaluating is not None
+    return Page(evaluating.page(rendered.page.records, rendered.inputs), rendered.page.metadata)
+
+
+def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes) -> tuple[Stamp, Rendered]:
     """Returns a page as the database renders it, with the state of the database that it shows."""
     limit = min(query.limit, MOST)
     chosen = choose_fields(table, query.fields)
@@ -121,12 +145,13 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
         if offset and row[1] - 1 != row[2]:
             table.derived[_GAPS] = True  # for good: numbers are not given again
             row = found(True, offset=offset)
-    commits, _, total, newest, records, last = row
+    commits, _, total, newest, records, last, *inputs = row
     # Not by offset and total: of a page that a cursor leads to, records before it may have been deleted meanwhile.
     more = last is not None and last < newest
     next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
     stamp = (reading.snapshot.version, commits)
-    return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor, explain=_explanation(explained)))
+    page = Page(records, PageMetadata(offset, limit, total, next_cursor, explain=_explanation(explained)))
+    return stamp, Rendered(page, inputs[0] if inputs else None)
 
 
 def _explanation(statements: list[Explained]) -> Explanation | UnsetType:

@@ -15,6 +15,7 @@ from tablehouse.query.requests import WriteRecord
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.idempotency import Repeatable, write_once
+from tablehouse.service.late import shown_record
 from tablehouse.service.link_writes import Targets, resolve_links
 from tablehouse.service.payload import Payload
 from tablehouse.service.revision import check_revision
@@ -42,8 +43,7 @@ def get_record(app: App, caller: Caller, database_id: str, table_id: str, record
         found = reading.versioned(statement, {"id": record_id}, brief=True)
         if not found:
             raise no_record(table, record_id)
-        record: str = found[0][0]
-        return record
+        return shown_record(app, reading, table, field_names, found[0])
 
     with app.store.database(database_id) as database:
         return database.read_versioned(work)

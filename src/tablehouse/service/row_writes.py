@@ -23,6 +23,7 @@ from tablehouse.query.cells import (
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller
 from tablehouse.service.computing import Following, new_cells
+from tablehouse.service.late import shown_record
 from tablehouse.service.limits import check_limit, check_record_quota
 from tablehouse.service.link_writes import Targets, check_required, remove_links, write_links
 from tablehouse.service.things import find_table, no_record
@@ -97,7 +98,7 @@ class RowWriter:
         self._pending += zip(numbers, links, strict=True)
         if table.linked:
             return [Written(number, None) for number in numbers]
-        return [Written(number, row[0]) for number, row in zip(numbers, made, strict=True)]
+        return [Written(number, self._shown(row)) for number, row in zip(numbers, made, strict=True)]
 
     def update(self, changes: Sequence[tuple[str, Cells]], links: Sequence[Targets]) -> list[Written]:
         """Returns changed rows, in their order. Raises NotFound, ConstraintViolation."""
@@ -138,7 +139,7 @@ class RowWriter:
             known = {record_id for (record_id,) in self._writing.rows(there, {"ids": ids})}
             raise no_record(table, next(change.record_id for change in changes if change.record_id not in known))
         if not table.linked:
-            return [Written(0, row[0]) for row in found]
+            return [Written(0, self._shown(row)) for row in found]
         for change, (number,) in zip(changes, found, strict=True):
             self._writing.changes.updated(table.num, number, (field.num for field in written))
             self._pending.append((number, change.links))
@@ -196,7 +197,8 @@ class RowWriter:
             return [row.record or "" for row in written]
         table, names = self.table, self._field_names
         statement = self._writing.compiled(table, ("render", names), lambda: sql.render_records(table, table.fields, names))
-        rendered: dict[int, str] = dict(self._writing.rows(statement, {"numbers": msgspec.json.encode(wanted).decode()}))
+        rows = self._writing.rows(statement, {"numbers": msgspec.json.encode(wanted).decode()})
+        rendered = {number: self._shown(shown) for number, *shown in rows}
         return [rendered[row.number] if row.record is None else row.record for row in written]
 
     def _settled(self, rows: Sequence[Cells]) -> Sequence[Cells]:
@@ -216,7 +218,10 @@ class RowWriter:
         found = self._writing.rows(statement, {"id": record_id})
         if not found:
             raise no_record(table, record_id)
-        return Written(0, found[0][1])
+        return Written(0, self._shown(found[0][1:]))
+
+    def _shown(self, rendered: Sequence[str]) -> str:
+        return shown_record(self._app, self._writing, self.table, self._field_names, rendered)
 
 
 def new_rows(writing: Writing, table: Table, rows: Sequence[Cells], by: int) -> tuple[list[int], list[dict[str, Any]]]:

@@ -16,7 +16,8 @@ from tablehouse.query.search import Search, read_search
 from tablehouse.schema.model import Table
 from tablehouse.service import steering
 from tablehouse.service.access import App, Caller, check_may_explain, workspace_of
-from tablehouse.service.pages import Page, PageMetadata, list_page
+from tablehouse.service.late import Moment, evaluator, late_fields_of, late_values, moment_of
+from tablehouse.service.pages import Page, PageMetadata, Rendered, list_page, shown_page
 from tablehouse.service.payload import Payload
 from tablehouse.service.statements import compiled_for
 from tablehouse.service.surroundings import surroundings
@@ -103,9 +104,13 @@ class _Finding:
         self._total_key: Hashable = ("total", database_id, table.id, said)
         self._sorting = tuple((key.field.num, key.descending) for key in search.sorting)
         self._walk_key: tuple[Hashable, ...] = (database_id, table.id, said, self._sorting)
-        self._page_key: Hashable = ("search", *self._walk_key, search.offset, search.limit, query)
+        # The mark is in the page's cursor: a filter written in other words has another.
+        self._page_key: Hashable = ("search", search.mark, *self._walk_key, search.offset, search.limit, query)
         self._weight = sum(len(value) for value in self._literals.values() if isinstance(value, str))
         self._watch = Watch(app, reading, database_id, table, query.explain)
+        self._late = late_fields_of(plan, [key.field for key in search.sorting])
+        """What is evaluated before anything can be found. Nothing of such a search is kept: the next one has another moment."""
+        self._moment = Moment(0, 0)
 
     def page(self, cursor_text: str | None, secret: bytes) -> Page:
         """Returns the page, from those kept when nothing has changed. Raises BadRequest for a cursor of another search."""
@@ -115,16 +120,32 @@ class _Finding:
         kept = None if self._query.explain else pages.find(key)
         if kept is not None and kept[0] == self._reading.stamp():
             pages.touch(key)
-            found: Page = kept[1]
-            return found
+            found: Rendered = kept[1]
+            return self._shown(found)
         with self._reading.moment():
+            if self._late:
+                self._evaluate(cursor)
             stamp, page = self._read(cursor, secret)
             self._watch.note(search)
         if not self._query.explain:
-            self._keep(key, stamp, page, len(page.records))
-        return page
+            self._keep(key, stamp, page, page.size)
+        return self._shown(page)
 
-    def _read(self, cursor: SearchCursor | None, secret: bytes) -> tuple[Stamp, Page]:
+    def _shown(self, page: Rendered) -> Page:
+        if page.inputs is None:
+            return page.page
+        at = self._moment if self._late else None
+        return shown_page(page, evaluator(self._app, self._reading, self._table, self._fields, self._query.field_names, at))
+
+    def _evaluate(self, cursor: SearchCursor | None) -> None:
+        """Evaluates what the search compares or sorts by, at the moment of its first page."""
+        known = None if cursor is None else cursor.moment
+        self._moment = moment_of(self._app) if known is None else Moment(*known)
+        plan = self._search.condition
+        values = late_values(self._app, self._reading, self._table, self._late, plan, self._moment, self._watch.run)
+        self._literals = {**self._literals, **values}
+
+    def _read(self, cursor: SearchCursor | None, secret: bytes) -> tuple[Stamp, Rendered]:
         offset = self._search.offset if cursor is None else cursor.offset
         limit = self._search.limit
         place = self._place(offset) if cursor is None else Place(cursor.after, cursor.keys) if cursor.after else None
@@ -135,7 +156,7 @@ class _Finding:
         if place is not None:
             values |= {f"k{at}": value for at, value in enumerate(place.keys) if value is not None} | {"after": place.after}
         plan, steer = self._approach(skip + limit + 1)
-        commits, live, seen, records, places = self._run(*self._page_statement(plan, empties, steer), values)
+        commits, live, seen, records, places, *inputs = self._run(*self._page_statement(plan, empties, steer), values)
         stamp = (self._reading.snapshot.version, commits)
         if self._search.condition is None:
             total = live
@@ -146,16 +167,18 @@ class _Finding:
             total = self._total(stamp, self._search.condition)
         next_cursor = None
         if seen > limit:
-            following = _cursor(self._search.mark, offset + limit, msgspec.json.decode(places)[-1])
+            moment = (self._moment.now, self._moment.seed) if self._late else None
+            following = _cursor(self._search.mark, offset + limit, msgspec.json.decode(places)[-1], moment)
             next_cursor = encode_cursor(following, secret)
-            if cursor is None and following.after and self._weight <= _KEPT_LITERALS:
+            if cursor is None and following.after and self._weight <= _KEPT_LITERALS and not self._late:
                 self._app.store.places.keep(self._walk_key, stamp, offset + limit, Place(following.after, following.keys))
-        return stamp, Page(records, PageMetadata(offset, limit, total, next_cursor, explain=self._watch.explanation()))
+        page = Page(records, PageMetadata(offset, limit, total, next_cursor, explain=self._watch.explanation()))
+        return stamp, Rendered(page, inputs[0] if inputs else None)
 
     def _place(self, offset: int) -> Place | None:
         """Returns where the page before ended, when it was asked for not long ago and nothing has changed."""
         places = self._app.store.places
-        if not offset or not places.knows(self._walk_key, offset):
+        if not offset or self._late or not places.knows(self._walk_key, offset):
             return None
         return places.find(self._walk_key, self._reading.stamp(), offset)
 
@@ -166,7 +189,7 @@ class _Finding:
         candidates a trigram index has, how many records meet the condition.
         """
         plan = self._search.condition
-        if self._reading.dialect.knows_frequencies:
+        if self._reading.dialect.knows_frequencies or self._late:
             return plan, ""
         steer = steering.whole(self._table, plan, self._search.sorting, wanted)
         if plan is None or not self._table.indexes or steer:
@@ -229,13 +252,13 @@ class _Finding:
         return self._watch.run(statement, shape, values)[0]
 
     def _keep(self, key: Hashable, stamp: Stamp, thing: Any, size: int) -> None:
-        if self._weight <= _KEPT_LITERALS:
+        if self._weight <= _KEPT_LITERALS and not self._late:
             self._app.store.pages.keep(key, stamp, thing, size + self._weight)
 
 
-def _cursor(mark: str, offset: int, place: list[Any]) -> SearchCursor:
+def _cursor(mark: str, offset: int, place: list[Any], moment: tuple[int, int] | None) -> SearchCursor:
     """Returns the cursor behind the last record of a page, of which `place` is [number, sort value, …]."""
     number, *keys = place
     if any(isinstance(key, str) and len(key) > sql.LONGEST_KEY for key in keys):
-        return SearchCursor(mark, offset, 0, ())
-    return SearchCursor(mark, offset, number, tuple(keys))
+        return SearchCursor(mark, offset, 0, (), moment)
+    return SearchCursor(mark, offset, number, tuple(keys), moment)

@@ -23,7 +23,7 @@ from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
 from tablehouse.service.building import drop_beside_table
 from tablehouse.service.field_making import make_field
-from tablehouse.service.formula_fields import checked_formula
+from tablehouse.service.formula_fields import check_names_stay, checked_formula
 from tablehouse.service.limits import check_limit
 from tablehouse.service.link_fields import remove_links_to
 from tablehouse.service.payload import Payload
@@ -104,6 +104,7 @@ def update_table(app: App, caller: Caller, database_id: str, table_id: str, payl
         if body.primary_field_id is not UNSET:
             field = find_field(table, body.primary_field_id, "primaryFieldId")
             check_primary(field.name, field.type_name, field.type.primary and not field.many, "primaryFieldId")
+            check_names_stay(field, table.name)
             given["primary_num"] = field.num
         return msgspec.structs.replace(table, **given)
 
@@ -238,7 +239,7 @@ def make_table(writing: Writing, plan: TablePlan, most_fields: int) -> TableAnsw
         writing.catalog.insert_table(table)
         writing.session.script(ddl.create_table(writing.dialect, table))
 
-    writing.change_schema(change)
+    check_names_stay(find_table(writing.change_schema(change), table_id).primary, plan.name)
     for position, draft in enumerate(plan.drafts):
         if draft.type.joined:
             # Names in its options may be those of fields made with it, and of links before it.

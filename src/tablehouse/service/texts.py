@@ -8,8 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.query.cells import text_of
-from tablehouse.schema.model import Field
+from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.late import evaluator
 from tablehouse.service.things import find_table
 from tablehouse.sql import bulk as sql
 from tablehouse.sql import catalog as catalog_sql
@@ -35,9 +36,12 @@ def read_texts(app: App, caller: Caller, database_id: str, table_id: str, write:
         columns = [_Column(field, people, _KNOWN_TEXTS // len(table.fields)) for field in table.fields]
         statement = reading.compiled(table, ("stored",), lambda: sql.stored_cells(table, table.fields))
         write([[field.name for field in table.fields]])
+        evaluating = evaluator(app, reading, table, table.fields, by_name=False)
         count = 0
         for rows in _pages(reading, statement):
             _, *stored = zip(*rows, strict=True)
+            if evaluating is not None:
+                _put(table, stored, [evaluating.values(msgspec.json.decode(inputs)) for inputs in stored.pop()])
             texts = [column.of(values) for column, values in zip(columns, stored, strict=True)]
             write(list(zip(*texts, strict=True)))
             count += len(rows)
@@ -45,6 +49,13 @@ def read_texts(app: App, caller: Caller, database_id: str, table_id: str, write:
 
     with app.store.database(database_id) as database:
         return database.read(work)
+
+
+def _put(table: Table, columns: list[Any], values: Sequence[Mapping[int, Any]]) -> None:
+    """Puts what was evaluated in the place of what is stored."""
+    for place, field in enumerate(table.fields):
+        if field.num in values[0]:
+            columns[place] = [each[field.num] for each in values]
 
 
 def _pages(reading: Reading, statement: Any) -> Iterator[list[Any]]:

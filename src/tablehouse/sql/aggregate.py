@@ -9,12 +9,14 @@ import sqlalchemy as sa
 
 from tablehouse.kinds import kind
 from tablehouse.query.aggregate import Aggregation, GroupKey, GroupSort
-from tablehouse.query.checks import Node
+from tablehouse.query.at_read import late_fields
+from tablehouse.query.checks import Node, fields_of
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, COMMITS, PEOPLE
 from tablehouse.sql.conditions import compared, condition
 from tablehouse.sql.elements import ExactSum, LocalDays, WeekStart
-from tablehouse.sql.record_tables import Columns, record_table
+from tablehouse.sql.late import records_with
+from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.records import VERSION
 from tablehouse.sql.render import Cell, people
 from tablehouse.sql.sorting import choice_set, people_names, people_set
@@ -56,13 +58,13 @@ def count_groups(table: Table, groups: Sequence[GroupKey], node: Node | None, we
 
 def _groups(table: Table, groups: Sequence[GroupKey], aggregations: Sequence[Aggregation], node: Node | None, week: int) -> sa.Subquery:
     """Returns the groups as rows: keys g0 …, for texts one of their spellings t0 …, values a0 …."""
-    columns = record_table(table)
-    cells = dict(columns.c.items())
+    used = [*fields_of(node), *(key.field for key in groups), *(each.field for each in aggregations if each.field is not None)]
+    source, cells = records_with(table, late_fields(used))
     # Keys are worked out below the grouping, so that it names columns: a parameter in an expression would make it two different ones.
     inner: list[Cell] = [_key(key, cells, week).label(f"g{place}") for place, key in enumerate(groups)]
     inner += [cells[key.field.shown_column].label(f"t{place}") for place, key in enumerate(groups) if _is_text(key)]
     inner += [_value(each, cells).label(f"v{place}") for place, each in enumerate(aggregations) if each.field is not None]
-    rows = sa.select(*(inner or [sa.literal_column("1").label("one")])).select_from(columns)
+    rows = sa.select(*(inner or [sa.literal_column("1").label("one")])).select_from(source)
     if node is not None:
         rows = rows.where(condition(node, cells))
     base = rows.subquery("cells")

@@ -7,7 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tablehouse.query.at_read import at_read
 from tablehouse.schema.model import Field, Table
+from tablehouse.sql.at_read import inputs_json
 from tablehouse.sql.conditions import folded_text
 from tablehouse.sql.elements import InItems, JsonRows, JsonText
 from tablehouse.sql.joined import values_of
@@ -33,9 +35,11 @@ def stored_cell(field: Field, columns: Columns) -> sa.ColumnElement[Any]:
 
 
 def stored_cells(table: Table, fields: Sequence[Field]) -> sa.Select[Any]:
-    """Rows: (number, each field's stored value) in order of creation. Parameters: after, limit."""
+    """Rows: (number, each field's stored value; inputs where cells are evaluated at read) in order of creation. Parameters: after, limit."""
     columns = record_table(table)
     cells = [stored_cell(field, dict(columns.c.items())) for field in fields]
+    if (late := at_read(table, fields)) is not None:
+        cells.append(inputs_json(late, dict(columns.c.items())))
     return sa.select(columns.c.n, *cells).where(columns.c.n > sa.bindparam("after")).order_by(columns.c.n).limit(sa.bindparam("limit"))
 
 

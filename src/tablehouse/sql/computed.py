@@ -38,5 +38,14 @@ def all_inputs(table: Table, fields: Sequence[Field]) -> sa.Select[Any]:
 def fill_cells(table: Table, fields: Sequence[Field]) -> sa.Update:
     """Sets computed cells of one record. Parameters: num, and the fields' cell names and error columns."""
     columns = record_table(table)
-    names = [name for field in fields for name in (*field.cell_names, field.error_column) if name]
+    names = _written(fields)
     return sa.update(columns).where(columns.c.n == sa.bindparam("num")).values({name: sa.bindparam(name) for name in names})
+
+
+def clear_cells(table: Table, fields: Sequence[Field]) -> sa.Update:
+    """Empties computed cells of all records."""
+    return sa.update(record_table(table)).values({name: sa.null() for name in _written(fields)})
+
+
+def _written(fields: Sequence[Field]) -> list[str]:
+    return [name for field in fields for name in (*field.cell_names, field.error_column) if name]

@@ -17,6 +17,7 @@ from tablehouse.kinds.kind import PERSON
 from tablehouse.schema.model import Field, Path, Table
 from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
 from tablehouse.sql.elements import HeldItems
+from tablehouse.sql.late import beside
 from tablehouse.sql.links import pairs
 from tablehouse.sql.record_tables import Columns, record_table
 
@@ -50,6 +51,7 @@ def values_of(field: Field, columns: Columns) -> Values | None:
     for before, step in pairwise(steps):
         rows = rows.join(step.rows, step.own == before.other)
     rows = rows.join(there, there.c.n == steps[-1].other)
+    rows, cells = beside(path.leaf, rows, dict(there.c.items()), columns)
     order = [column for step in steps for column in (step.own_position, step.other)]
     item = None
     if path.leaf is not None and path.leaf.is_list:
@@ -58,7 +60,7 @@ def values_of(field: Field, columns: Columns) -> Values | None:
         rows = rows.join(items, sa.true()).join(there_listed, there_listed.c.num == items.c.value)
         order.append(items.c.key)
         item = items.c.value
-    return Values(rows, steps[0].own == number_of(columns), tuple(order), dict(there.c.items()), path.table, path.leaf, item)
+    return Values(rows, steps[0].own == number_of(columns), tuple(order), cells, path.table, path.leaf, item)
 
 
 def listed(leaf: Field) -> sa.Table:
@@ -72,7 +74,8 @@ def some(path: Path, columns: Columns, test: Callable[[Columns], Test]) -> Test:
     It asks for the records that pass only once, and goes back from them: their number matters, not that of the records searched.
     """
     there = record_table(path.table).alias("there")
-    reached = sa.select(there.c.n).where(test(dict(there.c.items())))
+    rows, cells = beside(path.leaf, there, dict(there.c.items()), columns)
+    reached = sa.select(there.c.n).select_from(rows).where(test(cells))
     for place, link in reversed(list(enumerate(path.links))):
         assert link.link is not None
         step = pairs(link.link, f"step{place}")

@@ -2,6 +2,8 @@
 
 Every statement is composed from the schema alone; values arrive as parameters. Reading statements answer with the schema version
 they ran at in front, so that a plan made from an older Snapshot is noticed without a statement of its own.
+
+Where cells are evaluated at read (`query.at_read`), each record's JSON is followed by its inputs: the last column of a row.
 """
 
 from __future__ import annotations
@@ -11,7 +13,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from tablehouse.query.at_read import at_read
+from tablehouse.schema.formulas import is_volatile
 from tablehouse.schema.model import Field, Table
+from tablehouse.sql.at_read import inputs_json
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS, HOLES, META
 from tablehouse.sql.elements import AmongKeys, InItems, JsonRows, Utf8
 from tablehouse.sql.record_tables import Columns, record_table
@@ -32,24 +37,28 @@ _OFFSET: Final[sa.ColumnElement[int]] = sa.bindparam("offset", type_=INTEGER)
 def get_record(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
     """Rows: (schema version, record JSON). Parameter: id."""
     columns = record_table(table)
-    return sa.select(VERSION, record_json(table, _of(columns), fields, by_name)).where(columns.c.id == sa.bindparam("id"))
+    return sa.select(VERSION, *_shown(table, _of(columns), fields, by_name)).where(columns.c.id == sa.bindparam("id"))
 
 
 def list_records(table: Table, fields: Sequence[Field], by_name: bool, by_offset: bool) -> sa.Select[Any]:
     """One row about the table, and a page of it: (schema version, commits counted, next record's number, records there are, number of
-    the newest; JSON array of records as bytes, number of the last one in it).
+    the newest; JSON array of records as bytes, number of the last one in it; JSON array of inputs).
 
     Parameters: limit, and `after`, the number after which to begin, or the offset: right also where records were deleted, but dearer.
     """
     columns = record_table(table)
+    late = at_read(table, fields)
     page = sa.select(columns.c.n, record_json(table, _of(columns), fields, by_name).label("record")).order_by(columns.c.n)
+    if late is not None:
+        page = page.add_columns(inputs_json(late, _of(columns)).label("inputs"))
     after = _last_before(table, columns) if by_offset else sa.bindparam("after")
     rows = page.where(columns.c.n > after).limit(sa.bindparam("limit")).subquery("page")
-    whole = sa.select(Utf8(JsonRows(rows.c.record)).label("records"), sa.func.max(rows.c.n).label("last")).subquery("whole")
+    inputs = [] if late is None else [JsonRows(rows.c.inputs).label("inputs")]
+    whole = sa.select(Utf8(JsonRows(rows.c.record)).label("records"), sa.func.max(rows.c.n).label("last"), *inputs).subquery("whole")
     newest = sa.select(sa.func.max(columns.c.n)).scalar_subquery()
     own = COUNTERS.c.table_num == sa.literal_column(str(table.num))
     return (
-        sa.select(VERSION, _COMMITS, COUNTERS.c.next, COUNTERS.c.live, newest, whole.c.records, whole.c.last)
+        sa.select(VERSION, _COMMITS, COUNTERS.c.next, COUNTERS.c.live, newest, *whole.c)
         .select_from(COUNTERS.join(whole, sa.true()))
         .where(own)
     )
@@ -103,10 +112,10 @@ def insert_record(table: Table, fields: Sequence[Field] | None, by_name: bool) -
         "updated_at": sa.bindparam("at"),
         "created_by": sa.bindparam("by"),
         "updated_by": sa.bindparam("by"),
-        **_cell_parameters(table.fields),
+        **_cell_parameters([field for field in table.fields if not is_volatile(field)]),
     }
     statement = sa.insert(columns).values(values)
-    return statement if fields is None else statement.returning(record_json(table, _returned(columns), fields, by_name))
+    return statement if fields is None else statement.returning(*_shown(table, _returned(columns), fields, by_name))
 
 
 def update_record(table: Table, written: Collection[Field], fields: Sequence[Field] | None, by_name: bool) -> sa.Update:
@@ -117,13 +126,13 @@ def update_record(table: Table, written: Collection[Field], fields: Sequence[Fie
     columns = record_table(table)
     values: dict[str, Any] = {"updated_at": sa.bindparam("at"), "updated_by": sa.bindparam("by"), **_cell_parameters(written)}
     statement = sa.update(columns).where(columns.c.id == sa.bindparam("record_id")).values(values)
-    return statement.returning(columns.c.n if fields is None else record_json(table, _returned(columns), fields, by_name))
+    return statement.returning(*([columns.c.n] if fields is None else _shown(table, _returned(columns), fields, by_name)))
 
 
 def render_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
     """Rows: (number, record JSON) of the records with the numbers in `numbers`, a JSON array."""
     columns = record_table(table)
-    return sa.select(columns.c.n, record_json(table, _of(columns), fields, by_name)).where(InItems(columns.c.n, sa.bindparam("numbers")))
+    return sa.select(columns.c.n, *_shown(table, _of(columns), fields, by_name)).where(InItems(columns.c.n, sa.bindparam("numbers")))
 
 
 def delete_records(table: Table) -> sa.UpdateBase:
@@ -151,6 +160,13 @@ def matching_records(table: Table, fields: Sequence[Field]) -> sa.Select[Any]:
     keys = [compared(table, field) for field in fields]
     among = AmongKeys if fields[0].unique else InItems
     return sa.select(columns.c.id, *keys).where(among(keys[0], sa.bindparam("values"))).order_by(columns.c.n)
+
+
+def _shown(table: Table, columns: Columns, fields: Sequence[Field], by_name: bool) -> list[sa.ColumnElement[Any]]:
+    """Returns a record's JSON, and its inputs where some of its cells are evaluated at read."""
+    late = at_read(table, fields)
+    record = record_json(table, columns, fields, by_name)
+    return [record] if late is None else [record, inputs_json(late, columns)]
 
 
 def _of(columns: sa.Table) -> Columns:

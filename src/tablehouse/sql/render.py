@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
+from tablehouse.schema.formulas import is_volatile, read_late
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
 from tablehouse.sql.elements import (
@@ -27,10 +28,12 @@ from tablehouse.sql.record_tables import Columns
 
 Cell = sa.ColumnElement[Any]
 
+_LATE: Final = Json(sa.literal_column("'null'"))
+
 
 def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name: bool) -> sa.ColumnElement[str]:
-    """Returns the expression for a record's JSON text, with these fields keyed by id or by name."""
-    cells = [(_key(field, by_name), cell_json(field, columns)) for field in fields]
+    """Returns the expression for a record's JSON text, with these fields keyed by id or by name; `null` stands for what is evaluated at read."""
+    cells = [(_key(field, by_name), cell_json(field, columns) if read_late(field) is None else _LATE) for field in fields]
     record = JsonObject(
         [
             (sa.literal_column("'id'"), Filled(columns["id"])),
@@ -40,7 +43,7 @@ def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name
             (sa.literal_column("'updatedAt'"), Filled(columns["updated_at"])),
         ]
     )
-    failing = [(field, columns[field.error_column]) for field in fields if field.error_column]
+    failing = [(field, columns[field.error_column]) for field in fields if field.error_column and not is_volatile(field)]
     return _with_errors(record, failing) if failing else record
 
 

@@ -8,12 +8,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tablehouse.kinds.kind import BOOLEAN, NUMBER, TEXT
-from tablehouse.query.checks import Check, Node
+from tablehouse.query.at_read import at_read, late_fields
+from tablehouse.query.checks import Check, Node, fields_of
 from tablehouse.query.sorting import SortKey
 from tablehouse.schema.model import Field, Table
+from tablehouse.sql.at_read import inputs_json
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS
 from tablehouse.sql.conditions import condition
 from tablehouse.sql.elements import JsonArray, JsonRows, TrigramMatch, Unindexed, Utf8
+from tablehouse.sql.late import records_with
 from tablehouse.sql.record_tables import record_table
 from tablehouse.sql.records import VERSION
 from tablehouse.sql.render import Cell, record_json
@@ -40,16 +43,18 @@ def search_records(
     steer: str = "",
 ) -> sa.Select[Any]:
     """One row: (schema version, commits counted, records in the table, records found up to one more than the page holds, JSON array of the
-    page's records as bytes, JSON array of their [number, sort value, …]).
+    page's records as bytes, JSON array of their [number, sort value, …]; JSON array of inputs where cells are evaluated at read).
 
-    Parameters: limit, more (limit and one), skip, those of the condition, and of `following` when `empties` says where to go on.
+    Parameters: limit, more (limit and one), skip, those of the condition and of what is evaluated at read (`sql.late`), and of `following` when
+    `empties` says where to go on.
     `steer`: BY_CONDITION when so few records meet the condition that sorting them is quicker than going through an index in order;
     WHOLE, on SQLite, when all of them have to be sorted and most are skipped: with a limit it keeps as many rows in order as are skipped, one
     by one, which takes four times as long as sorting all at once; THROUGH, on SQLite too, when a trigram index decides the condition and
     nothing is sorted: it goes through its records in order of creation.
     """
     columns = record_table(table)
-    cells = dict(columns.c.items())
+    stored = dict(columns.c.items())
+    source, cells = records_with(table, late_fields([*fields_of(node), *(key.field for key in keys)]))
     values = [sort_value(key.field, cells) for key in keys]
     # Only numbers and sort values are sorted; records become JSON when it is known which.
     by_condition = steer == BY_CONDITION
@@ -58,7 +63,7 @@ def search_records(
     if steer == THROUGH:
         number, found = _through(node)
     else:
-        found = sa.select(columns.c.n, *(value.label(f"s{place}") for place, value in enumerate(values)))
+        found = sa.select(columns.c.n, *(value.label(f"s{place}") for place, value in enumerate(values))).select_from(source)
         found = found if node is None else found.where(condition(node, cells))
     found = found.order_by(*ordered(keys, sortable, number))
     if empties is None and steer == WHOLE:
@@ -70,20 +75,23 @@ def search_records(
     else:
         page = _chain([found.where(test) for test in following(keys, sortable, number, empties)])
     shown = [page.c[f"s{place}"] for place in range(len(keys))]
+    late = at_read(table, fields)
     rows = (
         sa.select(
-            record_json(table, cells, fields, by_name).label("record"),
+            record_json(table, stored, fields, by_name).label("record"),
             JsonArray(page.c.n, *(_held(key, value) for key, value in zip(keys, shown, strict=True))).label("place"),
+            *([] if late is None else [inputs_json(late, stored).label("inputs")]),
         )
         .select_from(page.join(columns, columns.c.n == page.c.n))
         .order_by(*ordered(keys, shown, page.c.n))
         .limit(sa.bindparam("limit"))
         .subquery("rows")
     )
-    whole = sa.select(Utf8(JsonRows(rows.c.record)).label("records"), JsonRows(rows.c.place).label("places")).subquery("whole")
+    inputs = [] if late is None else [JsonRows(rows.c.inputs).label("inputs")]
+    whole = sa.select(Utf8(JsonRows(rows.c.record)).label("records"), JsonRows(rows.c.place).label("places"), *inputs).subquery("whole")
     seen = sa.select(sa.func.count()).select_from(page).scalar_subquery()
     return (
-        sa.select(VERSION, _COMMITS, COUNTERS.c.live, seen, whole.c.records, whole.c.places)
+        sa.select(VERSION, _COMMITS, COUNTERS.c.live, seen, *whole.c)
         .select_from(COUNTERS.join(whole, sa.true()))
         .where(COUNTERS.c.table_num == sa.literal_column(str(table.num)))
     )
@@ -112,8 +120,8 @@ def count_records(table: Table, node: Node, through: bool = False) -> sa.Select[
         assert isinstance(node, Check)
         counted = _matching(node.field, node.names[0], sa.func.count())
         return sa.select(VERSION, counted.scalar_subquery())
-    columns = record_table(table)
-    found = sa.select(sa.func.count()).select_from(columns).where(condition(node, dict(columns.c.items()))).scalar_subquery()
+    source, cells = records_with(table, late_fields(fields_of(node)))
+    found = sa.select(sa.func.count()).select_from(source).where(condition(node, cells)).scalar_subquery()
     return sa.select(VERSION, found)
 
 

@@ -1,0 +1,184 @@
+"""Cells that are evaluated when they are read: what a page has to bring along for them, and how their values get into its records.
+
+Pure. A rendered record has `null` where such a cell is, and its *inputs* come beside it: a JSON object of what the columns hold that the
+formulas need, by their names, and for each lookup of such cells an array of the inputs of what it finds.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from tablehouse.errors import ServiceUnavailable
+from tablehouse.query.computed import Computation, Computer, Setting, computation_of_volatile
+from tablehouse.schema.formulas import read_late
+from tablehouse.schema.model import Field, Table
+
+_EVERY: Final = 64
+"""Cells between two looks at the clock: they may take 50 ms each, and mostly take some microseconds."""
+
+
+class LateLookup(msgspec.Struct, frozen=True, eq=False):
+    """A lookup of cells that are evaluated. `key`: where its array stands among a record's inputs; `leaf`: whose cells they are."""
+
+    field: Field
+    leaf: Field
+    key: str
+    computation: Computation
+
+
+class AtRead(msgspec.Struct, frozen=True, eq=False):
+    """What of some fields of a table is evaluated when they are read. `own`: those of the table itself, with what they need."""
+
+    shown: tuple[Field, ...]
+    own: Computation | None
+    lookups: tuple[LateLookup, ...]
+
+
+def at_read(table: Table, fields: Sequence[Field]) -> AtRead | None:
+    """Returns what has to be evaluated to show these fields; None when nothing has to. Found once for each choice of fields."""
+    known: dict[Any, AtRead | None] = table.derived.setdefault(at_read, {})
+    key = None if fields is table.fields else tuple(field.num for field in fields)
+    if key not in known:
+        made = _at_read(table, fields)
+        if made is None and key is not None:
+            return None  # most choices: nothing to remember
+        known[key] = made
+    return known[key]
+
+
+def _at_read(table: Table, fields: Sequence[Field]) -> AtRead | None:
+    late = [(field, leaf) for field in fields if (leaf := read_late(field)) is not None]
+    if not late:
+        return None
+    own = tuple(field for field, leaf in late if leaf is field)
+    lookups = tuple(LateLookup(field, leaf, f"v{field.num}", late_computation(leaf)) for field, leaf in late if leaf is not field)
+    return AtRead(own, computation_of_volatile(table, [field.num for field in own]) if own else None, lookups)
+
+
+def late_computation(field: Field) -> Computation:
+    """Returns the computation of one field that is evaluated at read."""
+    return computation_of_volatile(field.around[field.table_num], [field.num])
+
+
+class Chance:
+    """Dice whose throws depend on a seed, the record and the field alone: a cell has one value, however often a request evaluates it."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._for = ("", 0)
+        self._dice: random.Random | None = None
+
+    def draw(self, record_id: str, field_num: int) -> None:
+        """The next throws are those of this cell."""
+        self._for = (record_id, field_num)
+        self._dice = None
+
+    def __call__(self) -> float:
+        """Returns the next throw, from 0 to 1."""
+        if self._dice is None:
+            self._dice = random.Random(f"{self._seed} {self._for[0]} {self._for[1]}")  # noqa: S311 - no secret
+        return self._dice.random()
+
+
+class Deadline:
+    """When evaluating has to end: `seconds` from now."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+        self._cells = 0
+
+    def check(self, cells: int) -> None:
+        """Counts cells. Raises ServiceUnavailable when the time is over."""
+        self._cells += cells
+        if self._cells >= _EVERY:
+            self._cells = 0
+            if time.monotonic() > self._at:
+                raise ServiceUnavailable("Evaluating formulas took longer than the server's time limit for a statement. Ask for less.")
+
+
+class _Record(msgspec.Struct):
+    """A rendered record as far as it has to be taken apart."""
+
+    id: msgspec.Raw
+    tableId: msgspec.Raw  # noqa: N815 - the key on the wire
+    fields: dict[str, msgspec.Raw]
+    createdAt: msgspec.Raw  # noqa: N815
+    updatedAt: msgspec.Raw  # noqa: N815
+    errors: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+
+_RECORD: Final = msgspec.json.Decoder(_Record)
+_RECORDS: Final = msgspec.json.Decoder(list[_Record])
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Evaluator:
+    """Evaluates the cells of records that have been read. `by_name`: whether the records have names as keys."""
+
+    def __init__(self, what: AtRead, setting: Setting, deadline: Deadline, by_name: bool = False) -> None:
+        self._what = what
+        self._by_name = by_name
+        self._deadline = deadline
+        self._own = None if what.own is None else Computer(what.own, setting)
+        self._lookups = [(lookup, Computer(lookup.computation, setting)) for lookup in what.lookups]
+
+    def record(self, rendered: str, inputs: str) -> str:
+        """Returns a rendered record with its cells."""
+        return _ENCODER.encode(self._completed(_RECORD.decode(rendered), msgspec.json.decode(inputs))).decode()
+
+    def page(self, rendered: bytes, inputs: str) -> bytes:
+        """Returns a rendered array of records with their cells."""
+        pairs = zip(_RECORDS.decode(rendered), msgspec.json.decode(inputs), strict=True)
+        return _ENCODER.encode([self._completed(record, raw) for record, raw in pairs])
+
+    def values(self, inputs: dict[str, Any]) -> dict[int, Any]:
+        """Returns what the columns of the fields would hold, by field number: of a lookup a JSON array of that, or None for no values."""
+        found: dict[int, Any] = {}
+        if self._own is not None:
+            made = self._own.cells(inputs)
+            found = {field.num: made[field.cell_names[0]] for field in self._what.shown}
+        for lookup, computer in self._lookups:
+            values = self._looked_up(lookup, computer, inputs)
+            found[lookup.field.num] = _ENCODER.encode(values).decode() if values else None
+        return found
+
+    def _completed(self, record: _Record, inputs: dict[str, Any]) -> _Record:
+        failed: dict[str, str] = {}
+        if self._own is not None:
+            self._deadline.check(len(self._own.computation.steps))
+            made = self._own.cells(inputs)
+            for field in self._what.shown:
+                reason = made[str(field.error_column)]
+                if reason is not None:
+                    failed[field.id] = reason
+                self._put(record, field, shown_value(made[field.cell_names[0]]))
+        for lookup, computer in self._lookups:
+            self._put(record, lookup.field, [shown_value(value) for value in self._looked_up(lookup, computer, inputs)])
+        if failed:
+            record.errors = failed if record.errors is msgspec.UNSET else {**record.errors, **failed}
+        return record
+
+    def _looked_up(self, lookup: LateLookup, computer: Computer, inputs: dict[str, Any]) -> list[Any]:
+        found = inputs[lookup.key]
+        self._deadline.check(len(found))
+        name = lookup.leaf.cell_names[0]
+        return [computer.cells(each)[name] for each in found]
+
+    def _put(self, record: _Record, field: Field, value: Any) -> None:
+        record.fields[field.name if self._by_name else field.id] = msgspec.Raw(_ENCODER.encode(value))
+
+
+def shown_value(value: Any) -> Any:
+    """Returns a stored value as records show it: `45`, not `45.0`."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else value
+
+
+def late_fields(fields: Iterable[Field]) -> tuple[Field, ...]:
+    """Returns the fields whose cells have to be evaluated before these can be compared or sorted by, each once, by number."""
+    found = {leaf.num: leaf for field in fields if (leaf := read_late(field)) is not None}
+    return tuple(found[num] for num in sorted(found))
