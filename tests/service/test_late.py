@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tablehouse.errors import ApiError, BadRequest, ServiceUnavailable, ValidationError
+from tablehouse.errors import ApiError, BadRequest, ServiceUnavailable
 from tablehouse.query.requests import PinIndex
 from tablehouse.service import indexes, records
 from tablehouse.service.revision import revision_of
@@ -46,7 +46,7 @@ def formula(name: str, text: str) -> dict[str, Any]:
     return {"name": name, "type": "FORMULA", "options": {"formula": text}}
 
 
-FIELDS = [
+FIELDS: list[dict[str, Any]] = [
     {"name": "Title", "type": "SINGLE_LINE_TEXT"},
     {"name": "Due", "type": "DATE"},
     {"name": "Group", "type": "SELECT", "options": {"choices": [{"label": "A"}, {"label": "B"}]}},
@@ -100,7 +100,7 @@ def test_every_answer_has_the_value_of_its_moment(table: LocalTable, hands: Hand
 
 
 def test_kept_pages_have_the_value_of_their_moment_too(table: LocalTable, hands: Hands) -> None:
-    searched = {"filter": condition("Title", "STARTS_WITH", "r")}
+    searched: dict[str, Any] = {"filter": condition("Title", "STARTS_WITH", "r")}
     first = (table.cells("Late"), [each["fields"]["Late"] for each in table.search(**searched)[0]])
     hands.move(days=1)
     again = (table.cells("Late"), [each["fields"]["Late"] for each in table.search(**searched)[0]])
@@ -111,7 +111,8 @@ def test_kept_pages_have_the_value_of_their_moment_too(table: LocalTable, hands:
 def test_statements_are_as_many_as_without(table: LocalTable, local: Local) -> None:
     plain = local.new_table(FIELDS[:3])
     plain.fill([{"Title": f"r{place}"} for place in range(5)])
-    stored, late = {"filter": condition("Title", "IS_NOT", "r1")}, {"filter": condition("Late", "GREATER_THAN", 5)}
+    stored: dict[str, Any] = {"filter": condition("Title", "IS_NOT", "r1")}
+    late: dict[str, Any] = {"filter": condition("Late", "GREATER_THAN", 5)}
     for limit in (1, 2):
         assert statements(table, lambda limit=limit: table.page(limit=limit)) == statements(
             plain, lambda limit=limit: plain.page(limit=limit)
@@ -123,7 +124,7 @@ def test_statements_are_as_many_as_without(table: LocalTable, local: Local) -> N
     # What the candidates are evaluated from, and the page; the number of records found where the page does not say it.
     assert statements(table, lambda: table.search(**late)) == 2
     assert statements(table, lambda: table.search(**late, paging={"limit": 1})) == 3
-    both = {
+    both: dict[str, Any] = {
         "filter": {
             "condition": {"operator": "OR", "conditions": [late["filter"]["condition"], condition("Is late", "IS", "late")["condition"]]}
         }
@@ -344,7 +345,7 @@ def test_what_is_evaluated_is_found_as_what_is_stored(local: Local) -> None:
             for place in range(30)
         ]
     )
-    values = {"T": texts[1:], "N": [0, 1, 1e15, 12.25], "D": ["2025-06-01", "PREDEFINED:TODAY"]}
+    values: dict[str, list[Any]] = {"T": texts[1:], "N": [0, 1, 1e15, 12.25], "D": ["2025-06-01", "PREDEFINED:TODAY"]}
 
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
@@ -353,9 +354,9 @@ def test_what_is_evaluated_is_found_as_what_is_stored(local: Local) -> None:
         operator = data.draw(st.sampled_from(WANTED))
         value = None if "EMPTY" in operator else data.draw(st.sampled_from(values[kind]))
         descending = data.draw(st.sampled_from(["ASC", "DESC"]))
-        answers = []
+        answers: list[tuple[Any, ...]] = []
         for way in "LS":
-            asked = {
+            asked: dict[str, Any] = {
                 "filter": condition(f"{way}{kind}", operator, value),
                 "sorting": [{"sortingField": f"{way}{kind}", "sortType": descending}],
             }
