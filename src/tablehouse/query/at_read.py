@@ -56,12 +56,11 @@ def _at_read(table: Table, fields: Sequence[Field]) -> AtRead | None:
     if not late:
         return None
     own = tuple(field for field, leaf in late if leaf is field)
-    lookups = tuple(LateLookup(field, leaf, f"v{field.num}", late_computation(leaf)) for field, leaf in late if leaf is not field)
+    lookups = tuple(LateLookup(field, leaf, f"v{field.num}", _alone(leaf)) for field, leaf in late if leaf is not field)
     return AtRead(own, computation_of_volatile(table, [field.num for field in own]) if own else None, lookups)
 
 
-def late_computation(field: Field) -> Computation:
-    """Returns the computation of one field that is evaluated at read."""
+def _alone(field: Field) -> Computation:
     return computation_of_volatile(field.around[field.table_num], [field.num])
 
 
@@ -178,7 +177,29 @@ def shown_value(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else value
 
 
-def late_fields(fields: Iterable[Field]) -> tuple[Field, ...]:
-    """Returns the fields whose cells have to be evaluated before these can be compared or sorted by, each once, by number."""
-    found = {leaf.num: leaf for field in fields if (leaf := read_late(field)) is not None}
-    return tuple(found[num] for num in sorted(found))
+class Late(msgspec.Struct, frozen=True):
+    """Fields whose cells have to be evaluated before a table can be searched: its own, and those that its lookups find, each once, by number."""
+
+    own: tuple[Field, ...] = ()
+    found: tuple[Field, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.own or self.found)
+
+
+_NONE: Final = Late()
+
+
+def late_fields(fields: Iterable[Field]) -> Late:
+    """Returns what has to be evaluated before these fields of a table can be compared or sorted by."""
+    own: dict[int, Field] = {}
+    found: dict[int, Field] = {}
+    for field in fields:
+        leaf = read_late(field)
+        if leaf is not None:
+            (own if leaf is field else found)[leaf.num] = leaf
+    return Late(_by_number(own), _by_number(found)) if own or found else _NONE
+
+
+def _by_number(fields: dict[int, Field]) -> tuple[Field, ...]:
+    return tuple(fields[num] for num in sorted(fields))

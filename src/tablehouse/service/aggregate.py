@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -13,8 +13,9 @@ from tablehouse.fields.instants import day_of
 from tablehouse.kinds import kind
 from tablehouse.kinds.aggregates import AVERAGE, MAX, MIN, SUM, rounded
 from tablehouse.query.aggregate import Aggregate, Aggregation, GroupKey, read_aggregate
+from tablehouse.query.at_read import Late
 from tablehouse.query.requests import AggregateQuery
-from tablehouse.schema.model import Field, Table
+from tablehouse.schema.model import Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.late import late_fields_of, late_values, moment_of
 from tablehouse.service.payload import Payload
@@ -87,15 +88,13 @@ def _page(app: App, reading: Reading, database_id: str, table: Table, asked: Agg
     return found
 
 
-def _late(asked: Aggregate) -> tuple[Field, ...]:
+def _late(asked: Aggregate) -> Late:
     """Returns the fields whose values have to be evaluated first."""
     used = [*(key.field for key in asked.groups), *(each.field for each in asked.aggregations if each.field is not None)]
     return late_fields_of(asked.condition, used)
 
 
-def _evaluated(
-    app: App, reading: Reading, table: Table, asked: Aggregate, query: AggregateQuery, week: int, late: Sequence[Field]
-) -> Groups:
+def _evaluated(app: App, reading: Reading, table: Table, asked: Aggregate, query: AggregateQuery, week: int, late: Late) -> Groups:
     """Returns a page of groups of what is evaluated now; it is not kept."""
 
     def run(statement: Statement, _: tuple[Any, ...], values: dict[str, Any]) -> list[Row]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
 
 from tablehouse.clock import iso
 from tablehouse.kinds.zones import zone_named
-from tablehouse.query.at_read import Chance, Deadline, Evaluator, at_read, late_computation, late_fields
-from tablehouse.query.checks import Checks, Node, Plan, conjuncts, fields_of, planned
-from tablehouse.query.computed import Computer, Setting
+from tablehouse.query.at_read import Chance, Deadline, Evaluator, Late, at_read, late_fields
+from tablehouse.query.checks import Checks, Plan, conjuncts, fields_of, planned
+from tablehouse.query.computed import Computer, Setting, computation_of_volatile
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App
+from tablehouse.service.statements import compiled_for
 from tablehouse.sql import at_read as sql
-from tablehouse.sql.late import parameter_of
+from tablehouse.sql.late import OWN, parameter_of
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.session import Row
 from tablehouse.storage.transaction import Reading, Writing
@@ -78,26 +80,22 @@ def shown_record(app: App, reading: Reading, table: Table, by_name: bool, render
     return LateRecord.of(found.record(record, inputs), record)
 
 
-def late_fields_of(plan: Plan | None, fields: Sequence[Field]) -> tuple[Field, ...]:
-    """Returns the fields whose values a condition compares, or which are among these, that have to be evaluated first."""
+def late_fields_of(plan: Plan | None, fields: Sequence[Field]) -> Late:
+    """Returns what has to be evaluated before a condition can be compared, and these fields sorted or grouped by."""
     return late_fields([*fields_of(None if plan is None else plan.node), *fields])
 
 
-def late_values(app: App, reading: Reading, table: Table, late: Sequence[Field], plan: Plan | None, at: Moment, run: Run) -> dict[str, str]:
-    """Returns the values of these fields as parameters of a statement (`sql.late`), of all records that the stored parts of the condition leave.
+def late_values(app: App, reading: Reading, table: Table, late: Late, plan: Plan | None, at: Moment, run: Run) -> dict[str, str]:
+    """Returns the parameters of a search (`sql.late`): values of the records that the stored parts of the condition leave, and of all those
+    that lookups may find.
 
     Raises ServiceUnavailable when evaluating them takes longer than a statement may.
     """
-    deadline = Deadline(app.settings.statement_timeout)
-    setting = setting_at(reading, at)
-    narrowed = None if plan is None else _stored_parts(plan, late)
-    found: dict[str, str] = {}
-    for field in late:
-        home = field.around[field.table_num]
-        # What a lookup finds may be in records that the condition says nothing of.
-        own = home is table and not any(other.joined for other in fields_of(None if plan is None else plan.node))
-        found[parameter_of(field)] = _values(reading, field, narrowed if own else None, setting, deadline, run)
-    return found
+    evaluating = _Evaluating(reading, setting_at(reading, at), Deadline(app.settings.statement_timeout), run)
+    values = {parameter_of(field): evaluating.values(field.around[field.table_num], (field,), None) for field in late.found}
+    if late.own:
+        values[OWN] = evaluating.values(table, late.own, None if plan is None else _stored_parts(plan))
+    return values
 
 
 def setting_at(reading: Reading, at: Moment) -> Setting:
@@ -107,37 +105,41 @@ def setting_at(reading: Reading, at: Moment) -> Setting:
     return Setting(iso(at.now), zone, chance, time.thread_time_ns, chance.draw)
 
 
-def _stored_parts(plan: Plan, late: Sequence[Field]) -> Plan | None:
+def _stored_parts(plan: Plan) -> Plan | None:
     """Returns the part of a condition that needs no evaluated value; None when there is none."""
-    nums = {field.num for field in late}
-    parts = [part for part in conjuncts(plan.node) if not any(_needs(field, nums) for field in fields_of(part))]
+    parts = tuple(part for part in conjuncts(plan.node) if not late_fields(fields_of(part)))
     if not parts:
         return None
-    node: Node = parts[0] if len(parts) == 1 else Checks("AND", tuple(parts))
-    return planned(plan, node)
+    return planned(plan, parts[0] if len(parts) == 1 else Checks("AND", parts))
 
 
-def _needs(field: Field, nums: set[int]) -> bool:
-    return any(each.num in nums for each in late_fields([field]))
+class _Evaluating:
+    """Evaluates fields of many records, some ten thousand at a time."""
 
+    def __init__(self, reading: Reading, setting: Setting, deadline: Deadline, run: Run) -> None:
+        self._reading = reading
+        self._setting = setting
+        self._deadline = deadline
+        self._run = run
 
-def _values(reading: Reading, field: Field, plan: Plan | None, setting: Setting, deadline: Deadline, run: Run) -> str:
-    table = field.around[field.table_num]
-    computation = late_computation(field)
-    node = None if plan is None else plan.node
-    shape = ("inputs at read", field.num, plan and plan.shape)
-    statement = reading.compiled(table, shape, lambda: sql.inputs_of_records(computation, table, node))
-    literals: dict[str, Any] = {} if plan is None else plan.parameters
-    name, folded_name = field.cell_names
-    computer = Computer(computation, setting)
-    cost = len(computation.steps)
-    values: list[Any] = []
-    after, count = 0, _AT_ONCE
-    while count == _AT_ONCE:
-        inputs, count, last = run(statement, shape, {**literals, "after": after, "limit": _AT_ONCE})[0]
-        after = last or 0
-        for raw in msgspec.json.decode(inputs):
-            deadline.check(cost)
-            cells = computer.cells(raw)
-            values.append((raw["n"], cells[name], cells[folded_name]) if folded_name else (raw["n"], cells[name]))
-    return msgspec.json.encode(values).decode()
+    def values(self, table: Table, fields: Sequence[Field], plan: Plan | None) -> str:
+        """Returns the values of these fields, in the records that meet a condition, as a JSON array."""
+        computation = computation_of_volatile(table, [field.num for field in fields])
+        node = None if plan is None else plan.node
+        shape = ("inputs at read", tuple(field.num for field in fields), plan and plan.shape)
+        statement = compiled_for(self._reading, table, shape, plan, lambda: sql.inputs_of_records(computation, table, node))
+        literals: dict[str, Any] = {} if plan is None else plan.parameters
+        cells_of = Computer(computation, self._setting).cells
+        picked = itemgetter(*(name for field in fields for name in field.cell_names if name))
+        single = len(fields) == 1 and not fields[0].folded_column
+        cost = len(computation.steps)
+        rows: list[Any] = []
+        after, count = 0, _AT_ONCE
+        while count == _AT_ONCE:
+            inputs, count, last = self._run(statement, shape, {**literals, "after": after, "limit": _AT_ONCE})[0]
+            after = last or 0
+            for raw in msgspec.json.decode(inputs):
+                self._deadline.check(cost)
+                values = picked(cells_of(raw))
+                rows.append((raw["n"], values) if single else (raw["n"], *values))
+        return msgspec.json.encode(rows).decode()
