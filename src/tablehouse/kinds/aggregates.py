@@ -16,7 +16,8 @@ from tablehouse.kinds.kind import CHOICE, DATE, DATETIME, KINDS, NUMBER, PERSON,
 
 
 class Function(msgspec.Struct, frozen=True):
-    """One function. `one`, `many`: the kinds it applies to in cells that hold one value, or several.
+    """One function. `one`, `many`: the kinds it applies to in cells that hold one value, or several. `each`: the kinds of which it takes the values
+    one by one in cells that show other records' values.
 
     `meaning` gets the values of the cells that are not empty, as they compare (an unchecked box is empty, several values are a frozenset).
     """
@@ -26,9 +27,12 @@ class Function(msgspec.Struct, frozen=True):
     many: frozenset[str]
     meaning: Callable[[Sequence[Any]], Any]
     summary: str
+    each: frozenset[str] = frozenset()
 
-    def applies(self, kind: Kind, many: bool) -> bool:
-        """Returns whether it makes sense for cells of a kind that hold one value, or several."""
+    def applies(self, kind: Kind, many: bool, joined: bool = False) -> bool:
+        """Returns whether it makes sense for cells of a kind that hold one value, or several, or show those of other records."""
+        if joined:
+            return kind.name in self.each or bool(self.many)
         return kind.name in (self.many if many else self.one)
 
 
@@ -64,13 +68,25 @@ _ORDERED: Final = _names(NUMBER, DATE, DATETIME, TIME)
 _SEVERAL: Final = _names(CHOICE, PERSON)
 _NOTHING: Final = frozenset[str]()
 
-SUM: Final = Function("SUM", _names(NUMBER), _NOTHING, _sum, "The sum of the numbers; 0 when there are none.")
-AVERAGE: Final = Function("AVERAGE", _names(NUMBER), _NOTHING, _average, "The mean of the numbers; null when there are none.")
+SUM: Final = Function("SUM", _names(NUMBER), _NOTHING, _sum, "The sum of the numbers; 0 when there are none.", _names(NUMBER))
+AVERAGE: Final = Function(
+    "AVERAGE", _names(NUMBER), _NOTHING, _average, "The mean of the numbers; null when there are none.", _names(NUMBER)
+)
 MIN: Final = Function(
-    "MIN", _ORDERED, _NOTHING, lambda values: min(values, default=None), "The least number, date or time; null when there are none."
+    "MIN",
+    _ORDERED,
+    _NOTHING,
+    lambda values: min(values, default=None),
+    "The least number, date or time; null when there are none.",
+    _ORDERED,
 )
 MAX: Final = Function(
-    "MAX", _ORDERED, _NOTHING, lambda values: max(values, default=None), "The greatest number, date or time; null when there are none."
+    "MAX",
+    _ORDERED,
+    _NOTHING,
+    lambda values: max(values, default=None),
+    "The greatest number, date or time; null when there are none.",
+    _ORDERED,
 )
 COUNT: Final = Function("COUNT", _ALL, _SEVERAL, len, "How many cells are not empty; without a field, how many records there are.")
 COUNT_DISTINCT: Final = Function(
@@ -78,7 +94,7 @@ COUNT_DISTINCT: Final = Function(
     _ALL,
     _SEVERAL,
     lambda values: len(set(values)),
-    "How many different values there are, equal as for IS: letter case is ignored, of several choices or people the order.",
+    "How many different values there are, equal as for IS: letter case is ignored, of several values the order.",
 )
 
 FUNCTIONS: Final[tuple[Function, ...]] = (SUM, AVERAGE, MIN, MAX, COUNT, COUNT_DISTINCT)
@@ -97,11 +113,11 @@ DATED: Final = _names(DATE, DATETIME)
 """The kinds that have periods."""
 
 
-def groups(kind: Kind, many: bool) -> bool:
-    """Returns whether records can be grouped by cells of a kind."""
-    return kind.name in (_SEVERAL if many else _ALL)
+def groups(kind: Kind, many: bool, joined: bool = False) -> bool:
+    """Returns whether records can be grouped by cells of a kind: by all that show other records' values."""
+    return joined or kind.name in (_SEVERAL if many else _ALL)
 
 
-def applicable(kind: Kind, many: bool) -> list[str]:
+def applicable(kind: Kind, many: bool, joined: bool = False) -> list[str]:
     """Returns the names of the functions that make sense for cells of a kind."""
-    return [function.name for function in FUNCTIONS if function.applies(kind, many)]
+    return [function.name for function in FUNCTIONS if function.applies(kind, many, joined)]

@@ -100,9 +100,9 @@ def _read_groups(given: Any, table: Table, faults: list[Fault]) -> tuple[GroupKe
         field, by = _subject(entry.get("field"), table, path), entry.get("by") or None
         if by is not None and (not isinstance(by, str) or by not in PERIODS):
             raise BadRequest(f"{path}.by: expected one of {', '.join(PERIODS)}, got {describe(by)}.", path=f"{path}.by")
-        if field.joined or not aggregates.groups(field.kind, field.is_list):
+        if not aggregates.groups(field.kind, field.is_list, field.joined):
             faults.append(Fault(f"{field.name}: records cannot be grouped by {_type_of(field)}.", path, field.id))
-        elif by is not None and field.kind.name not in DATED:
+        elif by is not None and (field.is_list or field.kind.name not in DATED):
             faults.append(Fault(f"{field.name}: only dates have periods, not {_type_of(field)}.", f"{path}.by", field.id))
         if field.num in groups:
             raise BadRequest(f'{path}: "{field.name}" is there twice; each field is grouped by once.', path=path)
@@ -127,8 +127,8 @@ def _read_aggregations(given: Any, table: Table, faults: list[Fault]) -> tuple[A
             read.append(Aggregation(function, None))
             continue
         field = _subject(entry.get("field"), table, path)
-        if field.joined or not function.applies(field.kind, field.is_list):
-            does = "none" if field.joined else ", ".join(aggregates.applicable(field.kind, field.is_list)) or "none"
+        if not function.applies(field.kind, field.is_list, field.joined):
+            does = ", ".join(aggregates.applicable(field.kind, field.is_list, field.joined)) or "none"
             message = f"{field.name}: {function.name} does not apply to {_type_of(field)}; these do: {does}."
             faults.append(Fault(message, f"{path}.function", field.id))
         read.append(Aggregation(function, field))

@@ -155,6 +155,8 @@ def _shown_key(key: GroupKey, shown: Any) -> Any:
     field = key.field
     if key.by is not None:
         return shown
+    if field.joined:
+        return msgspec.json.decode(shown) if shown else []
     if field.kind is kind.CHOICE:
         places = places_in(shown) if field.many else ()
         choices = [field.options.choices[place] for place in places] if field.many else [field.options.by_num(shown)]

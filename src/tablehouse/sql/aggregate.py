@@ -15,6 +15,7 @@ from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, COMMITS, PEOPLE
 from tablehouse.sql.conditions import compared, condition
 from tablehouse.sql.elements import ExactSum, LocalDays, WeekStart
+from tablehouse.sql.joined_sets import joined_count, joined_extreme, joined_set, joined_sum
 from tablehouse.sql.late import records_with
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.records import VERSION
@@ -43,7 +44,7 @@ def aggregate_groups(
     values = [found.c[f"a{place}"] for place in range(len(aggregations))]
     order = []
     for sort in (*sorting, *(GroupSort(place, False, False) for place in range(len(groups)))):
-        by = [values[sort.place]] if sort.of_values else _order(groups[sort.place], found.c[f"g{sort.place}"])
+        by = [values[sort.place]] if sort.of_values else _order(groups[sort.place], found, sort.place)
         order += [(each.desc() if sort.descending else each.asc()).nulls_last() for each in by]
     every = sa.func.count().over().label("every")
     page = sa.select(VERSION.label("version"), _COMMITS.label("commits"), every, *shown, *values).select_from(found)
@@ -57,21 +58,36 @@ def count_groups(table: Table, groups: Sequence[GroupKey], node: Node | None, we
 
 
 def _groups(table: Table, groups: Sequence[GroupKey], aggregations: Sequence[Aggregation], node: Node | None, week: int) -> sa.Subquery:
-    """Returns the groups as rows: keys g0 …, for texts one of their spellings t0 …, values a0 …."""
+    """Returns the groups as rows: keys g0 …, for texts and joined cells one of their spellings t0 …, for the latter what they sort by s0 …, values a0 …."""
     used = [*fields_of(node), *(key.field for key in groups), *(each.field for each in aggregations if each.field is not None)]
     source, cells = records_with(table, late_fields(used))
     # Keys are worked out below the grouping, so that it names columns: a parameter in an expression would make it two different ones.
     inner: list[Cell] = [_key(key, cells, week).label(f"g{place}") for place, key in enumerate(groups)]
-    inner += [cells[key.field.shown_column].label(f"t{place}") for place, key in enumerate(groups) if _is_text(key)]
-    inner += [_value(each, cells).label(f"v{place}") for place, each in enumerate(aggregations) if each.field is not None]
+    for place, key in enumerate(groups):
+        if key.field.joined:
+            shown = joined_set(key.field, cells)
+            inner += [shown.shown.label(f"t{place}"), shown.order.label(f"s{place}")]
+        elif _is_text(key):
+            inner.append(cells[key.field.shown_column].label(f"t{place}"))
+    for place, each in enumerate(aggregations):
+        if each.field is not None:
+            inner.append(_value(each, cells).label(f"v{place}"))
+            if _counts_values(each):
+                inner.append(joined_count(each.field, cells).label(f"w{place}"))
     rows = sa.select(*(inner or [sa.literal_column("1").label("one")])).select_from(source)
     if node is not None:
         rows = rows.where(condition(node, cells))
     base = rows.subquery("cells")
     keys = [base.c[f"g{place}"] for place in range(len(groups))]
-    outer: list[Cell] = [*keys, *(sa.func.min(base.c[f"t{place}"]).label(f"t{place}") for place, key in enumerate(groups) if _is_text(key))]
+    beside = [name for place in range(len(groups)) for name in (f"t{place}", f"s{place}") if name in base.c]
+    outer: list[Cell] = [*keys, *(sa.func.min(base.c[name]).label(name) for name in beside)]
     for place, each in enumerate(aggregations):
-        value = sa.func.count() if each.field is None else _FUNCTIONS[each.function.name](base.c[f"v{place}"])
+        if each.field is None:
+            value: Cell = sa.func.count()
+        elif _counts_values(each):
+            value = ExactSum(base.c[f"v{place}"]) / sa.func.nullif(sa.func.sum(base.c[f"w{place}"]), sa.literal_column("0"))
+        else:
+            value = _FUNCTIONS[each.function.name](base.c[f"v{place}"])
         outer.append(value.label(f"a{place}"))
     if not outer:
         outer.append(sa.func.count().label("one"))  # without keys there is one group, whatever there is in it
@@ -81,6 +97,8 @@ def _groups(table: Table, groups: Sequence[GroupKey], aggregations: Sequence[Agg
 def _key(key: GroupKey, cells: Columns, week: int) -> Cell:
     """Returns what the cells of one group have in common."""
     field = key.field
+    if field.joined:
+        return joined_set(field, cells).key
     cell: Cell = cells[field.shown_column]
     if key.by is not None:
         return _period(_day(field, cell), key.by, week)
@@ -138,7 +156,7 @@ def _is_text(key: GroupKey) -> bool:
 def _shown(key: GroupKey, found: sa.Subquery, place: int) -> Cell:
     """Returns what is told of a key: of texts that differ in letter case alone the first by code point, of a person the JSON."""
     own: Cell = found.c[f"g{place}"]
-    if _is_text(key):
+    if key.field.joined or _is_text(key):
         return found.c[f"t{place}"]
     if key.field.kind is kind.PERSON:
         if key.field.many:
@@ -147,8 +165,11 @@ def _shown(key: GroupKey, found: sa.Subquery, place: int) -> Cell:
     return own
 
 
-def _order(key: GroupKey, own: Cell) -> list[Cell]:
+def _order(key: GroupKey, found: sa.Subquery, place: int) -> list[Cell]:
     """Returns what a key's groups are ordered by, as records are sorted by the field."""
+    own: Cell = found.c[f"g{place}"]
+    if key.field.joined:
+        return [found.c[f"s{place}"], own]
     if key.field.kind is kind.CHOICE and not key.field.many:
         return [sa.select(CHOICES.c.position).where(CHOICES.c.num == own).scalar_subquery()]
     if key.field.kind is kind.PERSON and key.field.many:
@@ -162,6 +183,8 @@ def _value(aggregation: Aggregation, cells: Columns) -> Cell:
     """Returns what a function looks at in a record; NULL where the cell is empty."""
     field = aggregation.field
     assert field is not None
+    if field.joined:
+        return _joined_value(aggregation.function.name, field, cells)
     if field.many:
         return _set(field, cells[field.shown_column]) if aggregation.function.name == "COUNT_DISTINCT" else cells[field.shown_column]
     if field.kind is kind.BOOLEAN:
@@ -169,6 +192,19 @@ def _value(aggregation: Aggregation, cells: Columns) -> Cell:
     if field.type.source and field.kind is kind.DATE and aggregation.function.name == "COUNT_DISTINCT":
         return _day(field, cells[field.shown_column])
     return compared(field, cells)
+
+
+def _joined_value(function: str, field: Field, cells: Columns) -> Cell:
+    if function in ("SUM", "AVERAGE"):
+        return joined_sum(field, cells)
+    if function in ("MIN", "MAX"):
+        return joined_extreme(field, cells, least=function == "MIN")
+    return joined_count(field, cells) if function == "COUNT" else joined_set(field, cells).key
+
+
+def _counts_values(aggregation: Aggregation) -> bool:
+    """Whether a function needs to know how many values a cell shows, beside what becomes of them."""
+    return aggregation.field is not None and aggregation.field.joined and aggregation.function.name == "AVERAGE"
 
 
 _FUNCTIONS: Final[dict[str, Callable[[Cell], Cell]]] = {

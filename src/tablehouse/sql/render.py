@@ -90,12 +90,12 @@ def _joined(field: Field, columns: Columns) -> Cell:
     if values is None:
         return Json(sa.literal_column("'[]'"))
     rows = (
-        sa.select(_value_json(values).label("json")).select_from(values.rows).where(values.found).order_by(*values.order).subquery("found")
+        sa.select(value_json(values).label("json")).select_from(values.rows).where(values.found).order_by(*values.order).subquery("found")
     )
     return Json(sa.select(JsonRows(rows.c.json)).scalar_subquery())
 
 
-def _value_json(values: Values) -> Cell:
+def value_json(values: Values) -> Cell:
     """Returns the JSON text of one value of a joined cell."""
     columns, leaf = values.columns, values.leaf
     if leaf is None:

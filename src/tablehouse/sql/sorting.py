@@ -17,11 +17,11 @@ from tablehouse.sql.joined import values_of
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.render import Cell
 
-_WIDE: Final = 1_000_000
+WIDE: Final = 1_000_000
 """Added to the positions of choices, so that as text all are of one width: far more than a field has choices."""
 
 
-_BETWEEN: Final = "'\x01'"
+BETWEEN: Final = "'\x01'"
 """What stands between the texts of several values: less than any character of a text that people write, so that a shorter one comes first."""
 
 
@@ -103,7 +103,7 @@ def people_names(cell: Cell) -> Cell:
     """Returns the expression for the names of several people, one after the other: what such cells sort by; NULL for the empty cell."""
     items = JsonItems(cell).table_valued("key", "value", name="items")
     names = (
-        sa.select(PEOPLE.c.folded.concat(sa.literal_column(_BETWEEN)).label("name"))
+        sa.select(PEOPLE.c.folded.concat(sa.literal_column(BETWEEN)).label("name"))
         .select_from(items.join(PEOPLE, PEOPLE.c.num == items.c.value))
         .order_by(items.c.key)
         .subquery("names")
@@ -126,8 +126,8 @@ def people_set(cell: Cell) -> Cell:
 
 def places_in(key: str | None) -> list[int]:
     """Returns the positions of the choices in a value of `choice_set`."""
-    width = len(str(_WIDE))
-    return [int(key[start : start + width]) - _WIDE for start in range(0, len(key), width)] if key else []
+    width = len(str(WIDE))
+    return [int(key[start : start + width]) - WIDE for start in range(0, len(key), width)] if key else []
 
 
 def _joined(field: Field, columns: Columns) -> Cell:
@@ -140,7 +140,7 @@ def _joined(field: Field, columns: Columns) -> Cell:
     if leaf is not None and values.item is not None and leaf.kind is kind.PERSON:
         value: Cell = PEOPLE.c.folded
     elif values.item is not None:
-        value = CHOICES.c.position + sa.literal_column(str(_WIDE))
+        value = CHOICES.c.position + sa.literal_column(str(WIDE))
     else:
         value = sort_value(values.table.primary if leaf is None else leaf, values.columns)
     there: sa.ColumnElement[bool] = value.is_not(None)
@@ -151,16 +151,16 @@ def _joined(field: Field, columns: Columns) -> Cell:
     if leaf is not None and leaf.kind in (kind.NUMBER, kind.BOOLEAN):
         return found.limit(sa.literal_column("1")).scalar_subquery()
     if leaf is not None and leaf.kind is kind.CHOICE and values.item is None:
-        found = found.with_only_columns((value + sa.literal_column(str(_WIDE))).label("value"), maintain_column_froms=True)
+        found = found.with_only_columns((value + sa.literal_column(str(WIDE))).label("value"), maintain_column_froms=True)
     texts = found.subquery("found")
-    text = sa.cast(texts.c.value, sa.Text()).concat(sa.literal_column(_BETWEEN))
+    text = sa.cast(texts.c.value, sa.Text()).concat(sa.literal_column(BETWEEN))
     return sa.select(JoinedRows(text)).scalar_subquery()
 
 
 def _places(cell: Cell, as_set: bool = False) -> Cell:
     items = JsonItems(cell).table_valued("key", "value", name="items")
     places = (
-        sa.select((CHOICES.c.position + sa.literal_column(str(_WIDE))).label("place"))
+        sa.select((CHOICES.c.position + sa.literal_column(str(WIDE))).label("place"))
         .select_from(items.join(CHOICES, CHOICES.c.num == items.c.value))
         .order_by(CHOICES.c.position if as_set else items.c.key)
         .subquery("places")

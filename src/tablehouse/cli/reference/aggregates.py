@@ -22,16 +22,19 @@ def aggregates() -> str:
         table(("by", "The group reads as"), [(code(name), says) for name, says in PERIODS.items()]),
         "## Kinds of value",
         table(
-            ("Kind", "Functions", "of cells that hold several", "groups", "of several"),
+            ("Kind", "Functions", "of cells that hold several", "of links and lookups", "groups", "of several"),
             [
                 (
                     kind.name,
                     *(", ".join(applicable(kind, many)) for many in (False, True)),
+                    ", ".join(applicable(kind, True, joined=True)),
                     *(_yes(groups(kind, many)) for many in (False, True)),
                 )
                 for kind in KINDS
             ],
         ),
+        "Links and lookups group by the set of what a cell shows, whatever its order. SUM, AVERAGE, MIN and MAX take the values of a lookup one by one, COUNT and "
+        "COUNT_DISTINCT each cell as one.",
     )
 
 

@@ -1,0 +1,127 @@
+"""What a joined cell is to aggregates: the set of its values, the same in whatever order they stand, and functions of each value.
+
+Empty values are not in the set; a cell without any is NULL. Goes by kind, as `sql.joined` does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from tablehouse.kinds import kind
+from tablehouse.schema.model import Field
+from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
+from tablehouse.sql.elements import ExactSum, JoinedRows, JsonRows, JsonText, Number
+from tablehouse.sql.joined import Values, listed, values_of
+from tablehouse.sql.record_tables import Columns
+from tablehouse.sql.render import Cell, cell_json, value_json
+from tablehouse.sql.sorting import BETWEEN, WIDE, sort_value
+from tablehouse.sql.types import TEXT
+
+_NOTHING: Final[Cell] = sa.cast(sa.null(), TEXT)
+
+
+class JoinedSet(msgspec.Struct, frozen=True):
+    """Expressions for a cell: `key` is the same for the same set, `shown` is a JSON array of its values, `order` what it sorts by: of numbers the least."""
+
+    key: Cell
+    shown: Cell
+    order: Cell
+
+
+def joined_set(field: Field, columns: Columns) -> JoinedSet:
+    """Returns the set of the values that a joined field's cell shows."""
+    values = values_of(field, columns)
+    if values is None:
+        return JoinedSet(_NOTHING, _NOTHING, _NOTHING)
+    one = _value(values)
+    each = sa.select(one.own.label("own"), one.order.label("place"), one.shown.label("shown")).select_from(values.rows)
+    rows = each.where(values.found).subquery("each")
+    place = sa.func.min(rows.c.place)
+    found = (
+        sa.select(rows.c.own, place.label("place"), sa.func.min(rows.c.shown).label("shown"))
+        .where(rows.c.own.is_not(None))
+        .group_by(rows.c.own)
+        .order_by(place, rows.c.own)
+        .subquery("found")
+    )
+    shown = JsonText(found.c.shown) if one.plain else found.c.shown
+    key = JsonText(Number(found.c.own) if one.number else found.c.own)
+    if one.number:
+        order: Cell = sa.select(sa.func.min(found.c.place)).scalar_subquery()
+    else:
+        order = _text(found, JoinedRows(sa.cast(found.c.place, TEXT).concat(sa.literal_column(BETWEEN))))
+    return JoinedSet(_text(found, JsonRows(key)), _text(found, JsonRows(shown)), order)
+
+
+def joined_sum(field: Field, columns: Columns) -> Cell:
+    """Returns the sum of the numbers that a lookup's cell shows; NULL for none."""
+    return _over(field, columns, ExactSum)
+
+
+def joined_count(field: Field, columns: Columns) -> Cell:
+    """Returns how many values a joined field's cell shows that are not empty; NULL for none."""
+    return _over(field, columns, lambda own: sa.func.nullif(sa.func.count(own), sa.literal_column("0")))
+
+
+def joined_extreme(field: Field, columns: Columns, least: bool) -> Cell:
+    """Returns the least or the greatest value that a lookup's cell shows; NULL for none."""
+    return _over(field, columns, sa.func.min if least else sa.func.max)
+
+
+def _over(field: Field, columns: Columns, function: Any) -> Cell:
+    values = values_of(field, columns)
+    if values is None:
+        return _NOTHING
+    own = _value(values).own
+    return sa.select(function(own)).select_from(values.rows).where(values.found).scalar_subquery()
+
+
+def _text(found: sa.Subquery, value: Cell) -> Cell:
+    """Returns the text that a cell's values give; NULL where there are none."""
+    text = sa.case((sa.func.count(found.c.own) > sa.literal_column("0"), value))
+    return sa.cast(sa.select(text).scalar_subquery(), TEXT)
+
+
+class _One(msgspec.Struct, frozen=True):
+    """Expressions for one value: what it is compared by, what it sorts by, and what is shown of it.
+
+    `number`: it compares as a number; `plain`: what is shown is the text itself, otherwise it is JSON.
+    """
+
+    own: Cell
+    order: Cell
+    shown: Cell
+    number: bool = False
+    plain: bool = False
+
+
+def _value(values: Values) -> _One:
+    leaf, columns = values.leaf, values.columns
+    if leaf is None:
+        label = sa.func.coalesce(sa.cast(sort_value(values.table.primary, columns), TEXT), sa.literal_column("''"))
+        return _One(columns["n"], label, value_json(values))
+    if values.item is not None:
+        there = listed(leaf)
+        return _One(there.c.num, PEOPLE.c.folded if leaf.kind is kind.PERSON else _wide(CHOICES.c.position), there.c.json)
+    cell: Cell = columns[leaf.shown_column]
+    if leaf.kind is kind.TEXT:
+        own = sort_value(leaf, columns)
+        return _One(own, own, cell, plain=True)
+    shown = JsonText(cell_json(leaf, columns))
+    if leaf.kind is kind.CHOICE:
+        return _One(cell, _wide(sort_value(leaf, columns)), shown)
+    if leaf.kind is kind.PERSON:
+        return _One(cell, sort_value(leaf, columns), shown)
+    if leaf.kind is kind.BOOLEAN:
+        checked: Cell = sa.func.nullif(cell, sa.literal_column("0"), type_=cell.type)
+        return _One(checked, checked, shown, number=True)
+    own = sort_value(leaf, columns)
+    return _One(own, own, shown, number=leaf.kind is kind.NUMBER)
+
+
+def _wide(position: Cell) -> Cell:
+    """Returns the position of a choice as a number whose text is as wide as those of the others."""
+    return position + sa.literal_column(str(WIDE))
