@@ -153,6 +153,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "on, off or eager",
         ),
     ] = "on"
+    job_records: Annotated[
+        _Positive,
+        _Says(
+            "Records of a table from which on the cells of a new or changed computed field are filled by a job, not in the request.",
+            "a whole number from 1 on",
+        ),
+    ] = 20_000
     lease_seconds: Annotated[
         _Positive,
         _Says(

@@ -132,3 +132,18 @@ def test_it_is_taken_over_from_a_process_that_was_killed(local: Local, tmp_path:
         with local.store.leases.lend(NAME, 1.0) as lease:
             taken = lease is not None
         time.sleep(0.05)
+
+
+def test_a_lasting_lease_says_that_there_is_work_until_it_is_done(local: Local, other: Local) -> None:
+    for _ in range(2):
+        local.store.leases.announce("jobs a")
+    assert other.store.leases.names("jobs ") == ["jobs a"]
+    with other.store.leases.lend("jobs a", 60.0, lasting=True) as lease:
+        assert lease is not None
+        local.store.leases.announce("jobs a")
+        with local.store.leases.lend("jobs a", 60.0, lasting=True) as refused:
+            assert refused is None
+    with local.store.leases.lend("jobs a", 60.0, lasting=True) as lease:
+        assert lease is not None, "at once, as it was given back"
+        lease.finish()
+    assert other.store.leases.names("") == []

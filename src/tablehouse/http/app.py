@@ -22,6 +22,7 @@ from tablehouse.http.throttle import Throttle
 from tablehouse.http.tracing import Tracing
 from tablehouse.http.worker import on_exit
 from tablehouse.service.access import Access, App
+from tablehouse.service.job_runner import JobRunner
 from tablehouse.service.tuning import Tuner
 from tablehouse.storage.buckets import Buckets
 from tablehouse.storage.opening import open_store
@@ -34,6 +35,10 @@ def make_app(settings: Settings) -> WSGIApplication:
     on_exit(store.close)
     throttle = Throttle(Buckets(store.limits), settings)
     app = App(store=store, settings=settings, access=Access(store))
+    store.backgrounds.from_records = settings.job_records
+    jobs = JobRunner(store, settings)
+    jobs.start()
+    on_exit(jobs.stop)
     tuner = Tuner(store, settings)
     tuner.start()
     on_exit(tuner.stop)

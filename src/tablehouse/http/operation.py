@@ -21,6 +21,7 @@ TAGS: Final = {
     "Fields": "The columns of a table.",
     "Views": "Saved ways of looking at a table.",
     "Indexes": "What makes searches of large tables quick; the server builds them by itself.",
+    "Jobs": "Work that goes on after the request that asked for it.",
     "Records": "The rows: read, written one by one or in batches.",
     "Workspaces": "Who works together: members with roles, and the tokens that reach a workspace.",
 }
@@ -37,6 +38,7 @@ PATH_PARAMETERS: Final[dict[str, Any]] = {
     "field": wire.FieldId,
     "record": wire.RecordId,
     "index": wire.IndexId,
+    "job": wire.JobId,
 }
 """The ids that paths hold, by name."""
 

@@ -11,7 +11,21 @@ from tablehouse.http.operation import Operation
 from tablehouse.http.session_cookie import drop_cookie, set_cookie
 from tablehouse.query import requests as q
 from tablehouse.service import answers as a
-from tablehouse.service import audit, databases, fields, indexes, invitations, members, records, sessions, tables, tokens, views, workspaces
+from tablehouse.service import (
+    audit,
+    databases,
+    fields,
+    indexes,
+    invitations,
+    jobs,
+    members,
+    records,
+    sessions,
+    tables,
+    tokens,
+    views,
+    workspaces,
+)
 from tablehouse.service.access import FULL, OPEN, READ, WRITE
 from tablehouse.service.aggregate import GroupsMetadata, aggregate_records
 from tablehouse.service.batch import write_batch
@@ -229,6 +243,14 @@ def _drop_index(call: Call) -> Reply:
     return NOTHING
 
 
+def _list_jobs(call: Call) -> Reply:
+    return one(jobs.list_jobs(call.app, call.caller, call.path["database"]))
+
+
+def _get_job(call: Call) -> Reply:
+    return one(jobs.get_job(call.app, call.caller, call.path["database"], call.path["job"]))
+
+
 def _list_records(call: Call) -> Reply:
     listed = list_records if call.query.view_id is None else list_by_view
     found = listed(call.app, call.caller, call.path["database"], call.path["table"], call.query)
@@ -404,6 +426,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
               summary="Make an index that stays, or keep the automatic one on these fields"),
     Operation(id="dropIndex", method="DELETE", path=_TABLE + "/indexes/{index}", level=FULL, tag="Indexes", run=_drop_index,
               addition=True, errors=("BAD_REQUEST",), summary="Drop an index"),
+    Operation(id="listJobs", method="GET", path=_DATABASE + "/jobs", level=READ, tag="Jobs", run=_list_jobs, answer=list[jobs.JobAnswer],
+              addition=True, summary="The jobs of a database, the latest first: what they fill, how far they have come"),
+    Operation(id="getJob", method="GET", path=_DATABASE + "/jobs/{job}", level=READ, tag="Jobs", run=_get_job, answer=jobs.JobAnswer,
+              addition=True, summary="One job"),
     Operation(id="listRecords", method="GET", path=_TABLE + "/records", level=READ, tag="Records", run=_list_records,
               query=q.ListRecords, answer=list[a.RecordAnswer], metadata=PageMetadata, always_metadata=True, errors=("UNKNOWN_FIELD",),
               summary="A page of records"),

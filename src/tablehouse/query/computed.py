@@ -102,6 +102,11 @@ def computation_of_volatile(table: Table, fields: Collection[int]) -> Computatio
     return computation
 
 
+def computation_of_only(table: Table, fields: Collection[int]) -> Computation | None:
+    """Returns the computation of these computed fields, by number, and of no others."""
+    return _computation(table, fields)
+
+
 class Computer:
     """Computes cells of one record after another."""
 

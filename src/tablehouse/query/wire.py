@@ -89,5 +89,8 @@ Cells = Annotated[
     ),
 ]
 FieldNames = Annotated[bool, Meta(description="true: the keys of `fields` in the answer are names of fields instead of their ids.")]
+JobId = Annotated[
+    str, Meta(description="Id of a job.", examples=["5e0c6c1e-3d0b-4a53-9f63-0d6e2f1f8a77"], extra_json_schema={"format": "uuid"})
+]
 IndexId = Annotated[str, Meta(description="Name of an index in the database.", examples=["x17"])]
 ForceFlag = Annotated[bool, Meta(description="true: delete it with everything in it.")]

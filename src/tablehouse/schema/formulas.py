@@ -99,6 +99,15 @@ def read_late(field: Field) -> Field | None:
     return field if is_volatile(field) else None
 
 
+def awaited_by(field: Field) -> str | None:
+    """Returns the id of the job that has yet to fill cells which a field shows, or of which it is evaluated at read; None when all are there."""
+    if field.awaited is not None:
+        return field.awaited
+    late = read_late(field)
+    ready = None if late is None else formulas_of(late.around[late.table_num]).of(late)
+    return None if ready is None else next((found for each in ready.inputs if (found := awaited_by(each))), None)
+
+
 class _Reader:
     def __init__(self, fields: Sequence[Field]) -> None:
         self._fields = fields

@@ -64,6 +64,8 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
     around: Mapping[int, Table] = msgspec.field(default_factory=dict)
     trigrams: str | None = None
     """The name of the index by which parts of the text are found; None without one."""
+    computing: str | None = None
+    """The id of the job that is filling the cells; None when they are all there."""
     head: int = 0
     """How many characters of the text an index holds, where none holds all of it; 0 otherwise."""
 
@@ -98,6 +100,13 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
         if not isinstance(self.options, LookupOptions) or self.path is None:
             return self
         return self.path.leaf or self.path.links[-1]
+
+    @property
+    def awaited(self) -> str | None:
+        """The id of the job that has yet to fill some cells, be they others' which this field shows; None when all are there."""
+        if self.path is None:
+            return self.computing
+        return (self.path.leaf or self.path.table.primary).computing
 
     @property
     def linked_table(self) -> Table | None:
@@ -254,6 +263,11 @@ class Snapshot(msgspec.Struct, frozen=True, dict=True, eq=False):
     database: Database
     tables: tuple[Table, ...]
     relations: tuple[Relation, ...] = ()
+
+    @cached_property
+    def computing(self) -> bool:
+        """Whether a job has yet to fill cells."""
+        return any(field.computing for table in self.tables for field in table.fields)
 
     @cached_property
     def table_by_id(self) -> dict[str, Table]:

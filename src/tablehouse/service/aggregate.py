@@ -14,9 +14,11 @@ from tablehouse.kinds import kind
 from tablehouse.kinds.aggregates import AVERAGE, MAX, MIN, SUM, rounded
 from tablehouse.query.aggregate import Aggregate, Aggregation, GroupKey, read_aggregate
 from tablehouse.query.at_read import Late
+from tablehouse.query.checks import fields_of
 from tablehouse.query.requests import AggregateQuery
 from tablehouse.schema.model import Table
 from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.jobs import check_filled
 from tablehouse.service.late import late_fields_of, late_values, moment_of
 from tablehouse.service.payload import Payload
 from tablehouse.service.statements import compiled_for, run_watched
@@ -59,6 +61,9 @@ def aggregate_records(app: App, caller: Caller, database_id: str, table_id: str,
         view = None if query.view_id is None else find_view(table, query.view_id)
         around = surroundings(app, caller, reading, workspace)
         asked = read_aggregate(payload.decode(dict[str, Any]), table, around, view)
+        compared = () if asked.condition is None else fields_of(asked.condition.node)
+        computed = (each.field for each in asked.aggregations if each.field is not None)
+        check_filled(reading, (*compared, *(key.field for key in asked.groups), *computed))
         with app.store.time_limit.over(reading.session, app.settings.statement_timeout):
             week = around.calendar.week_start
             if late := _late(asked):

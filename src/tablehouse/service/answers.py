@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from tablehouse.errors import Fault
 from tablehouse.fields.formula import FormulaOptions
@@ -22,6 +22,7 @@ from tablehouse.query.wire import (
     FieldTypeName,
     Instant,
     InvitationId,
+    JobId,
     Level,
     RecordId,
     Role,
@@ -161,6 +162,15 @@ class FieldAnswer(Answer, frozen=True, kw_only=True):
     locked: Annotated[bool, Meta(description="Always false.", examples=[False])]
     default_value: Annotated[Any, Meta(description="What a new record gets when nothing is written, as it was given.", examples=[None])]
     ai_options: Annotated[None, Meta(description="Always null.", examples=[None])]
+    computing: (
+        Annotated[
+            JobId,
+            Meta(
+                description="The job that is filling the cells; only there while it does. Cells that it has yet to fill are empty, with the reason in the record's `errors`."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     created_at: Instant
     updated_at: Instant
 
@@ -312,6 +322,7 @@ def field_answer(table: Table, field: Field, next_number: int) -> FieldAnswer:
         locked=False,
         default_value=field.default,
         ai_options=None,
+        computing=field.computing or UNSET,
         created_at=field.created_at,
         updated_at=field.updated_at,
     )

@@ -26,6 +26,8 @@ from tablehouse.sql.at_read import inputs_of_records
 from tablehouse.storage.transaction import Writing
 
 _AT_ONCE: Final = 2_000
+MOST_NUMBER: Final = 2**53
+"""No record has a greater number."""
 
 _CHANCE: Final = random.SystemRandom()
 
@@ -112,16 +114,24 @@ class Following:
 def fill(writing: Writing, table: Table, nums: Collection[int]) -> None:
     """Computes the cells of these computed fields, by number, and of those that need them, in all records."""
     computation = computation_of(table, nums)
-    if computation is None:
-        return
+    after: int | None = 0
+    while computation is not None and after is not None:
+        after, _ = fill_page(writing, table, computation, after, None, _AT_ONCE)
+
+
+def fill_page(writing: Writing, table: Table, computation: Computation, after: int, last: int | None, most: int) -> tuple[int | None, int]:
+    """Returns (the number of the last record filled, None when there are no more; how many were filled) after computing what up to `most`
+    records hold, whose numbers lie behind one and up to another, None for the greatest there is.
+    """
+    shape = (tuple(field.num for field in computation.fields), tuple(field.num for field in computation.needs))
+    read = writing.compiled(table, ("fill from", *shape), lambda: sql.all_inputs(table, computation.needs))
     names = sql.input_names(computation.needs)
-    read = writing.dialect.compile(sql.all_inputs(table, computation.needs))
-    write = writing.dialect.compile(sql.fill_cells(table, computation.fields))
-    computer = Computer(computation, _setting(writing))
-    after = 0
-    while page := writing.rows(read, {"after": after, "limit": _AT_ONCE}):
-        after = page[-1][0]
+    page = writing.rows(read, {"after": after, "last": MOST_NUMBER if last is None else last, "limit": most})
+    if page:
+        write = writing.compiled(table, ("fill", *shape), lambda: sql.fill_cells(table, computation.fields))
+        computer = Computer(computation, _setting(writing))
         writing.run_many(write, [{"num": row[0], **computer.cells(dict(zip(names, row, strict=True)))} for row in page])
+    return (page[-1][0] if len(page) == most else None), len(page)
 
 
 def keep_values(writing: Writing, field: Field) -> None:

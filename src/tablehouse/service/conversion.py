@@ -20,6 +20,7 @@ from tablehouse.kinds.kind import PERSON, TEXT, fold
 from tablehouse.query.cells import parameters, stored_value, text_of, texts_of
 from tablehouse.query.members import Members
 from tablehouse.schema.model import Field, Table
+from tablehouse.service.jobs import check_filled
 from tablehouse.service.link_writes import add_links
 from tablehouse.sql import bulk as bulk_sql
 from tablehouse.sql import catalog as sql
@@ -185,6 +186,7 @@ def numbers_by_text(writing: Writing, field: Field, match: Field, texts: Collect
     """Returns the linked table's records by the text of one of its fields, case-folded: of those with the same text the oldest."""
     linked = field.linked_table
     assert linked is not None
+    check_filled(writing, [match])
     statement = writing.compiled(linked, ("by text", match.num), lambda: bulk_sql.numbers_by_text(linked, match))
     found: dict[str, int] = {}
     for text, number in writing.rows(statement, {"texts": msgspec.json.encode([text for text in texts if text]).decode()}):

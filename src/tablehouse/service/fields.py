@@ -32,6 +32,7 @@ from tablehouse.service.computing import clear_values, keep_values
 from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
 from tablehouse.service.field_making import drop_columns, make_columns, make_field, make_unique, with_offset
 from tablehouse.service.formula_fields import checked_formula, settle
+from tablehouse.service.jobs import check_filled
 from tablehouse.service.limits import check_limit
 from tablehouse.service.link_fields import delete_pair, join_relation, leave_relation
 from tablehouse.service.link_writes import keep_first_links
@@ -284,6 +285,7 @@ class _Change:
 
     def _move(self, new: Field, version: int) -> tuple[Field, Outcome]:
         writing, table = self._writing, self._table
+        check_filled(writing, [self._old])
         match = None
         if new.type.joined and not new.type.readonly:
             new = join_relation(writing, table, new, self._most_fields, version)

@@ -11,11 +11,14 @@ from tablehouse.fields.formula import FormulaOptions, shown_as
 from tablehouse.fields.select import SelectOptions
 from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.printer import with_ids
+from tablehouse.kinds.kind import Kind
+from tablehouse.query.computed import computation_of
 from tablehouse.query.needs import uses_column
 from tablehouse.schema.formulas import Cycle, formulas_of, is_volatile, read_formulas
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.building import drop_indexes_of
 from tablehouse.service.computing import clear_values, fill
+from tablehouse.service.jobs import add_job, left_to_a_job
 from tablehouse.sql import ddl
 from tablehouse.storage.transaction import Writing
 
@@ -53,7 +56,12 @@ def settle(writing: Writing, before: Snapshot) -> None:
         was, now = _signatures(before, earlier), _signatures(writing.snapshot, table)
         current = table
         stale = {field.id for field in table.fields if field.type.computed and was.get(field.id) != now[field.id]}
-        if stale:
+        if not stale:
+            continue
+        nums = [table.field_by_id[field_id].num for field_id in stale]
+        if left_to_a_job(writing, table, nums):
+            _fill_later(writing, table, nums, earlier)
+        else:
             current = _with_right_columns(writing, table, stale)
             fill(writing, current, [current.field_by_id[field_id].num for field_id in stale])
             _empty_volatile(writing, earlier, current)
@@ -68,19 +76,10 @@ def _with_right_columns(writing: Writing, table: Table, stale: set[str]) -> Tabl
         return table
 
     def change(version: int) -> None:
-        primary, whole = table.primary_num, table
+        columns = _Columns(writing, table)
         for ready in moving:
-            old = ready.field
-            options = shown_as(old.options, ready.formula.kind)
-            new = msgspec.structs.replace(old, num=writing.catalog.take_nums(), options=options)
-            whole = msgspec.structs.replace(whole, fields=(*whole.fields, new))
-            writing.session.script(ddl.add_columns(writing.dialect, whole, new))
-            drop_indexes_of(writing, whole, old)
-            writing.session.script(ddl.drop_columns(writing.dialect, whole, old))
-            whole = msgspec.structs.replace(whole, fields=tuple(field for field in whole.fields if field is not old))
-            writing.catalog.save_field(new, old)
-            primary = new.num if old.num == primary else primary
-        writing.catalog.save_table(msgspec.structs.replace(table, primary_num=primary, version=version))
+            columns.renew(ready.field, ready.formula.kind, computing=False)
+        columns.save(version)
 
     return writing.change_schema(change).table_by_id[table.id]
 
@@ -112,6 +111,59 @@ def _empty_volatile(writing: Writing, earlier: Table, table: Table) -> None:
         writing.catalog.touch_table(table, version)
 
     writing.change_schema(change)
+
+
+def _fill_later(writing: Writing, table: Table, nums: Sequence[int], earlier: Table) -> None:
+    """Leaves the cells of computed fields and of those that need them to a job. What they held is gone at once: they say that they are being computed.
+
+    Formulas that cannot be computed any more have nothing to wait for.
+    """
+    computation = computation_of(table, nums)
+    assert computation is not None
+
+    def change(version: int) -> None:
+        columns = _Columns(writing, table)
+        waiting = []
+        for step in computation.steps:
+            field = step.field
+            kind = field.kind if step.formula is None else step.formula.kind
+            # Columns that this very transaction has made say so already.
+            if field.num in earlier.field_by_num or kind is not field.kind:
+                field = columns.renew(field, kind, computing=step.formula is not None)
+            if step.formula is not None:
+                waiting.append(field)
+        add_job(writing, table, waiting)
+        columns.save(version)
+
+    writing.change_schema(change)
+
+
+class _Columns:
+    """New columns for fields of a table, in place of those they have, step by step inside a change of the schema."""
+
+    def __init__(self, writing: Writing, table: Table) -> None:
+        self._writing = writing
+        self._table = table
+        self._whole = table
+        self._primary = table.primary_num
+
+    def renew(self, old: Field, kind: Kind, computing: bool) -> Field:
+        """Returns a field with empty columns, for results of a kind. `computing`: its cells say that they are being computed."""
+        writing = self._writing
+        options = old.options if kind is old.kind else shown_as(old.options, kind)
+        new = msgspec.structs.replace(old, num=writing.catalog.take_nums(), options=options)
+        both = msgspec.structs.replace(self._whole, fields=(*self._whole.fields, new))
+        writing.session.script(ddl.add_columns(writing.dialect, both, new, computing))
+        drop_indexes_of(writing, both, old)
+        writing.session.script(ddl.drop_columns(writing.dialect, both, old))
+        self._whole = msgspec.structs.replace(both, fields=tuple(field for field in both.fields if field is not old))
+        writing.catalog.save_field(new, old)
+        self._primary = new.num if old.num == self._primary else self._primary
+        return new
+
+    def save(self, version: int) -> None:
+        """Writes the table's properties, which have changed at this version."""
+        self._writing.catalog.save_table(msgspec.structs.replace(self._table, primary_num=self._primary, version=version))
 
 
 def _signatures(snapshot: Snapshot, table: Table) -> dict[str, Hashable]:

@@ -9,13 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.query.cells import choose_fields
-from tablehouse.query.checks import Check, Plan, opposite
+from tablehouse.query.checks import Check, Plan, fields_of, opposite
 from tablehouse.query.paging import SearchCursor, decode_search_cursor, encode_cursor
 from tablehouse.query.requests import ListRecords, SearchQuery
 from tablehouse.query.search import Search, read_search
 from tablehouse.schema.model import Table
 from tablehouse.service import steering
 from tablehouse.service.access import App, Caller, check_may_explain, workspace_of
+from tablehouse.service.jobs import check_filled
 from tablehouse.service.late import Moment, evaluator, late_fields_of, late_values, moment_of
 from tablehouse.service.pages import Page, PageMetadata, Rendered, list_page, shown_page
 from tablehouse.service.payload import Payload
@@ -81,6 +82,8 @@ def _find(app: App, caller: Caller, reading: Reading, database_id: str, table: T
         asked = ListRecords(offset=search.offset, limit=search.limit, **given)
         page = list_page(app, caller, reading, database_id, table, asked)
     else:
+        compared = () if search.condition is None else fields_of(search.condition.node)
+        check_filled(reading, (*compared, *(key.field for key in search.sorting)))
         with app.store.time_limit.over(reading.session, app.settings.statement_timeout):
             page = _Finding(app, reading, database_id, table, search, query).page(cursor, caller.control.secret)
     if not search.problems:

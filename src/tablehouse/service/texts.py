@@ -10,6 +10,7 @@ import msgspec
 from tablehouse.query.cells import text_of
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller, workspace_of
+from tablehouse.service.jobs import check_filled
 from tablehouse.service.late import evaluator
 from tablehouse.service.things import find_table
 from tablehouse.sql import bulk as sql
@@ -26,12 +27,14 @@ _KNOWN_TEXTS: Final = 200_000
 def read_texts(app: App, caller: Caller, database_id: str, table_id: str, write: Callable[[list[Row]], None]) -> int:
     """Returns how many records were given to `write`, some at a time and in order of creation, as they all were at one moment.
 
-    The first row that it gets are the names of the fields. An empty cell is "". Raises NotFound, and what `write` raises.
+    The first row that it gets are the names of the fields. An empty cell is "". Raises NotFound, what `write` raises, and
+    ServiceUnavailable while a job has yet to fill cells.
     """
     workspace_of(caller, database_id)
 
     def work(reading: Reading) -> int:
         table = find_table(reading.snapshot, table_id)
+        check_filled(reading, table.fields)
         people = {num: msgspec.json.decode(shown)["name"] for num, shown in reading.rows(reading.dialect.fixed(catalog_sql.READ_PEOPLE))}
         columns = [_Column(field, people, _KNOWN_TEXTS // len(table.fields)) for field in table.fields]
         statement = reading.compiled(table, ("stored",), lambda: sql.stored_cells(table, table.fields))

@@ -6,6 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from tablehouse.schema.jobs import ACTIVE
 from tablehouse.sql.catalog_tables import (
     ANSWERS,
     AUDIT,
@@ -15,7 +16,7 @@ from tablehouse.sql.catalog_tables import (
     FIELDS,
     HOLES,
     INDEXES,
-    LEASES,
+    JOBS,
     META,
     NEEDS,
     PEOPLE,
@@ -159,6 +160,11 @@ ADD_TO_NEED: Final = (
 )
 DELETE_NEEDS: Final = sa.delete(NEEDS).where(NEEDS.c.table_num == sa.bindparam("num"))
 
-READ_LEASE: Final = sa.select(LEASES.c.holder, LEASES.c.until).where(LEASES.c.name == sa.bindparam("name"))
-INSERT_LEASE: Final = insert_row(LEASES)
-UPDATE_LEASE: Final = update_row(LEASES, "holder", "until")
+READ_JOBS: Final = sa.select(JOBS).order_by(JOBS.c.num.desc())
+READ_JOB: Final = sa.select(JOBS).where(JOBS.c.id == sa.bindparam("which"))
+READ_ACTIVE_JOBS: Final = (
+    sa.select(JOBS).where(JOBS.c.state.in_([sa.literal_column(f"'{state}'") for state in ACTIVE])).order_by(JOBS.c.num)
+)
+INSERT_JOB: Final = insert_row(JOBS)
+UPDATE_JOB: Final = update_row(JOBS, "state", "filled", "done", "total", "error", "started_at", "ended_at")
+FORGET_JOBS: Final = sa.delete(JOBS).where(JOBS.c.ended_at <= sa.bindparam("before"))

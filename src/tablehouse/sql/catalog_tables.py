@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import BYTES, INTEGER, TEXT
 
-FORMAT: Final = 8
+FORMAT: Final = 9
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()
@@ -176,14 +176,27 @@ NEEDS: Final = sa.Table(
 )
 """Searches that an index would have made quicker, noted now and then; forgotten when the table's indexes change."""
 
-LEASES: Final = sa.Table(
-    "leases",
+JOBS: Final = sa.Table(
+    "jobs",
     CATALOG,
-    sa.Column("name", TEXT, primary_key=True),
-    sa.Column("holder", TEXT, nullable=False),
-    sa.Column("until", INTEGER, nullable=False),  # milliseconds since 1970
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("id", TEXT, nullable=False, unique=True),
+    sa.Column("kind", TEXT, nullable=False),
+    sa.Column("table_num", INTEGER, nullable=False),
+    sa.Column("table_id", TEXT, nullable=False),
+    sa.Column("fields", TEXT, nullable=False),  # JSON array of field numbers
+    sa.Column("field_ids", TEXT, nullable=False),  # JSON array
+    sa.Column("state", TEXT, nullable=False),
+    sa.Column("filled", INTEGER, nullable=False),  # up to which record number
+    sa.Column("last", INTEGER, nullable=False),  # up to which it goes
+    sa.Column("done", INTEGER, nullable=False),  # records
+    sa.Column("total", INTEGER, nullable=False),
+    sa.Column("error", TEXT),
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("started_at", TEXT),
+    sa.Column("ended_at", TEXT),
 )
-"""Work that one process at a time may do: whoever holds a lease, until when."""
+"""Work that goes on after the request that asked for it (`schema.jobs`), and such as has ended."""
 
 AUDIT: Final = sa.Table(
     "audit",

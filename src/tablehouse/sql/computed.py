@@ -29,9 +29,10 @@ def inputs_of(table: Table, fields: Sequence[Field]) -> sa.Select[Any]:
 
 
 def all_inputs(table: Table, fields: Sequence[Field]) -> sa.Select[Any]:
-    """Rows: (the columns of `input_names`) in order of creation. Parameters: after, limit."""
+    """Rows: (the columns of `input_names`) in order of creation. Parameters: after, last, limit."""
     columns = record_table(table)
-    found = sa.select(*(columns.c[name] for name in input_names(fields))).where(columns.c.n > sa.bindparam("after"))
+    found = sa.select(*(columns.c[name] for name in input_names(fields)))
+    found = found.where(columns.c.n > sa.bindparam("after"), columns.c.n <= sa.bindparam("last"))
     return found.order_by(columns.c.n).limit(sa.bindparam("limit"))
 
 

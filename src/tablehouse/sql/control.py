@@ -96,6 +96,7 @@ READ_EVENTS: Final = (
 )
 
 READ_LEASE: Final = sa.select(LEASES.c.holder, LEASES.c.beat, LEASES.c.milliseconds).where(LEASES.c.name == sa.bindparam("which"))
+READ_LEASES: Final = sa.select(LEASES.c.name).order_by(LEASES.c.name)
 INSERT_LEASE: Final = insert_row(LEASES)
 TAKE_LEASE: Final = (
     sa.update(LEASES)
@@ -110,3 +111,8 @@ BEAT_LEASE: Final = (
     .returning(LEASES.c.beat)
 )
 END_LEASE: Final = sa.delete(LEASES).where(LEASES.c.name == sa.bindparam("which"), LEASES.c.holder == sa.bindparam("mine"))
+LEAVE_LEASE: Final = (
+    sa.update(LEASES)
+    .where(LEASES.c.name == sa.bindparam("which"), LEASES.c.holder == sa.bindparam("mine"))
+    .values(holder=sa.bindparam("holder"))
+)

@@ -28,7 +28,6 @@ StoredTable = sa.Table
 LEFT_OUT: Final[Mapping[str, str]] = {
     "indexes": "the copy gets rows of its own for them, and builds them (`storage.catalog.announce_indexes`)",
     "needs": "what searches needed where the database came from; here they are timed anew",
-    "leases": "nobody works on the copy yet",
 }
 """Tables of the catalog whose rows are not copied -> why nothing is lost."""
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from tablehouse.query.checks import Check
+from tablehouse.schema.jobs import COMPUTING
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.bulk import stored_cell
 from tablehouse.sql.conditions import condition
@@ -42,8 +43,11 @@ def drop_table(dialect: Dialect, table: Table) -> list[str]:
     return [f"DROP TABLE {dialect.named(name)}" for name in names]
 
 
-def add_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:
-    """Returns the statements that give a table, of which the field is one already, the columns of that field; the cells are empty."""
+def add_columns(dialect: Dialect, table: Table, field: Field, computing: bool = False) -> list[str]:
+    """Returns the statements that give a table, of which the field is one already, the columns of that field; the cells are empty.
+
+    `computing`: of all records there are they say that they are being computed. No row is written for that.
+    """
     columns = field_columns(field)
     if not columns:
         return []
@@ -54,7 +58,10 @@ def add_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:
         bare = sa.Table(place.name, sa.MetaData(), sa.Column("n", INTEGER, primary_key=True, autoincrement=False))
         statements += [dialect.ddl(CreateTable(bare)), f"INSERT INTO {dialect.named(place.name)} (n) SELECT n FROM {own}"]
     named = dialect.named(place.name)
-    return statements + [f"ALTER TABLE {named} ADD COLUMN {name} {dialect.type_name(kind)}" for name, kind in columns.items()]
+    reasons = {field.error_column: f" DEFAULT '{COMPUTING}'"} if computing else {}
+    return statements + [
+        f"ALTER TABLE {named} ADD COLUMN {name} {dialect.type_name(kind)}{reasons.get(name, '')}" for name, kind in columns.items()
+    ]
 
 
 def drop_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:

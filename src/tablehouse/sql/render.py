@@ -8,7 +8,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
-from tablehouse.schema.formulas import is_volatile, read_late
+from tablehouse.schema.formulas import read_late
+from tablehouse.schema.jobs import COMPUTING
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
 from tablehouse.sql.elements import (
@@ -43,8 +44,16 @@ def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name
             (sa.literal_column("'updatedAt'"), Filled(columns["updated_at"])),
         ]
     )
-    failing = [(field, columns[field.error_column]) for field in fields if field.error_column and not is_volatile(field)]
+    failing = [(field, reason) for field in fields if (reason := _failure(field, columns)) is not None]
     return _with_errors(record, failing) if failing else record
+
+
+def _failure(field: Field, columns: Columns) -> Cell | None:
+    """Returns the expression for why a cell failed, NULL where it did not; None for fields whose cells never do."""
+    if field.error_column:
+        return columns[field.error_column]
+    # Which of the cells shown are there, the other records know; until all are, none is relied on.
+    return sa.literal_column(f"'{COMPUTING}'", sa.Text()) if field.awaited else None
 
 
 def _with_errors(record: JsonObject, failing: Sequence[tuple[Field, Cell]]) -> sa.ColumnElement[str]:

@@ -13,6 +13,7 @@ from tablehouse.fields.registry import BY_NAME
 from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.index import ORDER, TRIGRAM, Index, Spec
+from tablehouse.schema.jobs import Job
 from tablehouse.schema.model import Database, Field, Snapshot, Table, View
 from tablehouse.schema.parts import Parts
 from tablehouse.schema.relations import End, Link, Relation, connected, links_of
@@ -50,6 +51,7 @@ class Catalog:
         relations = self.relations()
         groups = connected(list(versions), relations)
         links = links_of(relations)
+        computing = {num: job.id for job in self.active_jobs() for num in job.fields}
         arounds: dict[frozenset[int], dict[int, Table]] = defaultdict(dict)
         tables = []
         for row in rows:
@@ -61,7 +63,7 @@ class Catalog:
                 tables.append(before)
                 continue
             around = arounds[group]
-            around[num] = self._table(row, database, links, around)
+            around[num] = self._table(row, database, links, around, computing)
             tables.append(around[num])
         return Snapshot(version=version, database=database, tables=tuple(tables), relations=relations)
 
@@ -240,6 +242,39 @@ class Catalog:
         """Removes an index from the catalog."""
         self._rows(sql.DELETE_INDEX, num=index.num)
 
+    def jobs(self) -> list[Job]:
+        """Returns the jobs there are, the latest first."""
+        return [_job(row) for row in self._rows(sql.READ_JOBS)]
+
+    def job(self, job_id: str) -> Job | None:
+        """Returns the job with this id."""
+        found = self._rows(sql.READ_JOB, which=job_id)
+        return _job(found[0]) if found else None
+
+    def active_jobs(self) -> list[Job]:
+        """Returns the jobs that have not ended, in the order in which they are to be done."""
+        return [_job(row) for row in self._rows(sql.READ_ACTIVE_JOBS)]
+
+    def insert_job(self, job: Job, forgotten_before: str) -> None:
+        """Writes a new job, and forgets those that ended before an instant."""
+        self._rows(sql.FORGET_JOBS, before=forgotten_before)
+        values = msgspec.structs.asdict(job)
+        self._rows(sql.INSERT_JOB, **{**values, "fields": _json(job.fields), "field_ids": _json(job.field_ids)})
+
+    def save_job(self, job: Job) -> None:
+        """Writes how a job stands."""
+        self._rows(
+            sql.UPDATE_JOB,
+            which=job.num,
+            state=job.state,
+            filled=job.filled,
+            done=job.done,
+            total=job.total,
+            error=job.error,
+            started_at=job.started_at,
+            ended_at=job.ended_at,
+        )
+
     def records_of_tables(self) -> dict[int, int]:
         """Returns how many records each table has, by the table's number."""
         return {num: live for num, live in self._rows(sql.READ_LIVE)}  # noqa: C416 - rows are tuples of any length
@@ -256,7 +291,9 @@ class Catalog:
     def _rows(self, statement: Any, **values: Any) -> list[Row]:
         return self._session.rows(self._dialect.fixed(statement), values)
 
-    def _table(self, row: Row, database: Database, links: Mapping[int, Link], around: Mapping[int, Table]) -> Table:
+    def _table(
+        self, row: Row, database: Database, links: Mapping[int, Link], around: Mapping[int, Table], computing: Mapping[int, str]
+    ) -> Table:
         num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at = row
         choices: dict[int, list[Choice]] = defaultdict(list)
         for field_num, choice_num, choice_id, label, color in self._rows(sql.READ_CHOICES, num=num):
@@ -266,7 +303,8 @@ class Catalog:
             for found in self._rows(sql.READ_INDEXES, num=num)
         )
         fields = tuple(
-            _known_by(indexes, _field(found, choices, database, links, around)) for found in self._rows(sql.READ_FIELDS, num=num)
+            _known_by(indexes, _field(found, choices, database, links, around, computing.get(found[0])))
+            for found in self._rows(sql.READ_FIELDS, num=num)
         )
         views = tuple(_view(found) for found in self._rows(sql.READ_VIEWS, num=num))
         parts = self._parts(num)
@@ -325,6 +363,11 @@ def _json(value: Any) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
+def _job(row: Row) -> Job:
+    num, job_id, kind, table_num, table_id, fields, field_ids, *standing = row
+    return Job(num, job_id, kind, table_num, table_id, tuple(msgspec.json.decode(fields)), tuple(msgspec.json.decode(field_ids)), *standing)
+
+
 def _known_by(indexes: Sequence[Index], field: Field) -> Field:
     """Returns a field that knows which indexes searches have to be written for: others the database finds by itself."""
     ready = [(index, part) for index in indexes if index.ready for part in index.spec.parts if part.column == field.shown_column]
@@ -351,7 +394,14 @@ def _changing(field: Field) -> dict[str, Any]:
     }
 
 
-def _field(row: Row, choices: dict[int, list[Choice]], database: Database, links: Mapping[int, Link], around: Mapping[int, Table]) -> Field:
+def _field(
+    row: Row,
+    choices: dict[int, list[Choice]],
+    database: Database,
+    links: Mapping[int, Link],
+    around: Mapping[int, Table],
+    computing: str | None,
+) -> Field:
     (
         num,
         table_num,
@@ -391,4 +441,5 @@ def _field(row: Row, choices: dict[int, list[Choice]], database: Database, links
         table_num=table_num,
         link=links.get(num),
         around=around,
+        computing=computing,
     )

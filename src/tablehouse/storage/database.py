@@ -18,6 +18,7 @@ from tablehouse.ids import RecordIds
 from tablehouse.schema.model import Snapshot
 from tablehouse.sql import catalog as sql
 from tablehouse.storage.acting import who
+from tablehouse.storage.background import NO_BACKGROUND, Background
 from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.seat import Seat, Unit
 from tablehouse.storage.session import RolledBack, Session, Sessions, StaleSchema
@@ -47,6 +48,7 @@ class Database:
         missing: Callable[[], ApiError],
         share_commits: bool = True,
         on_commit: Callable[[int], None] = lambda _: None,
+        background: Background = NO_BACKGROUND,
     ) -> None:
         self.sessions = sessions
         self._missing = missing
@@ -57,6 +59,7 @@ class Database:
         self._snapshot: Snapshot | None = None
         self._seat = Seat(self._run_together, share_commits)
         self._on_commit = on_commit
+        self._background = background
         self.commits = 0
         self.statements = 0
 
@@ -209,7 +212,7 @@ class Database:
         people: dict[Person, int] = {}
         for unit in units:
             now = self._clock()
-            writing = Writing(session, self._dialect, snapshot, self._ids, self._people, now, iso(now))
+            writing = Writing(session, self._dialect, snapshot, self._ids, self._people, now, iso(now), self._background)
             session.begin_unit()
             try:
                 unit.result = unit.work(writing)

@@ -5,6 +5,9 @@ wants the lease watches the beat: has it stood still for as long as the lease la
 and the watcher puts its name there, provided that nothing has moved meanwhile. So no two machines' clocks are ever compared, and none that
 is set forward or back can end a lease.
 
+A lease may *last*: its row stays when its holder gives it back or dies, for the work is not done, and so it tells all processes that there is
+work. `announce` makes such a row before anybody works, `Lease.finish` removes it.
+
 A holder that could not beat stops by itself a quarter earlier. Still nothing may depend on that alone: a process that was stopped for a
 minute and goes on does not know what happened. What is done under a lease is done in transactions that look at where the work stands
 (as those of `service.building` and of jobs do); the lease is what keeps two from doing the same, not what keeps them right.
@@ -33,6 +36,9 @@ log = structlog.get_logger()
 _BEATS: Final = 4
 """Beats in the time that a lease lasts: three may be lost, be it that the database does not answer."""
 
+_NOBODY: Final = ""
+"""The holder of a lasting lease that has none."""
+
 Monotonic = Callable[[], float]
 """Seconds from some moment on, which no one sets."""
 
@@ -40,10 +46,11 @@ Monotonic = Callable[[], float]
 class Lease:
     """A lease that this process has."""
 
-    def __init__(self, name: str, holder: str, seconds: float, monotonic: Monotonic) -> None:
+    def __init__(self, control: Control, name: str, holder: str, seconds: float, monotonic: Monotonic) -> None:
         self.name = name
         self.holder = holder
         self.seconds = seconds
+        self._control = control
         self._monotonic = monotonic
         self._confirmed = monotonic()
         self._lost = False
@@ -51,6 +58,13 @@ class Lease:
     def held(self) -> bool:
         """Returns whether the work may go on: to be asked between its steps, each of which should take less than a quarter of the lease."""
         return not self._lost and self._monotonic() - self._confirmed < self.seconds * (1 - 1 / _BEATS)
+
+    def finish(self) -> None:
+        """Removes the lease, as nothing of its work is left. Raises ServiceUnavailable.
+
+        To be called where nobody can announce new work at the same moment: inside a write transaction of the database whose work it is.
+        """
+        self._control.run(sql.END_LEASE, which=self.name, mine=self.holder)
 
     def confirm(self, at: float) -> None:
         """Notes that the store has heard of the holder, as something sent at this moment has arrived."""
@@ -70,8 +84,18 @@ class Leases:
         self._seen: dict[str, tuple[str, int, float]] = {}
         """Name of a lease → (holder, beat, since when by this process's clock)."""
 
+    def announce(self, name: str) -> None:
+        """Makes a lasting lease that nobody has yet, unless it is there. Raises ServiceUnavailable."""
+        if not self._control.run(sql.READ_LEASE, which=name):
+            with suppress(UniqueViolated):
+                self._control.run(sql.INSERT_LEASE, name=name, holder=_NOBODY, beat=0, milliseconds=0)
+
+    def names(self, prefix: str) -> list[str]:
+        """Returns the names of the leases there are that begin so, whoever has them. Raises ServiceUnavailable."""
+        return [name for (name,) in self._control.run(sql.READ_LEASES) if name.startswith(prefix)]
+
     @contextmanager
-    def lend(self, name: str, seconds: float) -> Iterator[Lease | None]:
+    def lend(self, name: str, seconds: float, lasting: bool = False) -> Iterator[Lease | None]:
         """Gives the lease, which is kept up by a thread until the block ends and then given back; None while another has it.
 
         To be tried again now and then: a holder that has died is noticed by looking twice, `seconds` apart. A name says what the work is and
@@ -91,10 +115,13 @@ class Leases:
             beating.join()
             # Who cannot say that it is done lets the lease run out.
             with suppress(ServiceUnavailable):
-                self._control.run(sql.END_LEASE, which=name, mine=lease.holder)
+                if lasting:
+                    self._control.run(sql.LEAVE_LEASE, which=name, mine=lease.holder, holder=_NOBODY)
+                else:
+                    lease.finish()
 
     def _take(self, name: str, seconds: float) -> Lease | None:
-        lease = Lease(name, _new_holder(), seconds, self._monotonic)
+        lease = Lease(self._control, name, _new_holder(), seconds, self._monotonic)
         values = {"holder": lease.holder, "beat": 1, "milliseconds": round(seconds * 1000)}
         found = self._control.run(sql.READ_LEASE, which=name)
         if not found:
@@ -103,7 +130,8 @@ class Leases:
                 self._control.run(sql.INSERT_LEASE, name=name, **values)
         elif self._is_dead(name, *found[0]):
             self._control.run(sql.TAKE_LEASE, which=name, before=found[0][0], seen=found[0][1], **values)
-            log.info("lease taken over", lease=name, before=found[0][0])
+            if found[0][0] != _NOBODY:
+                log.info("lease taken over", lease=name, before=found[0][0])
         else:
             return None
         # Asked, not concluded from the answer: what was sent may have run twice.
@@ -115,6 +143,8 @@ class Leases:
 
     def _is_dead(self, name: str, holder: str, beat: int, milliseconds: int) -> bool:
         """Returns whether a holder has not been heard of for as long as its lease lasts; the first time anybody is asked about, it has."""
+        if holder == _NOBODY:
+            return True
         now = self._monotonic()
         seen = self._seen.get(name)
         if seen is None or seen[:2] != (holder, beat):

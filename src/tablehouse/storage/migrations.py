@@ -28,6 +28,10 @@ _AUDIT_THERE: Final = """(num BIGINT NOT NULL, {workspace}at TEXT COLLATE "C" NO
     action TEXT COLLATE "C" NOT NULL, what TEXT COLLATE "C" NOT NULL, PRIMARY KEY (num))"""
 _CONTROL_LEASES: Final = """(name {text} NOT NULL, holder {text} NOT NULL, beat {integer} NOT NULL, milliseconds {integer} NOT NULL,
     PRIMARY KEY (name))"""
+_JOBS: Final = """(num {integer} NOT NULL, id {text} NOT NULL, kind {text} NOT NULL, table_num {integer} NOT NULL,
+    table_id {text} NOT NULL, fields {text} NOT NULL, field_ids {text} NOT NULL, state {text} NOT NULL, filled {integer} NOT NULL,
+    last {integer} NOT NULL, done {integer} NOT NULL, total {integer} NOT NULL, error {text}, created_at {text} NOT NULL, started_at {text},
+    ended_at {text}, PRIMARY KEY (num), UNIQUE (id))"""
 _TEXT_THERE: Final = 'TEXT COLLATE "C"'
 _WORKSPACE_THERE: Final = 'workspace_id TEXT COLLATE "C", '
 _TRIGRAMS_ANEW: Final = """UPDATE indexes SET ready = 0, filled = -1 WHERE spec LIKE '["trigram"%'"""
@@ -70,6 +74,7 @@ DATABASE_STEPS: Final[Steps] = {
     5: (_INDEXES, "CREATE INDEX ix_indexes_table_num ON indexes (table_num)", _NEEDS, _LEASES),
     6: (f"CREATE TABLE audit {_AUDIT.format(workspace='')}",),
     7: (_TRIGRAMS_ANEW,),
+    8: ("DROP TABLE IF EXISTS leases", f"CREATE TABLE jobs {_JOBS.format(text='TEXT', integer='INTEGER')}"),
 }
 
 
@@ -95,6 +100,7 @@ POSTGRES_DATABASE_STEPS: Final[Steps] = {
     5: (_INDEXES_THERE, f"CREATE INDEX ix_indexes_table_num ON {SCHEMA}.indexes (table_num)", _NEEDS_THERE, _LEASES_THERE),
     6: (f"CREATE TABLE {SCHEMA}.audit {_AUDIT_THERE.format(workspace='')}",),
     7: (),  # trigram indexes are PostgreSQL's own
+    8: (f"DROP TABLE IF EXISTS {SCHEMA}.leases", f"CREATE TABLE {SCHEMA}.jobs {_JOBS.format(text=_TEXT_THERE, integer='BIGINT')}"),
 }
 """The same for PostgreSQL, from the formats on in which there has been any. Names of tables begin with `sql.dialect.SCHEMA`."""
 

@@ -14,6 +14,7 @@ from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import catalog_tables
 from tablehouse.sql.ddl import create_metadata
 from tablehouse.sql.dialect import Dialect
+from tablehouse.storage.background import Background, Backgrounds
 from tablehouse.storage.control import Control, Signal
 from tablehouse.storage.database import Database
 from tablehouse.storage.lease import Leases
@@ -55,6 +56,7 @@ class Store(ABC):
         self.places = Places()
         self.usage = Usage()
         self.time_limit = TimeLimit()
+        self.backgrounds = Backgrounds()
         self.control: Control
         self.leases: Leases
         """Work that one of the processes on this store does at a time."""
@@ -91,6 +93,9 @@ class Store(ABC):
         if database_id in self.control.stored().databases:
             return ServiceUnavailable(f"The tables of the database {database_id} are missing from the storage.")
         return NotFound("The database has been deleted.")
+
+    def _background(self, database_id: str) -> Background:
+        return self.backgrounds.of(database_id, lambda: self.leases)
 
     def _use_control(self, sessions: Sessions, signal: Signal) -> None:
         self.control = Control(

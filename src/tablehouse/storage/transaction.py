@@ -17,6 +17,7 @@ from tablehouse.schema.model import Snapshot, Table
 from tablehouse.sql import catalog as sql
 from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.statement import Statement
+from tablehouse.storage.background import Background
 from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.session import Row, Session, StaleSchema
@@ -90,7 +91,15 @@ class Writing(Reading):
     """A unit of work inside a write transaction. `now` is its instant in milliseconds, `at` the same in the wire's form."""
 
     def __init__(
-        self, session: Session, dialect: Dialect, snapshot: Snapshot, ids: RecordIds, people: dict[Person, int], now: int, at: str
+        self,
+        session: Session,
+        dialect: Dialect,
+        snapshot: Snapshot,
+        ids: RecordIds,
+        people: dict[Person, int],
+        now: int,
+        at: str,
+        background: Background,
     ) -> None:
         super().__init__(session, dialect, snapshot)
         self.ids = ids
@@ -99,6 +108,7 @@ class Writing(Reading):
         """People whose numbers this unit has looked up or given out: others may rely on them once it is committed, not before."""
         self.now = now
         self.at = at
+        self.background = background
         self.changes = Changes()
         """What this unit has written so far, for whatever follows from it."""
         self.actor = SERVER

@@ -24,6 +24,7 @@ BACK: Final = {
     6: ("DROP TABLE indexes", "DROP TABLE needs", "DROP TABLE leases"),
     7: ("DROP TABLE audit",),
     8: (),
+    9: ("DROP TABLE jobs", "CREATE TABLE leases (name TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL)"),
 }
 """From a format to the statements that take a file back to the one before."""
 

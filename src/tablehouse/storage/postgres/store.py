@@ -119,7 +119,8 @@ class PostgresStore(Store):
             raise ServiceUnavailable(f"The database {database_id} cannot be opened. {error}") from error
         except StaleSchema as error:
             raise self._missing(database_id) from error
-        return Database(sessions, self.clock, partial(self._missing, database_id), self._share, self._on_commit)
+        missing = partial(self._missing, database_id)
+        return Database(sessions, self.clock, missing, self._share, self._on_commit, self._background(database_id))
 
     @contextmanager
     def beside(self, schema: str) -> Iterator[PostgresSession]:

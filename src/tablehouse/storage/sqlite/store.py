@@ -89,7 +89,12 @@ class SqliteStore(Store):
             session.close()
             raise
         return Database(
-            FileSessions(path, self._synchronous, session), self.clock, partial(self._missing, database_id), self._share, self._on_commit
+            FileSessions(path, self._synchronous, session),
+            self.clock,
+            partial(self._missing, database_id),
+            self._share,
+            self._on_commit,
+            self._background(database_id),
         )
 
     def _is_there(self, database: Database) -> bool:

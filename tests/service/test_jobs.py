@@ -1,0 +1,331 @@
+"""Computed cells that a job fills: what is read and refused meanwhile, what writes do, how it ends, and who goes on when its process dies."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tablehouse.errors import NotFound, ServiceUnavailable
+from tablehouse.query.requests import PutDatabase
+from tablehouse.schema.jobs import COMPUTING
+from tablehouse.service import databases, jobs
+from tablehouse.service.job_runner import JobRunner
+from tablehouse.service.jobs import JobAnswer, advance
+from tablehouse.service.texts import read_texts
+from tablehouse.storage.background import databases_with_work
+from tests import storages
+from tests.local import Local, LocalTable, OpenLocal
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = 40
+
+
+def at_work(local: Local) -> Local:
+    """As a process that serves: one that leaves the cells of more than ten records to jobs."""
+    local.store.backgrounds.from_records = 10
+    return local
+
+
+@pytest.fixture
+def table(local: Local) -> LocalTable:
+    """Forty records in which No counts from 1."""
+    table = at_work(local).new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "No", "type": "NUMBER"}])
+    table.fill([{"Name": f"n{number}", "No": number} for number in range(1, ROWS + 1)])
+    return table
+
+
+def formula(table: LocalTable, name: str, text: str) -> str | None:
+    """The job that a new formula field waits for, None when it was filled in the request."""
+    return table.add_field(name=name, type="FORMULA", options={"formula": text}).computing or None
+
+
+def listed(table: LocalTable) -> list[JobAnswer]:
+    return jobs.list_jobs(table.local.app, table.local.caller, table.database)
+
+
+def step(table: LocalTable, records: int) -> None:
+    """A step of the first job."""
+    advance(table.file, records, lambda: None)
+
+
+def settle(table: LocalTable) -> int:
+    """A round of the process's background: how many jobs have ended."""
+    return JobRunner(table.local.store, table.local.app.settings).settle(most=7)
+
+
+def records(table: LocalTable) -> list[dict[str, Any]]:
+    return table.page(limit=200)[0]
+
+
+def test_a_new_field_of_a_large_table_is_filled_by_a_job(table: LocalTable) -> None:
+    job = formula(table, "Double", "{No} * 2")
+    (found,) = listed(table)
+    assert (found.id, found.state, found.done, found.total) == (job, "WAITING", 0, ROWS)
+    assert found.field_ids == [table.field_id("Double")]
+    assert databases_with_work(table.local.store.leases) == [table.database]
+    step(table, 30)
+    (found,) = listed(table)
+    assert (found.state, found.done, found.started_at is not None) == ("RUNNING", 30, True)
+    shown = records(table)
+    assert [record["fields"]["Double"] for record in shown] == [*range(2, 61, 2), *[None] * 10]
+    field = table.field_id("Double")
+    assert [record.get("errors") for record in shown] == [None] * 30 + [{field: COMPUTING}] * 10
+    assert settle(table) == 1
+    assert jobs.get_job(table.local.app, table.local.caller, table.database, found.id) == listed(table)[0]
+    (found,) = listed(table)
+    assert (found.state, found.done, found.total, found.ended_at is not None) == ("DONE", ROWS, ROWS, True)
+    assert table.cells("Double") == list(range(2, 2 * ROWS + 1, 2))
+    assert not any("errors" in record for record in records(table))
+    assert table.schema.field_by_id[field].computing is None
+    assert databases_with_work(table.local.store.leases) == []
+    assert settle(table) == 0
+
+
+def test_a_small_table_is_filled_in_the_request(local: Local) -> None:
+    small = at_work(local).new_table([{"name": "No", "type": "NUMBER"}])
+    small.fill([{"No": 1}, {"No": 2}])
+    assert formula(small, "Double", "{No} * 2") is None
+    assert small.cells("Double") == [2, 4]
+    assert listed(small) == []
+    assert databases_with_work(local.store.leases) == []
+
+
+def test_what_is_written_meanwhile_is_computed_by_its_write_and_stays(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    ids = [record["id"] for record in records(table)]
+    step(table, 20)
+    early, late, other = table.update(ids[5], No=100), table.update(ids[30], No=200), table.update(ids[31], Name="other")
+    assert (early["fields"]["Double"], late["fields"]["Double"], other["fields"]["Double"]) == (200, 400, None)
+    assert "errors" not in late
+    assert other["errors"] == {table.field_id("Double"): COMPUTING}
+    assert table.create(Name="new", No=7)["fields"]["Double"] == 14
+    table.delete(ids[35])
+    settle(table)
+    cells = {record["id"]: record["fields"]["Double"] for record in records(table)}
+    assert (cells[ids[5]], cells[ids[30]], cells[ids[31]]) == (200, 400, 64)
+    assert all(record["fields"]["Double"] == 2 * record["fields"]["No"] for record in records(table))
+    assert (listed(table)[0].done, listed(table)[0].total) == (ROWS - 1, ROWS - 1)
+
+
+def test_searches_on_cells_that_are_not_there_yet_are_refused(table: LocalTable) -> None:
+    job = formula(table, "Double", "{No} * 2")
+    step(table, 20)
+    field = table.field_id("Double")
+    above = {"operator": "IS", "leftSide": "Double", "rightSide": 4}
+    requests: list[Any] = [
+        lambda: table.search(filter=above),
+        lambda: table.search(sorting=[{"sortingField": "Double"}]),
+        lambda: table.aggregate(aggregations=[{"field": "Double", "function": "SUM"}]),
+        lambda: table.aggregate(groupBy=["Double"]),
+        lambda: table.aggregate(filter=above, aggregations=[{"function": "COUNT"}]),
+        lambda: table.page(view_id=table.add_view(name=f"V{len(table.schema.views)}", filter=above).id),
+        lambda: table.change_field("Double", type="NUMBER"),
+        lambda: read_texts(table.local.app, table.local.caller, table.database, table.id, lambda _: None),
+    ]
+    for request in requests:
+        with pytest.raises(ServiceUnavailable, match="are being computed: 20 of 40 records so far") as refusal:
+            request()
+        assert refusal.value.details == {"fieldId": field, "jobId": job, "done": 20, "total": ROWS}
+        assert refusal.value.headers[0][0] == "Retry-After"
+    assert table.search(filter={"operator": "IS", "leftSide": "No", "rightSide": 3})[1].total == 1, "others are answered"
+    assert table.aggregate(aggregations=[{"field": "No", "function": "SUM"}])[0][0]["values"] == [820]
+    settle(table)
+    assert table.search(filter=above)[1].total == 1
+
+
+def test_what_other_records_show_of_it_is_marked_too(table: LocalTable) -> None:
+    people = table.local.new_table([{"name": "Who", "type": "SINGLE_LINE_TEXT"}], database=table.database)
+    people.add_field(name="Of", type="LINKED_RECORD", options={"linkedTableId": table.id})
+    person = people.create(Who="Ann", Of=[records(table)[0]["id"]])["id"]
+    formula(table, "Double", "{No} * 2")
+    options = {"linkedRecordFieldId": people.field_id("Of"), "lookupFieldId": table.field_id("Double")}
+    people.add_field(name="Doubles", type="LOOKUP", options=options)
+    lookup = people.field_id("Doubles")
+    assert people.get(person)["errors"] == {lookup: COMPUTING}
+    assert people.page()[0][0]["errors"] == {lookup: COMPUTING}
+    with pytest.raises(ServiceUnavailable):
+        people.search(filter={"operator": "HAS_ANY_OF", "leftSide": "Doubles", "rightSide": [2]})
+    settle(table)
+    found = people.get(person)
+    assert found["fields"]["Doubles"] == [2]
+    assert "errors" not in found
+
+
+def test_formulas_over_it_wait_for_it(table: LocalTable) -> None:
+    first = formula(table, "Double", "{No} * 2")
+    table.local.store.backgrounds.from_records = None
+    second = formula(table, "More", "{Double} + 1")
+    assert second not in (None, first), "however many records there are"
+    assert [job.state for job in listed(table)] == ["WAITING", "WAITING"]
+    assert settle(table) == 2
+    assert table.cells("More") == list(range(3, 2 * ROWS + 2, 2))
+
+
+def test_a_changed_formula_takes_those_over_it_along(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    formula(table, "More", "{Double} + 1")
+    formula(table, "Apart", "{No} - 1")
+    settle(table)
+    job = table.change_field("Double", options={"formula": '{No} & "!"'}).field.computing
+    (found, *_) = listed(table)
+    assert found.id == job
+    assert found.field_ids == [table.field_id("Double"), table.field_id("More")]
+    shown = records(table)[0]
+    assert (shown["fields"]["Double"], shown["fields"]["More"], shown["fields"]["Apart"]) == (None, None, 0)
+    assert list(shown["errors"]) == found.field_ids
+    settle(table)
+    assert table.cells("Double")[:2] == ["1!", "2!"]
+    assert "errors" in records(table)[0], "a text has no sum, which is not a matter of the job"
+
+
+def test_changing_it_again_takes_it_out_of_the_job(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    step(table, 20)
+    table.change_field("Double", options={"formula": "{No} * 3"})
+    assert set(table.cells("Double")) == {None}
+    assert settle(table) == 2
+    assert [job.state for job in listed(table)] == ["DONE", "CANCELLED"]
+    assert table.cells("Double") == list(range(3, 3 * ROWS + 1, 3))
+
+
+@pytest.mark.parametrize("how", ["field", "table", "database"])
+def test_deleting_what_it_fills_ends_it(table: LocalTable, how: str) -> None:
+    local = table.local
+    job = formula(table, "Double", "{No} * 2")
+    step(table, 20)
+    if how == "field":
+        table.delete_field("Double")
+    elif how == "table":
+        table.drop()
+    else:
+        databases.delete_database(local.app, local.caller, table.database, force=True)
+    assert JobRunner(local.store, local.app.settings).settle() == (how != "database")
+    assert databases_with_work(local.store.leases) == []
+    if how != "database":
+        assert [(each.id, each.state) for each in listed(table)] == [(job, "CANCELLED")]
+
+
+def test_other_changes_of_the_schema_leave_it_going_on(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    step(table, 20)
+    table.change_field("No", name="Number")
+    table.add_field(name="Note", type="LONG_TEXT")
+    table.delete_field("Name") if table.schema.primary.name != "Name" else table.change_field("Name", description="x")
+    assert settle(table) == 1
+    assert table.cells("Double") == list(range(2, 2 * ROWS + 1, 2))
+
+
+def test_a_formula_that_loses_its_field_does_not_wait(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    settle(table)
+    table.delete_field("No")
+    assert set(table.cells("Double")) == {None}
+    assert not any("errors" in record for record in records(table))
+    assert len(listed(table)) == 1
+
+
+def test_a_change_of_the_time_zone_fills_anew(table: LocalTable) -> None:
+    formula(table, "Hour", "HOUR(CREATED_TIME())")
+    settle(table)
+    before = table.cells("Hour")
+    databases.update_database(table.local.app, table.local.caller, table.database, PutDatabase(timezone="Asia/Kolkata"))
+    assert set(table.cells("Hour")) == {None}
+    assert settle(table) == 1
+    assert table.cells("Hour") != before
+    assert None not in table.cells("Hour")
+
+
+def test_a_dry_run_asks_for_nothing(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    settle(table)
+    table.change_field("Double", dry_run=True, options={"formula": "{No} * 3"})
+    assert table.cells("Double")[0] == 2
+    assert len(listed(table)) == 1
+    assert settle(table) == 0
+    assert databases_with_work(table.local.store.leases) == [], "what was announced and did not come is forgotten"
+
+
+def test_one_process_at_a_time_and_another_goes_on(table: LocalTable, open_local: OpenLocal) -> None:
+    formula(table, "Double", "{No} * 2")
+    other = table.seen_by(open_local())
+    with table.local.store.leases.lend(f"jobs {table.database}", 60.0, lasting=True) as lease:
+        assert lease is not None
+        step(table, 20)
+        assert settle(other) == 0
+    assert settle(other) == 1
+    assert table.cells("Double") == list(range(2, 2 * ROWS + 1, 2))
+
+
+def test_a_step_is_six_statements_whatever_the_records(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    step(table, 5)
+    counts = []
+    for most in (5, 20):
+        before = table.file.statements
+        step(table, most)
+        counts.append(table.file.statements - before)
+    # The lock, the job, the page of records, their cells, the job's progress, the count of commits.
+    assert counts == [6, 6]
+
+
+def test_a_failure_is_said_and_tried_again(table: LocalTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    formula(table, "Double", "{No} * 2")
+    runner = JobRunner(table.local.store, table.local.app.settings)
+    with monkeypatch.context() as broken:
+        broken.setattr(jobs, "fill_page", None)  # a bug
+        assert runner.settle() == 0
+    assert listed(table)[0].error == "TypeError. The server's log says more."
+    assert runner.settle() == 0, "not at once"
+    assert settle(table) == 1
+    assert listed(table)[0].error is None
+
+
+def test_an_unknown_job(table: LocalTable) -> None:
+    with pytest.raises(NotFound):
+        jobs.get_job(table.local.app, table.local.caller, table.database, "x")
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from tablehouse.service.jobs import advance
+from tests import storages
+store = storages.open_store(Path(sys.argv[1]))
+with store.leases.lend("jobs " + sys.argv[2], 1.0, lasting=True) as lease, store.database(sys.argv[2]) as database:
+    for done in range(1000):
+        advance(database, 3, lease.finish)
+        print(done, flush=True)
+        time.sleep(0.01)
+"""
+
+
+def test_kill_9_in_the_middle(table: LocalTable, tmp_path: Path) -> None:
+    formula(table, "Double", "{No} * 2")
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "data"), table.database]
+    process = subprocess.Popen(command, cwd=ROOT, env=storages.environment(), stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "0\n"
+        assert settle(table) == 0, "the other process is at it"
+    finally:
+        process.kill()
+        process.communicate()
+    ended = wait_until(lambda: settle(table))
+    assert ended == 1
+    assert table.cells("Double") == list(range(2, 2 * ROWS + 1, 2))
+    assert listed(table)[0].done == ROWS, "each record once"
+
+
+def wait_until(what: Callable[[], int]) -> int:
+    """What is not 0 any more within some seconds."""
+    end = time.monotonic() + 30
+    while not (found := what()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
