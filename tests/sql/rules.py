@@ -93,14 +93,20 @@ def _columns(statement: Tree) -> Iterator[str]:
     if any(_name(node) in SERIAL for node in statement.nodes("typeName", "TypeName")):
         yield "serial: such a schema cannot be moved"
     for command in statement.nodes("AlterTableCmd"):
-        if command["subtype"] == "AT_AddColumn" and command["def"]["ColumnDef"].get("constraints"):
-            yield "ADD COLUMN with a constraint or default inside: add it afterwards, under a name of ours"
+        if command["subtype"] == "AT_AddColumn" and not all(map(_is_constant_default, command["def"]["ColumnDef"].get("constraints", ()))):
+            yield "ADD COLUMN with a constraint, or a default that is no constant, inside: add it afterwards, under a name of ours"
         if command["subtype"] == "AT_DropExpression":
             yield "DROP EXPRESSION"
         if command["subtype"] == "AT_AddInherit":
             yield "inheritance"
     if any(node.get("inhRelations") for node in statement.nodes("CreateStmt")):
         yield "inheritance"
+
+
+def _is_constant_default(constraint: dict[str, Any]) -> bool:
+    """Whether a column is given a constant for the rows there are, which writes none of them and which Citus sends to its nodes as it is."""
+    inner = constraint["Constraint"]
+    return bool(inner["contype"] == "CONSTR_DEFAULT" and "A_Const" in inner["raw_expr"])
 
 
 def _commands(statement: Tree) -> Iterator[str]:

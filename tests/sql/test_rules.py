@@ -29,7 +29,7 @@ BROKEN = [
     ("CREATE FUNCTION s.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function"),
     ("DO 'BEGIN END'", "PL/pgSQL"),
     ("ALTER TABLE s.t1 ADD COLUMN c1 bigint CHECK (c1 > 0)", "ADD COLUMN"),
-    ("ALTER TABLE s.t1 ADD COLUMN c1 bigint DEFAULT 1", "ADD COLUMN"),
+    ("ALTER TABLE s.t1 ADD COLUMN c1 bigint DEFAULT f(1)", "ADD COLUMN"),
     ("ALTER TABLE s.t1 ALTER COLUMN c1 DROP EXPRESSION", "DROP EXPRESSION"),
     ("CREATE TABLE s.t2 () INHERITS (s.t1)", "inheritance"),
     ("MERGE INTO s.t1 USING (VALUES (1)) AS v (n) ON t1.n = v.n WHEN MATCHED THEN DELETE", "MERGE"),
@@ -58,6 +58,7 @@ BROKEN = [
     ("SELECT pg_try_advisory_lock(1)", "advisory"),
 ]
 KEPT = [
+    "ALTER TABLE s.t1 ADD COLUMN c1 text DEFAULT 'a'",
     "SELECT t1.n FROM s.t1 WHERE t1.n = $1::BIGINT",
     "WITH page AS (SELECT n FROM s.t1) SELECT page.n FROM page JOIN s.t1 ON t1.n = page.n",
     "SELECT to_char(t1.created_at::timestamptz AT TIME ZONE $1::TEXT, 'YYYY-MM-DD') FROM s.t1",

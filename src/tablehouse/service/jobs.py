@@ -138,6 +138,8 @@ def note_failure(database: Database, reason: str) -> None:
 
 def check_filled(reading: Reading, fields: Iterable[Field]) -> None:
     """Raises ServiceUnavailable when a job has yet to fill what these fields show: an answer made of their cells would be wrong."""
+    if not reading.snapshot.computing:
+        return
     field, awaited = next(((field, job_id) for field in fields if (job_id := awaited_by(field))), (None, None))
     if field is None or awaited is None:
         return
