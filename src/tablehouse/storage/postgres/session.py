@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice, repeat
@@ -85,12 +85,11 @@ class PostgresSession:
         """Runs an insert once for each row of the columns, until the shortest ends: as COPY, where it does nothing but insert values."""
         self.statements += 1
         feeds = [columns[name] if name in columns else repeat(statement.constants[name]) for name in statement.names]
-        rows = zip(*feeds, strict=False)
         copy = _as_copy(statement.text)
         if copy is None:
-            self.connection.rows_of_many(self.schema, statement.text, map(dump, rows))
+            self.connection.rows_of_many(self.schema, statement.text, map(dump, zip(*feeds, strict=False)))
         else:
-            self.connection.copy(self.schema, copy[0], _copied(rows, copy[1]))
+            self.connection.copy(self.schema, copy[0], _copied(feeds, copy[1]))
 
     def script(self, statements: Iterable[str]) -> None:
         """Runs schema statements. Raises as `rows`."""
@@ -253,10 +252,12 @@ def _as_copy(text: str) -> tuple[str, tuple[int, ...]] | None:
     return f"COPY {found['table']} ({found['columns']}) FROM STDIN", places
 
 
-def _copied(rows: Iterable[tuple[Any, ...]], places: tuple[int, ...]) -> Iterator[bytes]:
-    """The rows in COPY's text format, many at a time; `places`: which parameter each column takes."""
-    following = iter(rows)
-    while several := list(islice(following, _COPIED_AT_ONCE)):
-        columns = [copy_column(column) for column in zip(*several, strict=True)]
-        lines = map("\t".join, zip(*(columns[place] for place in places), strict=True))
-        yield ("\n".join(lines) + "\n").encode()
+def _copied(feeds: Sequence[Iterable[Any]], places: tuple[int, ...]) -> Iterator[bytes]:
+    """The rows in COPY's text format, many at a time, until the shortest feed ends; `places`: which feed each column takes."""
+    following = {place: iter(feeds[place]) for place in places}
+    while True:
+        columns = {place: list(islice(feed, _COPIED_AT_ONCE)) for place, feed in following.items()}
+        if not all(columns.values()):
+            return
+        texts = {place: copy_column(column) for place, column in columns.items()}
+        yield ("\n".join(map("\t".join, zip(*(texts[place] for place in places), strict=False))) + "\n").encode()
