@@ -41,13 +41,15 @@ class Table(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def start_server(data: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def start_server(
+    data: Path, *options: str, environment: Mapping[str, str] | None = None, program: Sequence[str | Path] = (TABLEHOUSE,)
+) -> Iterator[Server]:
     """`tablehouse serve` on this data directory until the end of the block, ready when it lists its databases.
 
     Several may run on one directory. Rate limits are off; everything else is as an operator would get it.
     """
     port = free_port()
-    command: list[str | Path] = [TABLEHOUSE, "serve", "--port", str(port), "--data", data, "--rate-limit", "off", *options]
+    command: list[str | Path] = [*program, "serve", "--port", str(port), "--data", data, "--rate-limit", "off", *options]
     running = start(
         command,
         port=port,

@@ -8,6 +8,7 @@ from bench.scenarios.flights import flights
 from bench.scenarios.links import links
 from bench.scenarios.records import records
 from bench.scenarios.search import search
+from bench.scenarios.security import security
 from bench.scenarios.startup import startup
 from bench.scenarios.storages import storages
 from bench.scenarios.threads import threads
@@ -26,6 +27,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "links": links,
     "storages": storages,
     "search": search,
+    "security": security,
 }
 
 BY_STORAGE: Mapping[str, list[str]] = {
