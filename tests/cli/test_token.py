@@ -11,7 +11,7 @@ import pytest
 
 from tests.api import Api
 from tests.cli.running import run
-from tests.conftest import Connect
+from tests.conftest import Connect, StartServer
 from tests.server import Server, clean_environment, program
 
 
@@ -72,12 +72,25 @@ def test_levels_expiry_and_workspace_are_kept(admin: tuple[Server, Api], connect
     assert [workspace["id"] for workspace in me["workspaces"]] == [second]
 
 
+def test_a_token_may_have_a_rate_limit_of_its_own(start_server: StartServer, connect: Connect) -> None:
+    server = start_server(rate_limit="2,2")
+    for given, limits in (("softr-2026", ("40", "30")), ("off", ("1000000", "1000000")), ("7.5,3", ("7", "3"))):
+        token = connect(server.address, make(server, "--name", given, "--rate-limit", given))
+        answers = token.get("/me"), token.post("/databases", [])
+        assert tuple(answer.headers["ratelimit-limit"] for answer in answers) == limits
+    assert connect(server.address, server.token).get("/me").headers["ratelimit-limit"] == "2"
+    listed = token_command(server, "list").stdout
+    assert "40,30" in listed
+    assert "the server's" in listed
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("create",),
         ("create", "--name", "x", "--level", "king"),
         ("create", "--name", "x", "--expires", "soon"),
+        ("create", "--name", "x", "--rate-limit", "fast"),
         ("create", "--name", "x", "--workspace", "none"),
         ("revoke", "nobody"),
     ],

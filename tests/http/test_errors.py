@@ -208,6 +208,18 @@ def test_no_error_body_names_a_path_of_the_machine(table: Table, api: Api) -> No
         assert str(Path.home()) not in answer.text
 
 
+def test_no_cache_keeps_an_answer_for_others_and_no_browser_guesses_its_type(table: Table, api: Api, connect: Connect) -> None:
+    answers = (
+        api.get(table.path),
+        api.get("/nowhere"),
+        connect(api.address, None).get("/me"),
+        api.delete(table.record_path(table.create()["id"])),
+    )
+    for answer in answers:
+        assert answer.headers["cache-control"] == "private, no-cache"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_answers_without_a_body_have_a_trace_id_too(table: Table, api: Api) -> None:
     record = table.create()
     path = table.record_path(record["id"])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from tablehouse.cli.output import put, put_json, put_table, refusals, say
 from tablehouse.cli.place import Data, DatabaseUrl, Json, stored
+from tablehouse.config import RATE_LIMITS, ConfigError, RateLimit, parse_rate_limit
 from tablehouse.errors import NotFound
 from tablehouse.service.tokens import delete_token, find_token, make_token
 from tablehouse.service.workspaces import token_answer
 from tablehouse.storage.control import ControlSnapshot, ControlWriting, Token
 
 tokens = typer.Typer(help="Personal access tokens.", no_args_is_help=True)
+
+NO_LIMIT: Final = RateLimit(1_000_000, 1_000_000)
+"""What `off` means for one token, whatever the server's own limit is: more than any server answers."""
 
 
 @tokens.command("create")
@@ -24,13 +28,19 @@ def create(
     level: Annotated[str, typer.Option("--level", help="read, write (records) or full (also databases, tables and fields).")] = "full",
     workspace: Annotated[str | None, typer.Option("--workspace", help="Id of the only workspace that it reaches.")] = None,
     expires: Annotated[str | None, typer.Option("--expires", help="Date or date-time after which it is refused.")] = None,
+    rate_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--rate-limit", help="Reads and writes per second of this token instead of the server's: a preset, or two numbers like 200,100."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a token and print it. It belongs to the owner of the workspace and cannot be shown again."""
     with refusals(), stored(data, database_url) as store:
         control = store.control.current()
         owner, workspaces = _owner(control, workspace)
-        token, secret = make_token(store, owner, name.strip(), level, expires, workspaces)
+        token, secret = make_token(store, owner, name.strip(), level, expires, workspaces, rate=_rate(rate_limit))
         if as_json:
             put_json(token_answer(token, secret))
         else:
@@ -45,7 +55,7 @@ def show(data: Data = None, database_url: DatabaseUrl = None, as_json: Json = Fa
         if as_json:
             put_json([token_answer(token) for token in control.tokens.values()])
             return
-        put_table(("id", "name", "level", "expires", "last used", "created"), map(_row, control.tokens.values()))
+        put_table(("id", "name", "level", "rate limit", "expires", "last used", "created"), map(_row, control.tokens.values()))
 
 
 @tokens.command("revoke")
@@ -59,7 +69,28 @@ def revoke(
 
 
 def _row(token: Token) -> tuple[str, ...]:
-    return token.id, token.name, token.level, token.expires_at or "never", token.last_used_at or "never", token.created_at
+    own = None if token.read_rate is None or token.write_rate is None else str(RateLimit(token.read_rate, token.write_rate))
+    return (
+        token.id,
+        token.name,
+        token.level,
+        own or "the server's",
+        token.expires_at or "never",
+        token.last_used_at or "never",
+        token.created_at,
+    )
+
+
+def _rate(text: str | None) -> RateLimit | None:
+    """Returns the rate limit that an option asks for, None for the server's. Raises ConfigError."""
+    if text is None:
+        return None
+    try:
+        return parse_rate_limit(text) or NO_LIMIT
+    except ValueError:
+        raise ConfigError(
+            f"--rate-limit {text!r} cannot be used: give one of {', '.join(RATE_LIMITS)}, or two numbers like 200,100."
+        ) from None
 
 
 def _delete(writing: ControlWriting, id_or_name: str) -> Token:

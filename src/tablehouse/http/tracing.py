@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import Any
+from typing import Any, Final
 
 import falcon
 
 from tablehouse.config import Settings
 from tablehouse.http.log import access_logger, bind_request
 from tablehouse.http.metrics import Metrics
+
+_ALWAYS: Final = (
+    # Tokens come in a header of their own, of which caches on the way know nothing: without this they might give one caller's answer to another.
+    ("Cache-Control", "private, no-cache"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+"""Headers of every answer; what serves pages or files to be kept says so itself."""
 
 
 class Tracing:
@@ -28,6 +35,7 @@ class Tracing:
         self._metrics.started()
         context.started = time.perf_counter()
         context.trace_id = f"{self._random.getrandbits(128):032x}"
+        response.set_headers(_ALWAYS)
         response.set_header("X-Trace-Id", context.trace_id)
         bind_request({"trace_id": context.trace_id})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tablehouse.clock import iso
+from tablehouse.config import RateLimit
 from tablehouse.errors import BadRequest, NotFound
 from tablehouse.fields.base import Reject
 from tablehouse.fields.instants import read_instant
@@ -48,9 +49,17 @@ def revoke_token(app: App, caller: Caller, workspace_id: str, token_id: str) -> 
 
 
 def make_token(
-    store: Store, user_id: str, name: str, level: str, expires: str | None, workspaces: Iterable[str], secret: str | None = None
+    store: Store,
+    user_id: str,
+    name: str,
+    level: str,
+    expires: str | None,
+    workspaces: Iterable[str],
+    secret: str | None = None,
+    *,
+    rate: RateLimit | None = None,
 ) -> tuple[Token, str]:
-    """Returns (the token as stored, the token itself). `expires`: an ISO date or date-time. Raises BadRequest."""
+    """Returns (the token as stored, the token itself). `expires`: an ISO date or date-time. `rate`: its own limit. Raises BadRequest."""
     secret = secret or new_token()
     now = store.clock()
     token = Token(
@@ -62,6 +71,8 @@ def make_token(
         expires_at=_expiry(expires, iso(now)),
         last_used_at=None,
         created_at=iso(now),
+        read_rate=None if rate is None else rate.reads,
+        write_rate=None if rate is None else rate.writes,
     )
     store.control.change(lambda writing: insert_token(writing, token, workspaces))
     return token, secret
