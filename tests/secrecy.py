@@ -22,6 +22,7 @@ import pytest
 from tests.server import LOGS
 
 FORMS: Final = re.compile(rb"(?:pat|ses|inv)_[A-Za-z0-9]{40}|\$argon2id\$")
+_LINK_KEYS: Final = re.compile(rb"/files/[0-9a-f-]{36}/[A-Za-z0-9]{22}/([\w-]{22,})/")
 _SHORTEST: Final = 10
 """Characters: shorter ones are no passwords here (they are refused), and occur anywhere by chance."""
 _HANDS_OUT: Final = re.compile(r"/(?:tokens|invitations)$")
@@ -43,6 +44,7 @@ class Watch:
         body = answer.content
         given_out = {found.decode() for found in FORMS.findall(body)}
         self.secrets |= given_out - {"$argon2id$"}
+        self.secrets |= {found.decode() for found in _LINK_KEYS.findall(body)}  # whoever has one has the file
         documented = not request.url.path.startswith("/api/")  # the OpenAPI document has made-up ones in its examples
         hands_out = request.method == "POST" and answer.status_code == httpx.codes.OK and _HANDS_OUT.search(request.url.path)
         echoed = {secret for secret in sent if answer.status_code >= httpx.codes.BAD_REQUEST and secret.encode() in body}
@@ -53,6 +55,8 @@ class Watch:
     def _sent(request: httpx.Request) -> set[str]:
         found = [request.headers.get(name, "").removeprefix("Bearer ") for name in _SENT_BY]
         found += [morsel.value for morsel in SimpleCookie(request.headers.get("cookie", "")).values()]
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            return {each for each in found if len(each) >= _SHORTEST}  # uploaded files; they have gone by
         content = request.content
         if b'"password"' in content or b'"token"' in content:
             found += _named(content)

@@ -18,6 +18,7 @@ import pytest
 
 from tablehouse.clock import Clock, system_clock
 from tablehouse.config import Settings
+from tablehouse.storage.files.local import LocalContents
 from tablehouse.storage.postgres.store import PostgresStore
 from tablehouse.storage.sqlite.store import SqliteStore
 from tablehouse.storage.store import Store
@@ -39,6 +40,7 @@ LEFT_OUT = {
         "tests/media",
         "tests/query",
         "tests/schema",
+        "tests/storage/test_contents.py",  # directories and buckets, whatever the storage of tables
         "tests/storage/test_buckets.py",  # a file that the processes of one machine share, whatever the storage
         "tests/test_config.py",
         "tests/test_ids.py",
@@ -180,7 +182,9 @@ def open_store(directory: Path, clock: Clock = system_clock, connections: int = 
     """The storage that a directory stands for, not waiting for the disk: what tests look at survives the death of a process, not of the machine."""
     if _chosen == "sqlite":
         return SqliteStore(directory, clock, synchronous="OFF")
-    return PostgresStore(url_of(directory), connections, clock)
+    store = PostgresStore(url_of(directory), connections, clock)
+    store.contents = LocalContents(directory / "files")
+    return store
 
 
 @cache

@@ -89,6 +89,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "a whole number from 1 on",
         ),
     ] = 16
+    files_url: Annotated[
+        str | None,
+        _Says(
+            "Bucket that holds attached files, instead of the data directory; credentials come from the environment, as the cloud's own tools read them.",
+            "an address like s3://bucket/prefix, gs://bucket/prefix or az://account/container/prefix",
+        ),
+    ] = None
     workers: Annotated[_Processes, _Says("Server processes.", "a whole number from 1 to 256")] = 1
     threads: Annotated[
         _Processes, _Says("Requests without a body that one server process works on at a time.", "a whole number from 1 to 256")
@@ -311,6 +318,13 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _files_url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in {"s3", "s3a", "gs", "az", "abfs", "abfss"} or not url.hostname or url.username or url.password:
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(part.strip().rstrip("/").lower() for part in text.split(",") if part.strip())
     for origin in origins:
@@ -347,6 +361,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "quota_bytes": _size,
     "max_body": _size,
     "public_url": _public_url,
+    "files_url": _files_url,
     "cors_origins": _origins,
     "allow_fetch_hosts": _fetch_hosts,
 }

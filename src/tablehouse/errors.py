@@ -162,6 +162,12 @@ class MethodNotAllowed(BadRequest):
         return 405
 
 
+class RangeNotSatisfiable(BadRequest):
+    @property
+    def status(self) -> int:
+        return 416
+
+
 class ValidationError(ApiError):
     """Values or options that break their rules. `faults` holds all of them, in the request's order."""
 

@@ -48,6 +48,11 @@ def new_field_id(taken: Collection[str]) -> str:
             return candidate
 
 
+def new_file_id() -> str:
+    """Returns 22 letters and digits, the id of an attached file: 130 random bits."""
+    return _random(22)
+
+
 def new_token() -> str:
     """Returns a personal access token: shown once, only its hash is stored."""
     return new_secret(TOKEN_PREFIX)

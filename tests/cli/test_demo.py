@@ -51,7 +51,7 @@ def test_it_shows_what_fields_can_be(open_local: OpenLocal) -> None:
     assert demo is not None
     used = {field.type_name for table in local.file(demo.database_id).snapshot().tables for field in table.fields}
     known = {field_type.name for field_type in FIELD_TYPES if not field_type.alias_of}
-    assert known - used == {"RECORD_ID", "USER"}, "a new store has one user"
+    assert known - used == {"RECORD_ID", "USER", "ATTACHMENT"}, "a new store has one user, and no files"
 
 
 def test_it_is_of_these_days(open_local: OpenLocal) -> None:

@@ -16,9 +16,11 @@ from tablehouse.schema.model import spec_of
 
 UTC = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
-STORED = [name for name, field_type in BY_NAME.items() if not field_type.readonly and not field_type.joined and name != "USER"]
+STORED = [
+    name for name, field_type in BY_NAME.items() if not field_type.readonly and not field_type.joined and name not in ("USER", "ATTACHMENT")
+]
 """Types that people write and whose cells are in the record's row. Links are looked at in `test_links`; people are read as mentions, and
-who is meant the workspace says: `tests/query/test_members.py`."""
+who is meant the workspace says: `tests/query/test_members.py`; files as what is said of them: `tests/http/test_attachments.py`."""
 CHOICES = [{"label": label} for label in ("Open", "In progress", "Done, really", "ÄÖ", "1", "true", "2025-06-01")]
 
 

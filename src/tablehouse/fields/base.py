@@ -48,9 +48,19 @@ class Mention(msgspec.Struct, frozen=True):
     key: str = ""
 
 
+class GivenFile(msgspec.Struct, frozen=True):
+    """How a written value names a file: by its address, or by the id of one that is there. `name`, `type`: what the writer calls it."""
+
+    url: str = ""
+    id: str = ""
+    name: str = ""
+    type: str = ""
+
+
 O_co = TypeVar("O_co", bound=Options, covariant=True)
-Read = Stored | NewChoice | Person | tuple[Stored | NewChoice | Person | Mention, ...] | None
-"""What reading a written value gives: the value to store, several of them, or None for an empty cell. A field type reads people as mentions."""
+Read = Stored | NewChoice | Person | tuple[Stored | NewChoice | Person | Mention | GivenFile, ...] | None
+"""What reading a written value gives: the value to store, several of them, or None for an empty cell. A field type reads people as mentions,
+and files as what is said of them."""
 
 
 class Reject(ValueError):
@@ -85,7 +95,7 @@ class FieldType(Generic[O_co]):
     `joined`: cells are read from other records, as arrays; such fields have no column either.
     `clock`: a number of seconds whose text form is h:mm:ss.
     `computed`: cells are computed from others and stored, with the reason where that fails.
-    `empty_text_clears`: writing "" empties the cell.
+    `empty_text_clears`: writing "" empties the cell. `always_several`: whatever a field is told. `has_default`: fields may have a default value.
     """
 
     name: ClassVar[str]
@@ -104,6 +114,8 @@ class FieldType(Generic[O_co]):
     clock: ClassVar[bool] = False
     computed: ClassVar[bool] = False
     empty_text_clears: ClassVar[bool] = True
+    always_several: ClassVar[bool] = False
+    has_default: ClassVar[bool] = True
     alias_of: ClassVar[str | None] = None
 
     def kind_of(self, options: Any) -> Kind:

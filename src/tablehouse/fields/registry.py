@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tablehouse.fields.address import Address
+from tablehouse.fields.attachment import Attachment
 from tablehouse.fields.base import FieldType
 from tablehouse.fields.checkbox import Checkbox
 from tablehouse.fields.currency import Currency
@@ -48,6 +49,7 @@ FIELD_TYPES: tuple[FieldType[Any], ...] = (
     DateRange(),
     Address(),
     User(),
+    Attachment(),
     LinkedRecord(),
     Lookup(),
     Formula(),

@@ -15,6 +15,7 @@ from tablehouse.http.compression import Compression
 from tablehouse.http.cors import cors
 from tablehouse.http.endpoint import Endpoint
 from tablehouse.http.entrance import add_entrance
+from tablehouse.http.files import add_files
 from tablehouse.http.metrics import CONTENT_TYPE, Metrics
 from tablehouse.http.operation import BASE, Operation
 from tablehouse.http.operations import OPERATIONS
@@ -54,6 +55,7 @@ def make_app(settings: Settings) -> WSGIApplication:
         by_path[operation.path].append(operation)
     for path, operations in by_path.items():
         falcon_app.add_route(BASE + path, Endpoint(app, operations, throttle))
+    add_files(falcon_app, app)
     add_entrance(falcon_app, settings)
     falcon_app.add_route("/healthz", Health(app))
     falcon_app.add_route("/metrics", MetricsPage(metrics))

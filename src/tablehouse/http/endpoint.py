@@ -48,11 +48,12 @@ class Endpoint:
         request.context.token_id = caller.token.id
         self._throttle.count(caller, operation.reads, response)
         check_permission(app, caller, operation.level, path)
-        payload = Payload(read_body(request.env, app.settings.max_body)) if operation.method in BODY_METHODS else _NO_PAYLOAD
+        with_body = operation.method in BODY_METHODS and not operation.form
+        payload = Payload(read_body(request.env, app.settings.max_body)) if with_body else _NO_PAYLOAD
         query = read_query(request.params, operation.query)
         if_match = request.env.get("HTTP_IF_MATCH") if operation.conditional else None
         key = request.env.get("HTTP_IDEMPOTENCY_KEY") if operation.repeatable else None
-        call = Call(app, caller, path, query, payload, if_match, key)
+        call = Call(app, caller, path, query, payload, request, if_match, key)
         if operation.reads:
             answer(operation.run(call), request, response)
             return

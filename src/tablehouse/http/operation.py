@@ -53,6 +53,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `errors`: the codes it can answer besides those that follow from its path, level, query and body (see `codes`).
     `tagged`: the answer has an ETag, and is 304 for who has it already. `conditional`: it heeds `If-Match`,
     `repeatable`: it heeds `Idempotency-Key`.
+    `form`: its body is a form with files, which is read while it arrives.
     `only_reads`: it changes nothing, though its method says otherwise.
     """
 
@@ -72,6 +73,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     tagged: bool = False
     conditional: bool = False
     repeatable: bool = False
+    form: bool = False
     addition: bool = False
     only_reads: bool = False
 

@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from tablehouse.http.call import NOTHING, Call, Reply, StrangerCall, batch, one, page, record
+from tablehouse.http.call import NOTHING, Call, Reply, StrangerCall, batch, one, page, page_of, record
+from tablehouse.http.form import read_form
 from tablehouse.http.operation import Operation
 from tablehouse.http.session_cookie import drop_cookie, set_cookie
 from tablehouse.query import requests as q
@@ -29,6 +30,7 @@ from tablehouse.service import (
 from tablehouse.service.access import FULL, OPEN, READ, WRITE
 from tablehouse.service.aggregate import GroupsMetadata, aggregate_records
 from tablehouse.service.batch import write_batch
+from tablehouse.service.files import upload_files
 from tablehouse.service.formula_checks import check_formula
 from tablehouse.service.idempotency import Repeatable, repeatable
 from tablehouse.service.pages import PageMetadata, list_records
@@ -253,13 +255,11 @@ def _get_job(call: Call) -> Reply:
 
 def _list_records(call: Call) -> Reply:
     listed = list_records if call.query.view_id is None else list_by_view
-    found = listed(call.app, call.caller, call.path["database"], call.path["table"], call.query)
-    return page(found.records, found.metadata)
+    return page_of(call, listed(call.app, call.caller, call.path["database"], call.path["table"], call.query))
 
 
 def _search_records(call: Call) -> Reply:
-    found = search_records(call.app, call.caller, call.path["database"], call.path["table"], call.payload, call.query)
-    return page(found.records, found.metadata)
+    return page_of(call, search_records(call.app, call.caller, call.path["database"], call.path["table"], call.payload, call.query))
 
 
 def _repeatable(call: Call, what: str) -> Repeatable | None:
@@ -281,21 +281,21 @@ def _create_record(call: Call) -> Reply:
     made = records.create_record(
         call.app, call.caller, path["database"], path["table"], call.payload, call.query.field_names, _repeatable(call, "create")
     )
-    return record(made)
+    return record(call, made)
 
 
 def _get_record(call: Call) -> Reply:
     path = call.path
-    return record(records.get_record(call.app, call.caller, path["database"], path["table"], path["record"], call.query.field_names))
+    found = records.get_record(call.app, call.caller, path["database"], path["table"], path["record"], call.query.field_names)
+    return record(call, found)
 
 
 def _update_record(call: Call) -> Reply:
     path, names = call.path, call.query.field_names
-    return record(
-        records.update_record(
-            call.app, call.caller, path["database"], path["table"], path["record"], call.payload, field_names=names, if_match=call.if_match
-        )
+    changed = records.update_record(
+        call.app, call.caller, path["database"], path["table"], path["record"], call.payload, field_names=names, if_match=call.if_match
     )
+    return record(call, changed)
 
 
 def _delete_record(call: Call) -> Reply:
@@ -311,7 +311,15 @@ def _write_batch(call: Call) -> Reply:
     done = write_batch(
         call.app, call.caller, path["database"], path["table"], call.payload, query.field_names, force=query.force, request=request
     )
-    return batch(done.created, done.updated, done.deleted)
+    return batch(call, done.created, done.updated, done.deleted)
+
+
+def _upload_files(call: Call) -> Reply:
+    path, parts = call.path, read_form(call.request.env)
+    changed = upload_files(
+        call.app, call.caller, path["database"], path["table"], path["record"], path["field"], parts, call.query.field_names
+    )
+    return record(call, changed)
 
 
 _NAMES: Final = ("CONSTRAINT_VIOLATION",)
@@ -460,4 +468,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(id="deleteRecord", method="DELETE", path=_RECORD, level=WRITE, tag="Records", run=_delete_record,
               query=q.ForceRecord, conditional=True, errors=_NAMES,
               summary="Delete a record; force=true also where a required link of another record is left empty"),
+    Operation(id="uploadFiles", method="POST", path=_RECORD + "/fields/{field}/attachments", level=WRITE, tag="Records", run=_upload_files,
+              query=q.RecordQuery, form=True, answer=a.RecordAnswer, tagged=True, addition=True, errors=("VALIDATION_ERROR", "QUOTA_EXCEEDED"),
+              summary="Upload files into an ATTACHMENT cell, beside those that it holds"),
 )  # fmt: skip

@@ -48,7 +48,7 @@ class Tracing:
             "trace_id": context.trace_id,
             "method": request.method,
             "route": route,
-            "path": request.path,
+            "path": context.get("logged_path") or request.path,
             "status": status,
             "ms": round(seconds * 1000, 3),
             "bytes": len(response.data or b""),

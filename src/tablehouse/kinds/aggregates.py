@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tablehouse.kinds.kind import CHOICE, DATE, DATETIME, KINDS, NUMBER, PERSON, TIME, Kind
+from tablehouse.kinds.kind import CHOICE, DATE, DATETIME, FILE, KINDS, NUMBER, PERSON, TIME, Kind
 
 
 class Function(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ def _names(*kinds: Kind) -> frozenset[str]:
     return frozenset(kind.name for kind in kinds)
 
 
-_ALL: Final = _names(*KINDS)
+_ALL: Final = _names(*(kind for kind in KINDS if kind is not FILE))
 _ORDERED: Final = _names(NUMBER, DATE, DATETIME, TIME)
 _SEVERAL: Final = _names(CHOICE, PERSON)
 _NOTHING: Final = frozenset[str]()
@@ -88,7 +88,9 @@ MAX: Final = Function(
     "The greatest number, date or time; null when there are none.",
     _ORDERED,
 )
-COUNT: Final = Function("COUNT", _ALL, _SEVERAL, len, "How many cells are not empty; without a field, how many records there are.")
+COUNT: Final = Function(
+    "COUNT", _ALL, _SEVERAL | _names(FILE), len, "How many cells are not empty; without a field, how many records there are."
+)
 COUNT_DISTINCT: Final = Function(
     "COUNT_DISTINCT",
     _ALL,
@@ -114,8 +116,8 @@ DATED: Final = _names(DATE, DATETIME)
 
 
 def groups(kind: Kind, many: bool, joined: bool = False) -> bool:
-    """Returns whether records can be grouped by cells of a kind: by all that show other records' values."""
-    return joined or kind.name in (_SEVERAL if many else _ALL)
+    """Returns whether records can be grouped by cells of a kind: by all that show other records' values, but files."""
+    return (joined and kind is not FILE) or kind.name in (_SEVERAL if many else _ALL)
 
 
 def applicable(kind: Kind, many: bool, joined: bool = False) -> list[str]:

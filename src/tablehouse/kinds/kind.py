@@ -44,8 +44,9 @@ DATE_RANGE = Kind("date range", Storage.TEXT, "from/to, both YYYY-MM-DD")
 CHOICE = Kind("choice", Storage.INTEGER, "number of a choice in the catalog")
 PERSON = Kind("person", Storage.INTEGER, "number of a person in the catalog")
 RECORD = Kind("record", Storage.INTEGER, "number of a record of another table, which goes by its id and its label")
+FILE = Kind("file", Storage.INTEGER, "number of an attached file in the catalog, which goes by its name")
 
-KINDS: tuple[Kind, ...] = (TEXT, NUMBER, BOOLEAN, DATE, DATETIME, TIME, DATE_RANGE, CHOICE, PERSON, RECORD)
+KINDS: tuple[Kind, ...] = (TEXT, NUMBER, BOOLEAN, DATE, DATETIME, TIME, DATE_RANGE, CHOICE, PERSON, RECORD, FILE)
 
 
 def fold(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tablehouse.kinds.kind import BOOLEAN, CHOICE, DATE, DATE_RANGE, DATETIME, KINDS, NUMBER, PERSON, RECORD, TEXT, TIME, Kind, fold
+from tablehouse.kinds.kind import BOOLEAN, CHOICE, DATE, DATE_RANGE, DATETIME, FILE, KINDS, NUMBER, PERSON, RECORD, TEXT, TIME, Kind, fold
 
 
 class Shape(Enum):
@@ -89,7 +89,7 @@ class Operator(msgspec.Struct, frozen=True):
 
 
 def cell_of(kind: Kind, many: bool, stored: Any) -> Cell:
-    """Returns a stored value (several: a tuple) as it compares; None is the empty cell, a record a pair of its label and its id."""
+    """Returns a stored value (several: a tuple) as it compares; None is the empty cell, a record a pair of its label and its id, a file its name."""
     if kind is BOOLEAN and not many:
         return Cell(kind, many, (Span(int(bool(stored)), int(bool(stored))),))
     stored_values = () if stored is None else stored if many else (stored,)
@@ -106,7 +106,7 @@ def _span_of(kind: Kind, value: Any) -> Span:
         return Span(fold(label), record_id)
     if kind is BOOLEAN:
         return Span(int(bool(value)), int(bool(value)))
-    compared = fold(value) if kind.folded else value
+    compared = fold(value) if kind.folded or kind is FILE else value
     return Span(compared, compared)
 
 
@@ -118,7 +118,7 @@ def _same(kind: Kind, value: Span, wanted: Span) -> bool:
 
 
 def _holds(kind: Kind, value: Span, wanted: Span) -> bool:
-    if kind is TEXT:
+    if kind in (TEXT, FILE):
         return wanted.low in value.low
     if kind is RECORD:
         return (wanted.low is not None and wanted.low in value.low) or value.high == wanted.high
@@ -159,9 +159,9 @@ def _names(*kinds: Kind) -> frozenset[str]:
 _ALL: Final = _names(*KINDS)
 _ORDERED: Final = _names(TEXT, NUMBER, DATE, DATETIME, TIME, DATE_RANGE)
 _DATES: Final = _names(DATE, DATETIME, DATE_RANGE)
-_LISTED: Final = _names(CHOICE, PERSON, RECORD)
-_HOLDERS: Final = _names(TEXT, DATE_RANGE, CHOICE, PERSON, RECORD)
-_TEXTS: Final = _names(TEXT)
+_LISTED: Final = _names(CHOICE, PERSON, RECORD, FILE)
+_HOLDERS: Final = _names(TEXT, DATE_RANGE, CHOICE, PERSON, RECORD, FILE)
+_TEXTS: Final = _names(TEXT, FILE)
 
 
 def _not(name: str, positive: Operator, summary: str) -> Operator:
@@ -195,15 +195,15 @@ LESS_THAN_OR_EQUALS: Final = Operator(
 )  # fmt: skip
 CONTAINS: Final = Operator(
     "CONTAINS", Takes.VALUE, _HOLDERS, _ALL, lambda cell, wanted: any(_holds(cell.kind, v, w) for v, w in _pairs(cell, wanted)),
-    "The text, or the label of a linked record, has the value in it; the choice or person is there; the range of days holds the day or period.",
+    "The text, the label of a linked record or the name of a file has the value in it; the choice or person is there; the range of days holds the day or period.",
 )  # fmt: skip
 STARTS_WITH: Final = Operator(
     "STARTS_WITH", Takes.VALUE, _TEXTS, _TEXTS, lambda cell, wanted: any(v.low.startswith(w.low) for v, w in _pairs(cell, wanted)),
-    "The text begins with the value.",
+    "The text, or the name of a file, begins with the value.",
 )  # fmt: skip
 ENDS_WITH: Final = Operator(
     "ENDS_WITH", Takes.VALUE, _TEXTS, _TEXTS, lambda cell, wanted: any(v.low.endswith(w.low) for v, w in _pairs(cell, wanted)),
-    "The text ends with the value.",
+    "The text, or the name of a file, ends with the value.",
 )  # fmt: skip
 IS_ONE_OF: Final = Operator("IS_ONE_OF", Takes.VALUES, _ALL, _ALL, _has_any, "The cell is one of the values; of several, some are.")
 HAS_ANY_OF: Final = Operator("HAS_ANY_OF", Takes.VALUES, _LISTED, _ALL, _has_any, "Some of the values are there.")

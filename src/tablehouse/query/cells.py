@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from tablehouse.errors import Fault, UnknownField, nearest
-from tablehouse.fields.base import NewChoice, Person, Read, Reject, describe
+from tablehouse.fields.base import GivenFile, NewChoice, Person, Read, Reject, describe
 from tablehouse.fields.instants import day_of
 from tablehouse.fields.linked_record import LABELS_JOINED_BY
-from tablehouse.kinds.kind import BOOLEAN, DATE, PERSON, RECORD, fold
+from tablehouse.kinds.kind import BOOLEAN, DATE, FILE, PERSON, RECORD, fold
+from tablehouse.query.arrivals import GivenFiles
 from tablehouse.query.members import Members
 from tablehouse.schema.model import Field, Table
 
@@ -28,6 +29,8 @@ class Cells(msgspec.Struct, frozen=True):
 
     values: dict[Field, Read]
     links: dict[Field, LinkedIds] = msgspec.field(default_factory=dict)
+    files: dict[Field, GivenFiles] = msgspec.field(default_factory=dict)
+    """Files that are to be held; their numbers are among the values once they have some (`service.file_writes`)."""
 
     @property
     def new_choices(self) -> bool:
@@ -42,31 +45,37 @@ def read_cells(table: Table, given: Mapping[str, Any], path: str, faults: list[F
     """
     values: dict[Field, Read] = {}
     links: dict[Field, LinkedIds] = {}
+    files: dict[Field, GivenFiles] = {}
     for key, value in given.items():
         field = find_field(table, key, f"{path}.{key}")
-        if field in values or field in links:
+        if field in values or field in links or field in files:
             faults.append(Fault(f'The field "{field.name}" is given twice, by its id and by its name.', f"{path}.{key}", field.id))
             continue
         try:
             read = read_value(field, value, members)
+            arrived = members.arrivals.resolve(given_files(read)) if field.kind is FILE else ()
         except Reject as reject:
             faults.append(Fault(f"{field.name}: {reject}", f"{path}.{key}", field.id))
             values[field] = None
             continue
-        if field.link is not None:
+        if arrived:
+            files[field] = GivenFiles(arrived, f"{path}.{key}")
+        elif field.kind is FILE:
+            values[field] = None
+        elif field.link is not None:
             links[field] = LinkedIds(linked_ids(read), f"{path}.{key}")
         else:
             values[field] = read
         if field.required and is_empty(field, read):
             faults.append(Fault(f'"{field.name}" is required and cannot be left empty.', f"{path}.{key}", field.id))
-    return Cells(values, links)
+    return Cells(values, links, files)
 
 
 def read_new_record(table: Table, given: Mapping[str, Any], now: str, path: str, faults: list[Fault], members: Members) -> Cells:
     """Returns the cells of a record to be made: those given, defaults for the others. `now`: the instant, in the wire's form."""
     cells = read_cells(table, given, path, faults, members)
     for field in table.fields:
-        if field in cells.values or field in cells.links or field.type.readonly:
+        if field in cells.values or field in cells.links or field in cells.files or field.type.readonly:
             continue
         if field.link is not None:
             if field.required:
@@ -100,6 +109,11 @@ def read_value(field: Field, value: Any, members: Members) -> Read:
     if field.kind is PERSON and isinstance(read, tuple):
         return members.resolve(read, field.many)
     return None if read == "" else read
+
+
+def given_files(read: Read) -> tuple[GivenFile, ...]:
+    """Returns what a written cell says of files."""
+    return tuple(item for item in read if isinstance(item, GivenFile)) if isinstance(read, tuple) else ()
 
 
 def linked_ids(read: Read) -> tuple[str, ...]:
@@ -163,7 +177,7 @@ def stored_value(field: Field, value: Any) -> Any:
 
 
 def text_of(field: Field, raw: Any, people: Mapping[int, str]) -> str:
-    """Returns the text form of what a column holds, "" for an empty cell. `people`: their names by number."""
+    """Returns the text form of what a column holds, "" for an empty cell. `people`: their names by number; those of files in a cell of files."""
     if raw is None:
         return "false" if field.kind is BOOLEAN and not field.is_list else ""
     return LABELS_JOINED_BY.join(texts_of(field, raw, people))
@@ -179,7 +193,7 @@ def texts_of(field: Field, raw: Any, people: Mapping[int, str]) -> list[str]:
 
 
 def _text_of_one(field: Field, value: Any, people: Mapping[int, str]) -> str:
-    if field.kind is PERSON:
+    if field.kind in (PERSON, FILE):
         return people.get(value, "")
     if field.type.source and field.kind is DATE:
         return day_of(value, field.spec.zone)
@@ -208,7 +222,9 @@ def with_choices(cells: Sequence[Cells], table: Table) -> list[Cells]:
                 values[current] = tuple(_settle(current, item) for item in value)
             else:
                 values[current] = _settle(current, value)
-        settled.append(Cells(values, {table.field_by_num[field.num]: linked for field, linked in row.links.items()}))
+        current_fields = table.field_by_num
+        links = {current_fields[field.num]: linked for field, linked in row.links.items()}
+        settled.append(Cells(values, links, {current_fields[field.num]: files for field, files in row.files.items()}))
     return settled
 
 
@@ -218,6 +234,7 @@ def with_people(cells: Sequence[Cells], number: Callable[[Person], int]) -> list
         Cells(
             {field: people_numbered(value, number) if field.kind is PERSON else value for field, value in row.values.items()},
             row.links,
+            row.files,
         )
         for row in cells
     ]

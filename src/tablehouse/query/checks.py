@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from tablehouse.kinds import operators
-from tablehouse.kinds.kind import DATE_RANGE, RECORD, TEXT
+from tablehouse.kinds.kind import DATE_RANGE, FILE, RECORD, TEXT
 from tablehouse.query.conditions import Condition, Leaf
 from tablehouse.schema.model import Field
 
@@ -32,8 +32,8 @@ FORMS: Final = {
     "has": "the text has the parameter in it",
     "prefix": "the text lies from the first parameter to just before the second",
     "suffix": "the text ends with the parameter",
-    "covers": "of several values, all in a JSON array are there; the array of a joined cell has pairs from low to high",
-    "exactly": "covers, and no other value is there; how many there are is the second parameter, except for joined cells",
+    "covers": "of several values, all in a JSON array are there; that of a joined cell or of files has pairs from low to high",
+    "exactly": "covers, and no other value is there; how many there are is the second parameter, except for joined cells and files",
 }
 """What `Check.form` may be, and what its parameters are."""
 
@@ -212,7 +212,7 @@ def _one_of(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
 def _all_of(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
     if not leaf.wanted:
         return "always", ()
-    if leaf.field.joined:
+    if leaf.field.joined or leaf.field.kind is FILE:
         return "covers", (_spans(leaf),)
     if leaf.field.is_list:
         return "covers", (_array(leaf, [each.low for each in leaf.wanted]),)
@@ -221,13 +221,13 @@ def _all_of(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
 
 
 def _exactly(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
-    if leaf.field.joined:
+    if leaf.field.joined or leaf.field.kind is FILE:
         return "exactly", (_spans(leaf),)
     return "exactly", (_array(leaf, [each.low for each in leaf.wanted]), len(leaf.wanted))
 
 
 def _contains(leaf: Leaf) -> tuple[str, tuple[Any, ...]]:
-    if leaf.field.kind is TEXT:
+    if leaf.field.kind in (TEXT, FILE):
         return "has", (leaf.wanted[0].low,)
     if leaf.field.kind is RECORD:
         return "has", (leaf.wanted[0].low, leaf.wanted[0].high)

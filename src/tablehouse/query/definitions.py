@@ -90,7 +90,7 @@ def draft_change(field: Field, body: PutField, zone: ZoneInfo) -> Draft:
 
 
 def _several(field_type: FieldType[Any], given: bool | None) -> bool:
-    if field_type.readonly and field_type.several:
+    if field_type.always_several or (field_type.readonly and field_type.several):
         return True  # what is not written has no limit that could be set
     return field_type.several_by_default if given is None else given
 
@@ -205,6 +205,8 @@ def _default(draft: Draft, zone: ZoneInfo, path: str) -> Any:
         raise BadRequest(f"{path}: a {draft.type.name} field is read-only and has no default.", path=path)
     if draft.type.joined:
         raise BadRequest(f"{path}: a {draft.type.name} field has no default: the records linked to may go.", path=path)
+    if not draft.type.has_default:
+        raise BadRequest(f"{path}: a {draft.type.name} field has no default.", path=path)
     try:
         _read_default(draft.default, draft.type, spec_of(_closed(draft.options), draft.many, zone))
     except Reject as reject:
@@ -214,7 +216,7 @@ def _default(draft: Draft, zone: ZoneInfo, path: str) -> Any:
 
 def _still_valid(default: Any, field_type: FieldType[Any], options: Any, many: bool, zone: ZoneInfo) -> Any:
     """Returns a default that new options still accept, None for one that they do not."""
-    if default is None or field_type.readonly:
+    if default is None or field_type.readonly or not field_type.has_default:
         return None
     try:
         _read_default(default, field_type, spec_of(_closed(options), many, zone))

@@ -15,16 +15,18 @@ from tablehouse.errors import Fault, ValidationError
 from tablehouse.fields.base import Mention, Person, Reject, Spec, describe
 from tablehouse.kinds.kind import PERSON, fold
 from tablehouse.kinds.zones import zone_named
+from tablehouse.query.arrivals import Arrivals
 from tablehouse.query.definitions import Draft
 from tablehouse.schema.model import Field
 
 
 class Members:
     """The members of one workspace, for one request. `by_id`: the member with this id, None for anybody else; `everybody` is asked only
-    for those named otherwise.
+    for those named otherwise. `arrivals`: the files that the request brings along.
     """
 
     def __init__(self, by_id: Callable[[str], Person | None], everybody: Callable[[], Iterable[Person]]) -> None:
+        self.arrivals = Arrivals()
         self._by_id = by_id
         self._everybody = everybody
 

@@ -131,6 +131,6 @@ def is_sortable(field: Field) -> bool:
     """Returns whether records are sorted by the column's own value: choices go by position, people by name, some days by their zone, and
     what is evaluated at read has no value in a column.
     """
-    if is_volatile(field) or field.is_list or field.kind in (kind.CHOICE, kind.PERSON) or field.type.source == "id":
+    if is_volatile(field) or field.is_list or field.kind in (kind.CHOICE, kind.PERSON, kind.FILE) or field.type.source == "id":
         return False
     return not (field.type.source and field.kind is kind.DATE)

@@ -124,6 +124,16 @@ def _read_record(_field: Field, value: Any, _: Surroundings) -> tuple[Span, ...]
     return (Span(_plain(text), text.strip()),)
 
 
+def _read_file(_field: Field, value: Any, _: Surroundings) -> tuple[Span, ...]:
+    """A file goes by its name; an object, as a cell reads it, has that."""
+    if isinstance(value, Mapping):
+        value = next((value[key] for key in ("filename", "name") if not is_nothing(value.get(key))), value)
+    if not isinstance(value, str):
+        raise Reject(f"A file is named by its filename, not {describe(value)}.")
+    text = _plain(value)
+    return (Span(text, text),)
+
+
 def _plain(text: str) -> str:
     if "\x00" in text:
         raise Reject("Text cannot hold the character U+0000 (NUL).")
@@ -137,5 +147,6 @@ _READERS: Final[dict[str, Callable[[Field, Any, Surroundings], tuple[Span, ...]]
     kind.DATE_RANGE.name: _read_range,
     kind.PERSON.name: _read_person,
     kind.RECORD.name: _read_record,
+    kind.FILE.name: _read_file,
 }
 """Kinds that are not here are read by the field's type."""

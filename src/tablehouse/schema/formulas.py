@@ -14,7 +14,7 @@ from tablehouse.formula.formula import Formula, read_formula
 from tablehouse.formula.parser import parse
 from tablehouse.formula.printer import with_names
 from tablehouse.formula.tree import references
-from tablehouse.kinds.kind import PERSON
+from tablehouse.kinds.kind import FILE, PERSON
 from tablehouse.schema.model import Field, Table
 
 _ALWAYS_CHANGING: Final = "LAST_MODIFIED_TIME"
@@ -187,6 +187,8 @@ def _changes_by_itself(formula: Formula, inputs: Sequence[Field], volatile: Coll
 def _only_when_read(inputs: Sequence[Field]) -> str | None:
     """Returns why a formula's value cannot be stored with its record; None when it can."""
     for field in inputs:
+        if field.kind is FILE:
+            return f'it uses "{field.name}", which holds files'
         if field.joined:
             return f'it uses "{field.name}", whose values other records hold'
     return None

@@ -17,7 +17,7 @@ from tablehouse.fields.base import FieldType, Reject, Spec
 from tablehouse.fields.datetime import NOW, TODAY, predefined
 from tablehouse.fields.lookup import LookupOptions
 from tablehouse.fields.registry import BY_NAME
-from tablehouse.kinds.kind import DATE, DATETIME, PERSON, TEXT, Kind, fold
+from tablehouse.kinds.kind import DATE, DATETIME, FILE, PERSON, TEXT, Kind, fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.index import Index
 from tablehouse.schema.parts import Parts
@@ -216,6 +216,21 @@ class Table(msgspec.Struct, frozen=True, dict=True, eq=False):
     def names_people(self) -> bool:
         """Whether a field holds people who are written, not noted by the server."""
         return any(field.kind is PERSON and field.column is not None for field in self.fields)
+
+    @cached_property
+    def file_fields(self) -> tuple[Field, ...]:
+        """The fields that hold files."""
+        return tuple(field for field in self.fields if field.kind is FILE and field.column is not None)
+
+    @cached_property
+    def shows_files(self) -> bool:
+        """Whether records show links to files, their own or those of others."""
+        return any(field.kind is FILE for field in self.fields)
+
+    @property
+    def rendered_last(self) -> bool:
+        """Whether what records read follows from more than their rows: it is rendered once all of a write is done."""
+        return self.linked or bool(self.file_fields)
 
     @cached_property
     def linked(self) -> bool:

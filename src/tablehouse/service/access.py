@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -12,10 +13,12 @@ import msgspec
 from tablehouse.clock import iso
 from tablehouse.config import Settings
 from tablehouse.errors import Forbidden, NotFound, ServiceUnavailable, Unauthorized
+from tablehouse.fetch.fetcher import Fetcher
 from tablehouse.fields.base import Person
 from tablehouse.ids import SESSION_PREFIX, TOKEN_FORM, token_hash
 from tablehouse.query.members import Members
 from tablehouse.schema.audit import Actor
+from tablehouse.service.file_links import FileLinks
 from tablehouse.storage.control import ControlSnapshot, Token, User
 from tablehouse.storage.store import Store
 
@@ -85,12 +88,22 @@ class Access:
         return Forbidden(f'This needs the level "{needed}"; the token "{caller.token.name}" does not reach it here.')
 
 
-class App(msgspec.Struct, frozen=True):
+class App(msgspec.Struct, frozen=True, dict=True):
     """What operations work on: the storage, the settings, and who may come in."""
 
     store: Store
     settings: Settings
     access: Access
+
+    @cached_property
+    def fetcher(self) -> Fetcher:
+        """What gets files from addresses; made when the first is needed."""
+        return Fetcher(self.settings.allow_fetch_hosts)
+
+    @cached_property
+    def file_links(self) -> FileLinks:
+        """The links to files."""
+        return FileLinks(lambda: self.store.control.current().secret, self.store.clock)
 
 
 def workspace_of(caller: Caller, database_id: str) -> str:

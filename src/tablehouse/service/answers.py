@@ -78,6 +78,27 @@ class UserAnswer(Answer, frozen=True, kw_only=True):
     avatar_url: Annotated[str | None, Meta(examples=[None])]
 
 
+class ThumbnailAnswer(Answer, frozen=True, kw_only=True):
+    """A small copy of a picture."""
+
+    url: Annotated[str, Meta(examples=["https://tables.example.com/files/…/thumbnails/small"])]
+    width: Annotated[int, Meta(examples=[144])]
+    height: Annotated[int, Meta(examples=[96])]
+
+
+class FileAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """An attached file, as cells read it. `width` and what follows are there for pictures only."""
+
+    id: Annotated[str, Meta(examples=["q2X0mVb7RkT4sYp9LcWdEf"])]
+    url: Annotated[str, Meta(description="A link that needs no token.", examples=["https://tables.example.com/files/…/photo.jpg"])]
+    filename: Annotated[str, Meta(examples=["photo.jpg"])]
+    type: Annotated[str, Meta(description="Media type, by the file's own bytes.", examples=["image/jpeg"])]
+    size: Annotated[int, Meta(description="Bytes.", examples=[48213])]
+    width: Annotated[int, Meta(description="Pixels.", examples=[1200])] | msgspec.UnsetType = msgspec.UNSET
+    height: Annotated[int, Meta(description="Pixels.", examples=[800])] | msgspec.UnsetType = msgspec.UNSET
+    thumbnails: Annotated[dict[str, ThumbnailAnswer], Meta(description="By size: small, large.")] | msgspec.UnsetType = msgspec.UNSET
+
+
 class MeAnswer(Answer, frozen=True, kw_only=True):
     user: UserAnswer
     token: Annotated[TokenAnswer | None, Meta(description="null: who asks has logged in, and has no token.")]

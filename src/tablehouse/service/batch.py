@@ -15,6 +15,7 @@ from tablehouse.query.requests import Batch, Upsert
 from tablehouse.schema.formulas import is_volatile
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, members_of, workspace_of
+from tablehouse.service.file_arrivals import with_files
 from tablehouse.service.idempotency import Repeatable, write_once
 from tablehouse.service.link_writes import Targets, resolve_links
 from tablehouse.service.payload import Payload
@@ -80,7 +81,9 @@ def write_batch(
         return _Doing(app, caller, writing, plan, field_names, force).run()
 
     with app.store.database(database_id) as database:
-        return write_once(app, database, request, BatchAnswer, prepare, apply)
+        return with_files(
+            app, database, table_id, members, prepare, lambda: write_once(app, database, request, BatchAnswer, prepare, apply)
+        )
 
 
 def plan_batch(table: Table, batch: Batch, now: str, members: Members) -> _Plan:

@@ -16,7 +16,7 @@ import msgspec
 from tablehouse.errors import Fault, ValidationError
 from tablehouse.fields.base import NewChoice, Read, Reject
 from tablehouse.fields.system import AutonumberOptions
-from tablehouse.kinds.kind import fold
+from tablehouse.kinds.kind import FILE, fold
 from tablehouse.query.cells import Cells, compared_value, default_of, is_empty, parameters, people_numbered, read_value
 from tablehouse.query.members import Members
 from tablehouse.query.requests import CreateTable
@@ -200,6 +200,8 @@ class _Load:
         self._statement = self._writing.compiled(table, ("insert", "silent"), lambda: sql.insert_record(table, None, False))
 
     def _value(self, field: Field, text: str) -> Read:
+        if field.kind is FILE and text:
+            raise Reject("Files cannot be imported into a store; import through the server, which fetches them.")
         return people_numbered(read_value(field, text or None, self._members), self._writing.person)
 
     def _read(self, columns: Columns) -> dict[str, list[Any]]:

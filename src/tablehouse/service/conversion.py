@@ -16,7 +16,7 @@ from tablehouse.fields.convert import conversion
 from tablehouse.fields.linked_record import LABELS_JOINED_BY
 from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.ids import new_uuid
-from tablehouse.kinds.kind import PERSON, TEXT, fold
+from tablehouse.kinds.kind import FILE, PERSON, TEXT, fold
 from tablehouse.query.cells import parameters, stored_value, text_of, texts_of
 from tablehouse.query.members import Members
 from tablehouse.schema.model import Field, Table
@@ -25,6 +25,7 @@ from tablehouse.service.link_writes import add_links
 from tablehouse.sql import bulk as bulk_sql
 from tablehouse.sql import catalog as sql
 from tablehouse.sql import ddl
+from tablehouse.sql import files as file_sql
 from tablehouse.storage.transaction import Writing
 
 _AT_ONCE: Final = 2_000
@@ -65,7 +66,9 @@ class Conversion:
         self._members = members
         self._convert = conversion(old.type, old.spec, new.type, new.spec)
         self._labels: dict[str, int] = {}
-        self._people = self._names() if PERSON in (old.kind, new.kind) else {}
+        self._people = self._names_of_people() if PERSON in (old.kind, new.kind) else {}
+        if old.kind is FILE:
+            self._people = self._names_of_files()
         self._write = self._link if new.link is not None else self._fill
         self._match = match or (new.linked_table.primary if new.linked_table is not None else None)
         self.outcome = Outcome()
@@ -80,7 +83,7 @@ class Conversion:
         changes = []
         for num, raw, record_id in page:
             before = stored_value(self._old, raw)
-            after = self._settle(self._after(raw if self._old.joined or self._old.kind is PERSON else before))
+            after = self._settle(self._after(raw if self._old.joined or self._old.kind in (PERSON, FILE) else before))
             self._count(record_id, raw, None if after is None or after == "" else partial(self._text, self._new, after))
             if self._new.num != self._old.num or after != before:
                 changes.append({"num": num, **parameters({self._new: after})})
@@ -113,7 +116,7 @@ class Conversion:
         old, new = self._old, self._new
         if old.kind is PERSON and new.kind is PERSON:
             return self._same_people(stored_value(old, before))
-        if old.kind is not PERSON and not old.joined:
+        if old.kind not in (PERSON, FILE) and not old.joined:
             return self._convert(before)
         # Of several values one that holds one keeps the first, unless it is a text, which holds all.
         texts = texts_of(old, before, self._people)
@@ -177,7 +180,12 @@ class Conversion:
             return LABELS_JOINED_BY.join(self._people.get(num, "") for num in (stored if isinstance(stored, tuple) else (stored,)))
         return field.type.text(stored, field.spec)
 
-    def _names(self) -> dict[int, str]:
+    def _names_of_files(self) -> dict[int, str]:
+        holder = self._old.shown
+        values = {"table_num": holder.table_num, "field_num": holder.num}
+        return dict(self._writing.rows(self._writing.dialect.fixed(file_sql.NAMES_OF_FIELD), values))
+
+    def _names_of_people(self) -> dict[int, str]:
         rows = self._writing.rows(self._writing.dialect.fixed(sql.READ_PEOPLE))
         return {num: msgspec.json.decode(shown)["name"] for num, shown in rows}
 

@@ -123,6 +123,7 @@ def delete_database(app: App, caller: Caller, database_id: str, force: bool) -> 
     with app.store.database(database_id) as file:
         file.write(lambda snapshot: len(snapshot.tables), apply)
     app.store.remove_database(database_id)
+    app.store.contents.remove_all(database_id)
 
 
 def _workspace_for(app: App, caller: Caller, workspace_id: str | None) -> str:

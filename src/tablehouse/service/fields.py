@@ -16,7 +16,7 @@ from tablehouse.fields.select import SelectOptions
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.printer import with_ids
-from tablehouse.kinds.kind import DATE, DATETIME, NUMBER, TEXT, fold
+from tablehouse.kinds.kind import DATE, DATETIME, FILE, NUMBER, TEXT, fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.query.computed import computation_of_volatile
 from tablehouse.query.definitions import Draft, draft_change, draft_field, field_from, numbered, unnumbered
@@ -31,6 +31,7 @@ from tablehouse.service.answers import FieldAnswer, field_answer
 from tablehouse.service.computing import clear_values, keep_values
 from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
 from tablehouse.service.field_making import drop_columns, make_columns, make_field, make_unique, with_offset
+from tablehouse.service.file_writes import FileWriter
 from tablehouse.service.formula_fields import checked_formula, settle
 from tablehouse.service.jobs import check_filled
 from tablehouse.service.limits import check_limit
@@ -140,6 +141,12 @@ def update_field(
         field = find_field(table, field_id)
         body = payload.decode(PutField)
         draft = draft_change(field, body, zone_named(snapshot.database.timezone))
+        if draft.type.kind is FILE and field.type_name != draft.type_name:
+            raise BadRequest(
+                "Cells cannot be turned into attachments: their files would have to be fetched while nobody else can write. "
+                "Make an ATTACHMENT field beside this one, and write the addresses into it.",
+                path="type",
+            )
         draft = members.settle_default(draft, "defaultValue", field, body.default_value is not UNSET)
         draft = settle_draft(snapshot, table, draft, field)
         _check_name(table, draft.name, except_for=field)
@@ -183,6 +190,7 @@ def delete_field(app: App, caller: Caller, database_id: str, table_id: str, fiel
                 return
             writing.catalog.delete_field(field)
             writing.catalog.touch_table(table, version)
+            FileWriter(writing).let_go_field(table, field)
             drop_columns(writing, table, field)
 
         before = writing.snapshot
@@ -306,6 +314,7 @@ class _Change:
             clear_values(writing, home, computation_of_volatile(home, [evaluated.num]).fields)
         if self._old.link is not None:
             leave_relation(writing, self._old, version)
+        FileWriter(writing).let_go_field(table, self._old)
         drop_columns(writing, both, self._old)
         return new, outcome
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tablehouse.errors import Fault
+from tablehouse.kinds.kind import FILE
 from tablehouse.query.at_read import Evaluator
 from tablehouse.query.cells import choose_fields
 from tablehouse.query.paging import MOST, Cursor, decode_cursor, encode_cursor
@@ -61,6 +63,17 @@ class Page(msgspec.Struct, frozen=True):
 
     records: bytes
     metadata: PageMetadata
+    links: dict[str, tuple[bytes, int | None]] | None = None
+    """Of a page with links to files: address of the server → (the records with whole links, until when they are these)."""
+
+
+KEPT_ADDRESSES: Final = 4
+"""Addresses of the server for which a kept page keeps its links."""
+
+
+def links_of(fields: Sequence[Field]) -> dict[str, tuple[bytes, int | None]] | None:
+    """Returns the place for the links of a page that shows these fields; None when they hold no files."""
+    return {} if any(field.kind is FILE for field in fields) else None
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -72,7 +85,8 @@ class Rendered(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """Bytes, about."""
-        return len(self.page.records) + len(self.inputs or "")
+        # Whole links to files take about as much again.
+        return len(self.page.records) * (1 if self.page.links is None else 2) + len(self.inputs or "")
 
 
 _BRIEF_CELLS: Final = 5_000
@@ -112,7 +126,8 @@ def shown_page(rendered: Rendered, evaluating: Evaluator | None) -> Page:
     if rendered.inputs is None:
         return rendered.page
     assert evaluating is not None
-    return Page(evaluating.page(rendered.page.records, rendered.inputs), rendered.page.metadata)
+    page = Page(evaluating.page(rendered.page.records, rendered.inputs), rendered.page.metadata)
+    return page if rendered.page.links is None else msgspec.structs.replace(page, links={})
 
 
 def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes) -> tuple[Stamp, Rendered]:
@@ -150,7 +165,8 @@ def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes
     more = last is not None and last < newest
     next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
     stamp = (reading.snapshot.version, commits)
-    page = Page(records, PageMetadata(offset, limit, total, next_cursor, explain=_explanation(explained)))
+    metadata = PageMetadata(offset, limit, total, next_cursor, explain=_explanation(explained))
+    page = Page(records, metadata, links_of(chosen) if table.shows_files else None)
     return stamp, Rendered(page, inputs[0] if inputs else None)
 
 

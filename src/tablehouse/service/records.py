@@ -14,6 +14,7 @@ from tablehouse.query.cells import (
 from tablehouse.query.requests import WriteRecord
 from tablehouse.schema.model import Snapshot, Table
 from tablehouse.service.access import App, Caller, members_of, workspace_of
+from tablehouse.service.file_arrivals import with_files
 from tablehouse.service.idempotency import Repeatable, write_once
 from tablehouse.service.late import shown_record
 from tablehouse.service.link_writes import Targets, resolve_links
@@ -76,7 +77,7 @@ def create_record(
         return writer.answers(writer.insert([row.cells], links))[0]
 
     with app.store.database(database_id) as database:
-        return write_once(app, database, request, str, prepare, apply)
+        return with_files(app, database, table_id, members, prepare, lambda: write_once(app, database, request, str, prepare, apply))
 
 
 def update_record(
@@ -108,7 +109,7 @@ def update_record(
 
     with app.store.database(database_id) as database:
         try:
-            return database.write(prepare, apply)
+            return with_files(app, database, table_id, members, prepare, lambda: database.write(prepare, apply))
         except ApiError as refusal:
             if not isinstance(refusal, NotFound | PreconditionFailed | ServiceUnavailable):
                 # That there is no such record goes before what is wrong with the body (contract §9.11).

@@ -23,6 +23,7 @@ from tablehouse.query.cells import (
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller
 from tablehouse.service.computing import Following, new_cells
+from tablehouse.service.file_writes import FileWriter
 from tablehouse.service.late import shown_record
 from tablehouse.service.limits import check_limit, check_record_quota
 from tablehouse.service.link_writes import Targets, check_required, remove_links, write_links
@@ -43,13 +44,14 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class _Change(msgspec.Struct, frozen=True):
-    """A row to be changed. `written`: the fields whose cells are; `values`: the statement's parameters."""
+    """A row to be changed. `written`: the fields whose cells are; `values`: the statement's parameters; `place`: which of the rows given it is."""
 
     record_id: str
     cells: Cells
     links: Targets
     written: tuple[Field, ...]
     values: dict[str, Any]
+    place: int
 
     @property
     def shape(self) -> list[int]:
@@ -69,6 +71,7 @@ class RowWriter:
         self._by = writing.person(caller.person)
         self._field_names = field_names
         self._pending: list[tuple[int, Targets]] = []
+        self._files = FileWriter(writing)
         self.table = table
         self.newest_id = ""
         """The id of the record inserted last."""
@@ -80,7 +83,7 @@ class RowWriter:
         rows = self._settled(rows)
         table, writing = self.table, self._writing
         numbers, values = new_rows(writing, table, rows, self._by)
-        if table.linked:
+        if table.rendered_last:
             statement = writing.compiled(table, ("insert", "silent"), lambda: sql.insert_record(table, None, False))
         else:
             statement = writing.compiled(
@@ -96,19 +99,21 @@ class RowWriter:
         writing.changes.created(table.num, numbers)
         self.newest_id = values[-1]["id"]
         self._pending += zip(numbers, links, strict=True)
-        if table.linked:
+        for place, number in enumerate(numbers):
+            self._files.write(place, number)
+        if table.rendered_last:
             return [Written(number, None) for number in numbers]
         return [Written(number, self._shown(row)) for number, row in zip(numbers, made, strict=True)]
 
     def update(self, changes: Sequence[tuple[str, Cells]], links: Sequence[Targets]) -> list[Written]:
         """Returns changed rows, in their order. Raises NotFound, ConstraintViolation."""
-        rows = self._settled([cells for _, cells in changes])
+        rows = self._settled([cells for _, cells in changes], [record_id for record_id, _ in changes])
         changed: list[Written] = []
         alike: list[_Change] = []
         following = Following(
             self._writing, self.table, [(record_id, cells.values) for (record_id, _), cells in zip(changes, rows, strict=True)], links
         )
-        for (record_id, _), cells, targets in zip(changes, rows, links, strict=True):
+        for place, ((record_id, _), cells, targets) in enumerate(zip(changes, rows, links, strict=True)):
             if not cells.values and not targets:
                 changed += self._write_alike(alike)
                 changed.append(self._unchanged(record_id))
@@ -117,7 +122,7 @@ class RowWriter:
             bound = parameters(cells.values)
             fields, computed = following.cells(record_id, cells.values, bound, touched=bool(targets))
             values = {"record_id": record_id, "at": self._writing.at, "by": self._by, **bound, **computed}
-            change = _Change(record_id, cells, targets, (*cells.values, *fields), values)
+            change = _Change(record_id, cells, targets, (*cells.values, *fields), values, place)
             if alike and change.shape != alike[-1].shape:
                 changed += self._write_alike(alike)
                 alike = []
@@ -129,18 +134,19 @@ class RowWriter:
         if not changes:
             return []
         table, names, written = self.table, self._field_names, changes[0].written
-        shown = None if table.linked else table.fields
+        shown = None if table.rendered_last else table.fields
         compose = partial(sql.update_record, table, written, shown, names)
-        statement = self._writing.compiled(table, ("update", names, table.linked, *changes[0].shape), compose)
+        statement = self._writing.compiled(table, ("update", names, table.rendered_last, *changes[0].shape), compose)
         found = self._rows_of(statement, changes)
         if len(found) < len(changes):
             there = self._writing.compiled(table, ("existing",), lambda: sql.existing_ids(table))
             ids = msgspec.json.encode([change.record_id for change in changes]).decode()
             known = {record_id for (record_id,) in self._writing.rows(there, {"ids": ids})}
             raise no_record(table, next(change.record_id for change in changes if change.record_id not in known))
-        if not table.linked:
+        if not table.rendered_last:
             return [Written(0, self._shown(row)) for row in found]
         for change, (number,) in zip(changes, found, strict=True):
+            self._files.write(change.place, number)
             self._writing.changes.updated(table.num, number, (field.num for field in written))
             self._pending.append((number, change.links))
         return [Written(number, None) for (number,) in found]
@@ -164,7 +170,8 @@ class RowWriter:
         return found
 
     def settle(self) -> None:
-        """Writes the links of the rows written so far."""
+        """Writes the links of the rows written so far, and counts the bytes of their files."""
+        self._files.finish()
         pending, self._pending = self._pending, []
         if pending:
             write_links(self._writing, self.table, pending)
@@ -185,6 +192,7 @@ class RowWriter:
         numbers = [number for number, _ in gone]
         _count_out(writing, table, numbers)
         writing.changes.deleted(table.num, numbers)
+        self._files.let_go_records(table, numbers)
         if table.linked:
             remove_links(writing, table, numbers)
         return [record_id for _, record_id in gone]
@@ -201,14 +209,16 @@ class RowWriter:
         rendered = {number: self._shown(shown) for number, *shown in rows}
         return [rendered[row.number] if row.record is None else row.record for row in written]
 
-    def _settled(self, rows: Sequence[Cells]) -> Sequence[Cells]:
-        """Returns the cells with new choices and with people as the numbers that columns hold."""
+    def _settled(self, rows: Sequence[Cells], record_ids: Sequence[str] = ()) -> Sequence[Cells]:
+        """Returns the cells with new choices, people and files as the numbers that columns hold. `record_ids`: whose they are, none for new ones."""
         self.table, rows = with_new_choices(self._app, self._writing, self.table, rows)
-        return with_people(rows, self._writing.person) if self.table.names_people else rows
+        if self.table.names_people:
+            rows = with_people(rows, self._writing.person)
+        return self._files.settle(self.table, rows, record_ids)
 
     def _unchanged(self, record_id: str) -> Written:
         table, names = self.table, self._field_names
-        if table.linked:
+        if table.rendered_last:
             statement = self._writing.compiled(table, ("numbers",), partial(link_sql.record_numbers, table))
             numbers = self._writing.rows(statement, {"ids": msgspec.json.encode([record_id]).decode()})
             if not numbers:

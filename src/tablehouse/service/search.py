@@ -18,7 +18,7 @@ from tablehouse.service import steering
 from tablehouse.service.access import App, Caller, check_may_explain, workspace_of
 from tablehouse.service.jobs import check_filled
 from tablehouse.service.late import Moment, evaluator, late_fields_of, late_values, moment_of
-from tablehouse.service.pages import Page, PageMetadata, Rendered, list_page, shown_page
+from tablehouse.service.pages import Page, PageMetadata, Rendered, links_of, list_page, shown_page
 from tablehouse.service.payload import Payload
 from tablehouse.service.statements import compiled_for
 from tablehouse.service.surroundings import surroundings
@@ -88,7 +88,7 @@ def _find(app: App, caller: Caller, reading: Reading, database_id: str, table: T
             page = _Finding(app, reading, database_id, table, search, query).page(cursor, caller.control.secret)
     if not search.problems:
         return page
-    return Page(page.records, msgspec.structs.replace(page.metadata, view_problems=list(search.problems)))
+    return msgspec.structs.replace(page, metadata=msgspec.structs.replace(page.metadata, view_problems=list(search.problems)))
 
 
 class _Finding:
@@ -175,7 +175,8 @@ class _Finding:
             next_cursor = encode_cursor(following, secret)
             if cursor is None and following.after and self._weight <= _KEPT_LITERALS and not self._late:
                 self._app.store.places.keep(self._walk_key, stamp, offset + limit, Place(following.after, following.keys))
-        page = Page(records, PageMetadata(offset, limit, total, next_cursor, explain=self._watch.explanation()))
+        metadata = PageMetadata(offset, limit, total, next_cursor, explain=self._watch.explanation())
+        page = Page(records, metadata, links_of(self._fields) if self._table.shows_files else None)
         return stamp, Rendered(page, inputs[0] if inputs else None)
 
     def _place(self, offset: int) -> Place | None:

@@ -23,6 +23,7 @@ from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
 from tablehouse.service.building import drop_beside_table
 from tablehouse.service.field_making import make_field
+from tablehouse.service.file_writes import FileWriter
 from tablehouse.service.formula_fields import check_names_stay, checked_formula
 from tablehouse.service.limits import check_limit
 from tablehouse.service.link_fields import remove_links_to
@@ -130,6 +131,7 @@ def delete_table(app: App, caller: Caller, database_id: str, table_id: str, forc
 
         def change(version: int) -> None:
             remove_links_to(writing, table, version)
+            FileWriter(writing).let_go_table(table)
             writing.catalog.delete_table(table)
             writing.session.script(ddl.drop_table(writing.dialect, table))
             drop_beside_table(writing, table)

@@ -77,6 +77,7 @@ def delete_workspace(app: App, caller: Caller, workspace_id: str, force: bool) -
 
     for database_id in app.store.control.change(work):
         app.store.remove_database(database_id)
+        app.store.contents.remove_all(database_id)
 
 
 def find_workspace(control: ControlSnapshot, caller: Caller, workspace_id: str) -> Workspace:

@@ -20,7 +20,7 @@ from tablehouse.sql.late import records_with
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.records import VERSION
 from tablehouse.sql.render import Cell, people
-from tablehouse.sql.sorting import choice_set, people_names, people_set
+from tablehouse.sql.sorting import choice_set, names_of, people_set
 
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 _FIRST_DAY: Final = "0001-01-01"
@@ -173,7 +173,7 @@ def _order(key: GroupKey, found: sa.Subquery, place: int) -> list[Cell]:
     if key.field.kind is kind.CHOICE and not key.field.many:
         return [sa.select(CHOICES.c.position).where(CHOICES.c.num == own).scalar_subquery()]
     if key.field.kind is kind.PERSON and key.field.many:
-        return [people_names(own), own]
+        return [names_of(PEOPLE, own), own]
     if key.field.kind is kind.PERSON:
         return [sa.select(PEOPLE.c.folded).where(PEOPLE.c.num == own).scalar_subquery(), own]
     return [own]

@@ -14,6 +14,7 @@ from tablehouse.sql.catalog_tables import (
     COMMITS,
     COUNTERS,
     FIELDS,
+    FILE_BYTES,
     HOLES,
     INDEXES,
     JOBS,
@@ -48,6 +49,9 @@ TOTAL_LIVE: Final = sa.select(sa.cast(sa.func.coalesce(sa.func.sum(COUNTERS.c.li
 STAMP: Final = sa.select(META.c.version, COMMITS.c.count).select_from(META.join(COMMITS, sa.true()))
 COUNT_COMMIT: Final = sa.update(COMMITS).values(count=COMMITS.c.count + sa.literal_column("1"))
 INSERT_COMMITS: Final = sa.insert(COMMITS).values(one=sa.literal_column("1"), count=sa.literal_column("0"))
+INSERT_FILE_BYTES: Final = sa.insert(FILE_BYTES).values(
+    one=sa.literal_column("1"), held=sa.literal_column("0"), changes=sa.literal_column("0")
+)
 INSERT_META: Final = sa.insert(META).values({column.name: sa.bindparam(column.name) for column in META.c})
 RAISE_VERSION: Final = sa.update(META).values(version=META.c.version + sa.literal_column("1")).returning(META.c.version)
 TAKE_NUMS: Final = sa.update(META).values(next_num=META.c.next_num + sa.bindparam("count", type_=sa.Integer())).returning(META.c.next_num)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import BYTES, INTEGER, TEXT
 
-FORMAT: Final = 9
+FORMAT: Final = 10
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()
@@ -208,3 +208,34 @@ AUDIT: Final = sa.Table(
     sa.Column("what", TEXT, nullable=False),  # JSON
 )
 """Who changed what of the schema, noted in the transaction of the change."""
+
+FILES: Final = sa.Table(
+    "files",
+    CATALOG,
+    sa.Column("num", INTEGER, primary_key=True, autoincrement=False),
+    sa.Column("id", TEXT, nullable=False, unique=True),
+    sa.Column("table_num", INTEGER, nullable=False),
+    sa.Column("field_num", INTEGER, nullable=False),
+    sa.Column("record", INTEGER, nullable=False),  # the number of the record that holds it
+    sa.Column("content", TEXT, nullable=False, index=True),  # under which key its bytes are kept; several files may share them
+    sa.Column("filename", TEXT, nullable=False),
+    sa.Column("folded", TEXT, nullable=False),  # the name as it sorts and compares: letter case ignored
+    sa.Column("type", TEXT, nullable=False),
+    sa.Column("size", INTEGER, nullable=False),
+    sa.Column("sha256", TEXT, nullable=False),
+    sa.Column("width", INTEGER),
+    sa.Column("height", INTEGER),
+    sa.Column("json", TEXT, nullable=False),  # what cells read, from its name in the link on (`query.file_json`)
+    sa.Column("created_at", TEXT, nullable=False),
+    sa.Column("gone_at", TEXT),  # since when no cell holds it
+    sa.Index("ix_files_holder", "table_num", "record"),
+)
+"""Attached files. Each belongs to one cell; when that lets go of it, it stays for a while (`service.sweeping`)."""
+
+FILE_BYTES: Final = sa.Table(
+    "file_bytes",
+    CATALOG,
+    sa.Column("one", INTEGER, primary_key=True, autoincrement=False),  # a single row, one = 1
+    sa.Column("held", INTEGER, nullable=False),  # bytes of all files that cells hold
+    sa.Column("changes", INTEGER, nullable=False),  # how often that has changed
+)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from tablehouse.kinds import kind
 from tablehouse.query.checks import PHRASE, RESIDUAL, TRIGRAMS, Check, Node
 from tablehouse.schema.model import Field
+from tablehouse.sql.catalog_tables import FILES
 from tablehouse.sql.elements import (
     AmongKeys,
     AmongSpans,
@@ -118,14 +119,40 @@ def _several(check: Check, columns: Columns) -> Test:
     values: Parameters = [sa.bindparam(name) for name in check.names]
     if check.form == "empty":
         return cell.is_(None)
+    if check.field.kind is kind.FILE and check.form in ("covers", "exactly"):
+        return _names_cover(cell, values[0], alone=check.form == "exactly")
     if check.form == "covers":
         return Covers(cell, values[0])
     if check.form == "exactly":
         return sa.and_(Covers(cell, values[0]), ItemCount(cell) == values[1])
     if check.form in ("always", "never"):
         return _FORMS[check.form]((cell,), values)
+    if check.field.kind is kind.FILE:
+        return _some_file(cell, _FORMS[check.form]((FILES.c.folded,), values))
     item: Cell = sa.literal_column("item.value", INTEGER)
     return SomeItem(cell, _FORMS[check.form]((item,), values))
+
+
+def _some_file(cell: Cell, test: Test, among: sa.FromClause | None = None) -> Test:
+    """Returns whether a file in a cell passes a test of FILES, which may speak of a row of `among`, too."""
+    held = JsonItems(cell).table_valued("key", "value", name="held")
+    found = sa.select(_ONE).select_from(held.join(FILES, FILES.c.num == held.c.value)).where(test)
+    return sa.exists(found if among is None else found.correlate(among))
+
+
+def _names_cover(cell: Cell, wanted: sa.BindParameter[Any], *, alone: bool) -> Test:
+    """Returns whether each of the names in an array of pairs is that of a file in a cell; `alone`: and no file has another."""
+    items = JsonPairs(wanted).table_valued("key", "value", name="wanted")
+    there = _some_file(cell, FILES.c.folded == SpanPart(items.c.value, 0, TEXT), items)
+    covered = ~sa.exists(sa.select(_ONE).select_from(items).where(~there))
+    return sa.and_(covered, ~_other_file(cell, wanted)) if alone else covered
+
+
+def _other_file(cell: Cell, wanted: sa.BindParameter[Any]) -> Test:
+    """Returns whether a file in a cell has none of the names in an array of pairs."""
+    items = JsonPairs(wanted).table_valued("key", "value", name="named")
+    named = sa.select(_ONE).select_from(items).where(FILES.c.folded == SpanPart(items.c.value, 0, TEXT)).correlate(FILES)
+    return _some_file(cell, ~sa.exists(named))
 
 
 def _joined_check(check: Check, columns: Columns) -> Test:
@@ -173,6 +200,8 @@ def _in_span(values: Values, span: Cell) -> Test:
     if leaf is None:
         label, record_id = _names_of(values, values.columns)
         return sa.or_(label == SpanPart(span, 0, TEXT), record_id == SpanPart(span, 1, TEXT))
+    if leaf.kind is kind.FILE:
+        return FILES.c.folded == SpanPart(span, 0, TEXT)
     if values.item is not None:
         return values.item == SpanPart(span, 0, INTEGER)
     value = compared(leaf, values.columns)
@@ -183,6 +212,8 @@ def _outside(values: Values, there: Columns, wanted: sa.BindParameter[Any]) -> T
     """Returns whether a record at the end of the path holds a value that is in none of the wanted spans."""
     items = JsonPairs(wanted).table_valued("key", "value", name="wanted")
     leaf = values.leaf
+    if leaf is not None and leaf.kind is kind.FILE:
+        return _other_file(there[leaf.shown_column], wanted)
     if leaf is not None and leaf.is_list:
         held = JsonItems(there[leaf.shown_column]).table_valued("key", "value", name="held")
         among = sa.select(_ONE).select_from(items).where(held.c.value == SpanPart(items.c.value, 0, INTEGER)).correlate(held)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from tablehouse.kinds.kind import PERSON
+from tablehouse.kinds.kind import CHOICE, FILE, PERSON
 from tablehouse.schema.model import Field, Path, Table
-from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
+from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
 from tablehouse.sql.elements import HeldItems
 from tablehouse.sql.late import beside
 from tablehouse.sql.links import pairs
@@ -65,7 +65,10 @@ def values_of(field: Field, columns: Columns) -> Values | None:
 
 def listed(leaf: Field) -> sa.Table:
     """Returns the table that says what the numbers in a cell with several values stand for."""
-    return PEOPLE if leaf.kind is PERSON else CHOICES
+    return _LISTED[leaf.kind.name]
+
+
+_LISTED: Final = {CHOICE.name: CHOICES, PERSON.name: PEOPLE, FILE.name: FILES}
 
 
 def some(path: Path, columns: Columns, test: Callable[[Columns], Test]) -> Test:

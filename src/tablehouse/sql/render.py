@@ -11,7 +11,7 @@ from tablehouse.kinds import kind
 from tablehouse.schema.formulas import read_late
 from tablehouse.schema.jobs import COMPUTING
 from tablehouse.schema.model import Field, Table
-from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
+from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
 from tablehouse.sql.elements import (
     ClockText,
     Filled,
@@ -24,6 +24,7 @@ from tablehouse.sql.elements import (
     Number,
     Plain,
 )
+from tablehouse.sql.files import file_json
 from tablehouse.sql.joined import Values, listed, values_of
 from tablehouse.sql.record_tables import Columns
 
@@ -77,6 +78,8 @@ def cell_json(field: Field, columns: Columns) -> Cell:
     if field.type.source:
         return _source_json(field, columns)
     cell: Cell = columns[field.shown_column]
+    if field.kind is kind.FILE:
+        return _files(field, cell)
     if field.is_list:
         return _SEVERAL[field.kind.name](cell)
     return _ONE.get(field.kind.name, _plain)(cell)
@@ -111,7 +114,7 @@ def value_json(values: Values) -> Cell:
         label = label_text(values.table.primary, columns)
         return JsonObject([(sa.literal_column("'id'"), Filled(columns["id"])), (sa.literal_column("'label'"), label)])
     if values.item is not None:
-        return listed(leaf).c.json
+        return file_json(leaf) if leaf.kind is kind.FILE else listed(leaf).c.json
     return JsonText(cell_json(leaf, columns))
 
 
@@ -156,6 +159,13 @@ def _each_of(there: sa.Table, cell: Cell) -> Cell:
     items = JsonItems(cell).table_valued("key", "value", name="items")
     ordered = sa.select(there.c.json).select_from(items.join(there, there.c.num == items.c.value)).order_by(items.c.key).subquery("chosen")
     return Json(sa.select(JsonRows(ordered.c.json)).scalar_subquery())
+
+
+def _files(field: Field, cell: Cell) -> Cell:
+    items = JsonItems(cell).table_valued("key", "value", name="items")
+    shown = file_json(field).label("json")
+    found = sa.select(shown).select_from(items.join(FILES, FILES.c.num == items.c.value)).order_by(items.c.key).subquery("held")
+    return Json(sa.select(JsonRows(found.c.json)).scalar_subquery())
 
 
 def _choices(cell: Cell) -> Cell:

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from tablehouse.kinds import kind
 from tablehouse.query.sorting import SortKey
 from tablehouse.schema.model import Field
-from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
+from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
 from tablehouse.sql.conditions import compared
 from tablehouse.sql.elements import Head, JoinedRows, JsonItems, LocalDay
-from tablehouse.sql.joined import values_of
+from tablehouse.sql.joined import listed, values_of
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.render import Cell
 
@@ -34,8 +34,10 @@ def sort_value(field: Field, columns: Columns) -> Cell:
         return _places(cell) if field.is_list else sa.select(CHOICES.c.position).where(CHOICES.c.num == cell).scalar_subquery()
     if field.kind is kind.PERSON:
         if field.is_list:
-            return people_names(cell)
+            return names_of(PEOPLE, cell)
         return sa.select(PEOPLE.c.folded).where(PEOPLE.c.num == cell).scalar_subquery()
+    if field.kind is kind.FILE:
+        return names_of(FILES, cell)
     if field.type.source and field.kind is kind.DATE:
         return LocalDay(cell, sa.literal(str(field.spec.zone)))
     return cell if field.type.source else compared(field, columns)
@@ -99,12 +101,12 @@ def choice_set(cell: Cell) -> Cell:
     return _places(cell, as_set=True)
 
 
-def people_names(cell: Cell) -> Cell:
-    """Returns the expression for the names of several people, one after the other: what such cells sort by; NULL for the empty cell."""
+def names_of(there: sa.Table, cell: Cell) -> Cell:
+    """Returns the expression for the names of several people or files, one after the other: what such cells sort by; NULL for the empty cell."""
     items = JsonItems(cell).table_valued("key", "value", name="items")
     names = (
-        sa.select(PEOPLE.c.folded.concat(sa.literal_column(BETWEEN)).label("name"))
-        .select_from(items.join(PEOPLE, PEOPLE.c.num == items.c.value))
+        sa.select(there.c.folded.concat(sa.literal_column(BETWEEN)).label("name"))
+        .select_from(items.join(there, there.c.num == items.c.value))
         .order_by(items.c.key)
         .subquery("names")
     )
@@ -137,8 +139,8 @@ def _joined(field: Field, columns: Columns) -> Cell:
         # Bare, PostgreSQL refuses it: what it orders by must not be a constant.
         return sa.cast(sa.null(), sa.Text())
     leaf = values.leaf
-    if leaf is not None and values.item is not None and leaf.kind is kind.PERSON:
-        value: Cell = PEOPLE.c.folded
+    if leaf is not None and values.item is not None and leaf.kind in (kind.PERSON, kind.FILE):
+        value: Cell = listed(leaf).c.folded
     elif values.item is not None:
         value = CHOICES.c.position + sa.literal_column(str(WIDE))
     else:

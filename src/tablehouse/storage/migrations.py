@@ -37,6 +37,24 @@ _WORKSPACE_THERE: Final = 'workspace_id TEXT COLLATE "C", '
 _TRIGRAMS_ANEW: Final = """UPDATE indexes SET ready = 0, filled = -1 WHERE spec LIKE '["trigram"%'"""
 """Those that hold no places give candidates only. They are made anew in the background."""
 
+_FILES: Final = """CREATE TABLE {schema}files (num {whole} NOT NULL, id {text} NOT NULL UNIQUE, table_num {whole} NOT NULL, field_num {whole} NOT NULL,
+    record {whole} NOT NULL, content {text} NOT NULL, filename {text} NOT NULL, folded {text} NOT NULL, type {text} NOT NULL, size {whole} NOT NULL,
+    sha256 {text} NOT NULL, width {whole}, height {whole}, json {text} NOT NULL, created_at {text} NOT NULL, gone_at {text}, PRIMARY KEY (num))"""
+_FILE_BYTES: Final = (
+    """CREATE TABLE {schema}file_bytes (one {whole} NOT NULL, held {whole} NOT NULL, changes {whole} NOT NULL, PRIMARY KEY (one))"""
+)
+
+
+def _files_steps(schema: str, whole: str, text: str) -> tuple[str, ...]:
+    return (
+        _FILES.format(schema=schema, whole=whole, text=text),
+        f"CREATE INDEX ix_files_holder ON {schema}files (table_num, record)",
+        f"CREATE INDEX ix_files_content ON {schema}files (content)",
+        _FILE_BYTES.format(schema=schema, whole=whole),
+        f"INSERT INTO {schema}file_bytes (one, held, changes) VALUES (1, 0, 0)",
+    )
+
+
 CONTROL_STEPS: Final[Steps] = {
     1: (
         "ALTER TABLE users ADD COLUMN password TEXT",
@@ -75,6 +93,7 @@ DATABASE_STEPS: Final[Steps] = {
     6: (f"CREATE TABLE audit {_AUDIT.format(workspace='')}",),
     7: (_TRIGRAMS_ANEW,),
     8: ("DROP TABLE IF EXISTS leases", f"CREATE TABLE jobs {_JOBS.format(text='TEXT', integer='INTEGER')}"),
+    9: _files_steps("", "INTEGER", "TEXT"),
 }
 
 
@@ -101,6 +120,7 @@ POSTGRES_DATABASE_STEPS: Final[Steps] = {
     6: (f"CREATE TABLE {SCHEMA}.audit {_AUDIT_THERE.format(workspace='')}",),
     7: (),  # trigram indexes are PostgreSQL's own
     8: (f"DROP TABLE IF EXISTS {SCHEMA}.leases", f"CREATE TABLE {SCHEMA}.jobs {_JOBS.format(text=_TEXT_THERE, integer='BIGINT')}"),
+    9: _files_steps(f"{SCHEMA}.", "BIGINT", 'TEXT COLLATE "C"'),
 }
 """The same for PostgreSQL, from the formats on in which there has been any. Names of tables begin with `sql.dialect.SCHEMA`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tablehouse.clock import Clock, system_clock
 from tablehouse.config import ConfigError, Settings
+from tablehouse.storage.files.opening import open_contents
 from tablehouse.storage.postgres.address import Address
 from tablehouse.storage.postgres.store import PostgresStore, holds_store
 from tablehouse.storage.sqlite.layout import Layout
@@ -29,6 +30,11 @@ def open_store(settings: Settings, clock: Clock = system_clock, on_commit: OnCom
 
     Raises CannotOpen, OtherVersion, NewerFormat, ServiceUnavailable and OSError when it cannot be used.
     """
+    contents = open_contents(settings)
+    store: Store
     if settings.database_url is None:
-        return SqliteStore(settings.data, clock, on_commit=on_commit)
-    return PostgresStore(settings.database_url, settings.database_connections, clock, on_commit=on_commit, serves=serves)
+        store = SqliteStore(settings.data, clock, on_commit=on_commit)
+    else:
+        store = PostgresStore(settings.database_url, settings.database_connections, clock, on_commit=on_commit, serves=serves)
+    store.contents = contents
+    return store

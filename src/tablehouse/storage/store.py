@@ -17,6 +17,7 @@ from tablehouse.sql.dialect import Dialect
 from tablehouse.storage.background import Background, Backgrounds
 from tablehouse.storage.control import Control, Signal
 from tablehouse.storage.database import Database
+from tablehouse.storage.files.contents import Contents
 from tablehouse.storage.lease import Leases
 from tablehouse.storage.open_databases import OpenDatabases
 from tablehouse.storage.page_cache import PageCache
@@ -60,6 +61,8 @@ class Store(ABC):
         self.control: Control
         self.leases: Leases
         """Work that one of the processes on this store does at a time."""
+        self.contents: Contents
+        """Where the contents of attached files are."""
 
     def database(self, database_id: str) -> AbstractContextManager[Database]:
         """Gives the database with an id from the control tables, open for as long as the block lasts.
@@ -116,3 +119,4 @@ def fill_new_database(session: Session, dialect: Dialect, database: Properties) 
         dialect.fixed(catalog_sql.INSERT_META), {"one": 1, "format": catalog_tables.FORMAT, "version": 1, "next_num": 1, **properties}
     )
     session.rows(dialect.fixed(catalog_sql.INSERT_COMMITS))
+    session.rows(dialect.fixed(catalog_sql.INSERT_FILE_BYTES))

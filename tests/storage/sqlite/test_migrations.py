@@ -25,6 +25,7 @@ BACK: Final = {
     7: ("DROP TABLE audit",),
     8: (),
     9: ("DROP TABLE jobs", "CREATE TABLE leases (name TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL)"),
+    10: ("DROP TABLE files", "DROP TABLE file_bytes"),
 }
 """From a format to the statements that take a file back to the one before."""
 

@@ -30,6 +30,7 @@ KIND_SCHEMAS: Final[dict[str, Schema]] = {
     kind.CHOICE.name: _object(id={"type": "string"}, label={"type": "string"}),
     kind.PERSON.name: {"$ref": "#/components/schemas/User"},
     kind.RECORD.name: _object(id={"type": "string"}, label={"type": "string"}),
+    kind.FILE.name: {"$ref": "#/components/schemas/File"},
 }
 """One value of each kind, as records show it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tablehouse.fetch.fetcher import LARGEST_FILE
 from tablehouse.http.openapi.errors import ALWAYS, error_responses, header_refs
 from tablehouse.http.openapi.examples import NONE, example_of
 from tablehouse.http.openapi.schemas import PREFIX, answer_schema, name_of, query_schemas, ref, schema_of
@@ -12,6 +13,7 @@ from tablehouse.http.operation import PATH_PARAMETERS, Operation
 from tablehouse.http.operations import OPERATIONS
 from tablehouse.query.requests import NoQuery
 from tablehouse.service.access import LEVELS, OPEN
+from tablehouse.service.files import KEY, MOST_UPLOADED
 from tablehouse.service.idempotency import LONGEST_KEY
 
 Schemas = dict[str, dict[str, Any]]
@@ -42,6 +44,8 @@ def operation_object(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         del described["parameters"]
     if operation.body is not None:
         described["requestBody"] = _body(operation, schemas)
+    if operation.form:
+        described["requestBody"] = _form()
     return described
 
 
@@ -85,6 +89,13 @@ def _body(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         media["example"] = example
     needed = schemas[name_of(operation.body.__name__)].get("required")
     return {"required": bool(needed), "content": {"application/json": media}}
+
+
+def _form() -> dict[str, Any]:
+    says = f"Each file; its name and type come with it. At most {MOST_UPLOADED}, of {LARGEST_FILE // 1024**2} MB each."
+    files = {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}, "description": says}
+    schema = {"type": "object", "properties": {KEY: files}, "required": [KEY]}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 
 def _answers(operation: Operation, schemas: Schemas) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tablehouse.fields.registry import BY_NAME, FIELD_TYPES
 from tablehouse.http.openapi import aggregates, conditions, field_types
 from tablehouse.http.operation import Operation
 from tablehouse.http.operations import OPERATIONS
+from tablehouse.service.answers import FileAnswer
 
 PREFIX: Final = "#/components/schemas/"
 Schema = dict[str, Any]
@@ -24,7 +25,7 @@ _SEARCHING: Final = ("SearchRecords", "AggregateRecords", "CreateView", "PutView
 
 def component_schemas() -> dict[str, Schema]:
     """Returns every schema that operations refer to, by name."""
-    structs: list[Any] = [ErrorBody, *(field_type.Options for field_type in FIELD_TYPES)]
+    structs: list[Any] = [ErrorBody, FileAnswer, *(field_type.Options for field_type in FIELD_TYPES)]
     for operation in OPERATIONS:
         structs += [kind for kind in (operation.body, _item(operation.answer), operation.metadata) if kind is not None]
     _, found = msgspec.json.schema_components(structs, ref_template="{name}")

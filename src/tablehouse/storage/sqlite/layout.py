@@ -21,6 +21,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "databases"
 
     @property
+    def files(self) -> Path:
+        """Attached files, unless they are in a bucket."""
+        return self.root / "files"
+
+    @property
     def backups(self) -> Path:
         return self.root / "backups"
 

@@ -17,6 +17,7 @@ from tablehouse.sql import control as control_sql
 from tablehouse.sql.ddl import create_metadata
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.database import Database
+from tablehouse.storage.files.local import LocalContents
 from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, NewerFormat
 from tablehouse.storage.signal_file import SignalFile
 from tablehouse.storage.sqlite.bring_forward import bring_forward
@@ -45,6 +46,7 @@ class SqliteStore(Store):
         super().__init__(clock, most_open() if most is None else most)
         self.layout = Layout(root)
         self.limits = self.layout.limits
+        self.contents = LocalContents(self.layout.files)
         self._on_commit = on_commit
         self._synchronous = synchronous or "FULL"
         # For benchmarks alone: what the sharing of commits gains is measured by turning it off.

@@ -1,0 +1,133 @@
+"""Links to files: unguessable, without a token, some of them for a while only.
+
+`/files/<database>/<file>/<key>/<name>`. The key is a keyed hash over database and file, `<expiry>-<hash>` where links end, with the expiry
+in seconds since 1970. In what the database renders, a link's beginning is a mark, `"\\u0000<file>[.<minutes>]`, which `FileLinks.complete`
+replaces; no text that people write can be taken for it, because the character U+0000 is refused everywhere. `"\\u0000+` stands for the
+same beginning as the link before. BLAKE2b (RFC 7693) as the keyed hash: 1 µs a link.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from tablehouse.media.thumbnails import THUMBNAIL_SIZES
+from tablehouse.query.arrivals import NewFile
+
+_MARK: Final = '"\\u0000'
+MARK: Final = _MARK.encode()
+_SAME: Final = b"+"
+_STEPS: Final = 8
+"""Links that end are made for so many parts of their time: one asked for again within a part is the same, and is not signed anew."""
+_KNOWN: Final = 20_000
+"""Beginnings of links that are remembered, some 200 bytes each."""
+_OWN: Final = re.compile(r"https?://[^/]+(?:/.*)?/files/([0-9a-f-]{36})/([A-Za-z0-9]{22})/(?:([0-9a-z]{1,9})-)?([A-Za-z0-9_-]{22})(?:/|$)")
+_KEY: Final = re.compile(r"(?:([0-9a-z]{1,9})-)?([A-Za-z0-9_-]{22})")
+
+
+class FileLinks:
+    """Makes and checks the links of one store. `secret`: the store's; `now`: milliseconds since 1970."""
+
+    def __init__(self, secret: Callable[[], bytes], now: Callable[[], int]) -> None:
+        self._secret = secret
+        self._now = now
+        self._known: dict[tuple[bytes, str, bytes, int], tuple[bytes, int]] = {}
+
+    def complete(self, json: bytes, base: str, database_id: str) -> bytes:
+        """Returns what the database rendered with whole links in the place of their marks. `base`: where clients reach the server."""
+        return self.completed(json, base, database_id)[0]
+
+    def completed(self, json: bytes, base: str, database_id: str) -> tuple[bytes, int | None]:
+        """Returns (the same as `complete`, until when, in milliseconds, other links would not have come out; None for ever)."""
+        parts = json.split(MARK)
+        if len(parts) == 1:
+            return json, None
+        secret, now = self._secret(), self._now()
+        place = f"{base}/files/{database_id}/"
+        until = 0
+        link = b""
+        made = [parts[0]]
+        for part in parts[1:]:
+            head, _, rest = part.partition(b"/")
+            if head != _SAME:
+                link, ends = self._beginning(secret, place, head, database_id, now)
+                until = min(until or ends, ends) if ends else until
+            made += (b'"', link, b"/", rest)
+        return b"".join(made), until or None
+
+    def check(self, database_id: str, file_id: str, key: str) -> int | None:
+        """Returns when a link ends, in milliseconds; None for never. Raises BadLink when the key is not that file's."""
+        found = _KEY.fullmatch(key)
+        if found is None:
+            raise BadLink
+        expiry, signature = found[1] or "", found[2]
+        if not hmac.compare_digest(_sign(self._secret(), database_id, file_id, expiry), signature.encode()):
+            raise BadLink
+        return int(expiry, 36) * 1000 if expiry else None
+
+    def own_file(self, url: str, database_id: str) -> str | None:
+        """Returns the file of this database that an address is a link of this server to, ended or not; None for any other address."""
+        found = _OWN.match(url)
+        if found is None or found[1] != database_id:
+            return None
+        signed = _sign(self._secret(), database_id, found[2], found[3] or "")
+        return found[2] if hmac.compare_digest(signed, found[4].encode()) else None
+
+    def _beginning(self, secret: bytes, place: str, head: bytes, database_id: str, now: int) -> tuple[bytes, int]:
+        """Returns (a link up to its key, when another would come out or 0)."""
+        file_id, _, minutes = head.decode().partition(".")
+        part, expiry = 0, ""
+        if minutes:
+            step = int(minutes) * 60_000 // _STEPS
+            part = now // step
+            expiry = _base36((part * step + int(minutes) * 60_000) // 1000)
+        known = self._known.get((secret, place, head, part))
+        if known is None:
+            key = _sign(secret, database_id, file_id, expiry).decode()
+            ends = (part + 1) * (int(minutes) * 60_000 // _STEPS) if minutes else 0
+            known = f"{place}{file_id}/{expiry}-{key}".encode() if expiry else f"{place}{file_id}/{key}".encode(), ends
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[secret, place, head, part] = known
+        return known
+
+
+class BadLink(Exception):
+    """A link whose key is not that of its file."""
+
+
+def file_json(file: NewFile) -> str:
+    """Returns what cells read of a file, from its name in the link on: SQL puts `{"id": …, "url": "` and the mark before it."""
+    shown: dict[str, object] = {"filename": file.filename, "type": file.type, "size": file.size}
+    if file.width is not None and file.height is not None:
+        shown |= {"width": file.width, "height": file.height}
+        shown["thumbnails"] = {
+            size: {"url": f"\x00+/thumbnails/{size}", **_fitted(file.width, file.height, most)} for size, most in THUMBNAIL_SIZES.items()
+        }
+    return f'/{quote(file.filename, safe="")}",{msgspec.json.encode(shown).decode()[1:]}'
+
+
+def _fitted(width: int, height: int, most: int) -> dict[str, int]:
+    """Returns the size of a small copy, whose longer side has `most` pixels unless the picture is smaller."""
+    scale = min(1.0, most / max(width, height))
+    return {"width": max(1, round(width * scale)), "height": max(1, round(height * scale))}
+
+
+def _sign(secret: bytes, database_id: str, file_id: str, expiry: str) -> bytes:
+    digest = hashlib.blake2b(f"{database_id}/{file_id}/{expiry}".encode(), key=secret[:64], digest_size=16, person=b"file links")
+    return base64.urlsafe_b64encode(digest.digest())[:22]
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits
