@@ -8,6 +8,7 @@ import pytest
 
 from tablehouse.query.needs import Need
 from tablehouse.schema.index import AUTOMATIC, ORDER, PINNED, TRIGRAM, Index, Part, Spec
+from tablehouse.service import deep, steering
 from tablehouse.service.building import build_index, fill_index
 from tablehouse.service.tuning import MOST_AUTOMATIC, UNUSED, Tuner, lease_name
 from tests.local import Local, LocalTable, OpenLocal
@@ -323,3 +324,53 @@ def test_a_deep_page_in_an_order_without_an_index_is_sorted_as_a_whole(local: Lo
     for offset in (9_000, 10_000, 10_190):
         found = table.search(sorting=sorting, paging={"offset": offset, "limit": 15})[0]
         assert [record["fields"]["Name"] for record in found] == [str(number) for _, number in sizes[offset : offset + 15]]
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize(
+    ("keys", "filtered"),
+    [("Size:DESC", False), ("Name", True), ("Name:DESC,Size", False), ("Stage,Size:DESC", True), ("Tags", False), ("Tags:DESC,Name", True)],
+)
+def test_a_deep_page_is_selected_by_a_sample(local: Local, monkeypatch: pytest.MonkeyPatch, keys: str, filtered: bool) -> None:
+    choices = {"choices": [{"label": label} for label in "ABCDE"]}
+    table = local.new_table(
+        [
+            {"name": "Name", "type": "SINGLE_LINE_TEXT"},
+            {"name": "Size", "type": "NUMBER"},
+            {"name": "Stage", "type": "SELECT", "options": choices},
+            {"name": "Tags", "type": "SELECT", "options": choices, "allowMultipleEntries": True},
+        ]
+    )
+    table.fill(
+        [
+            {
+                "Name": None if number % 9 == 0 else f"name {number * 37 % 101}",
+                "Size": None if number % 5 == 0 else number * 7 % 97,
+                "Stage": "ABCDE"[number % 5] if number % 4 else None,
+                "Tags": list({"ABCDE"[number % 5], "ABCDE"[number % 3]}) if number % 6 else None,
+            }
+            for number in range(1_200)
+        ]
+    )
+    parts: dict[str, Any] = {
+        "sorting": [{"sortingField": key.partition(":")[0], "sortType": key.partition(":")[2] or "ASC"} for key in keys.split(",")]
+    }
+    if filtered:
+        parts["filter"] = is_("Size", 80, "LESS_THAN")
+
+    def pages() -> list[list[str]]:
+        forget_kept(table)
+        found = [table.search(**parts, paging={"offset": offset, "limit": 9})[0] for offset in (7, 100, 333, 480, 600, 733, 900, 1_190)]
+        return [[record["id"] for record in page] for page in found]
+
+    expected = pages()
+    monkeypatch.setattr(steering, "_DEEP", 1)
+    assert pages() == expected, "sorted as a whole"
+    for least in (50, 0):
+        monkeypatch.setattr(deep, "LEAST_FOUND", 0)
+        monkeypatch.setattr(deep, "_LEAST_SAMPLE", least)
+        assert pages() == expected, "selected"
+    monkeypatch.setattr(deep, "_SAMPLE", 30)
+    monkeypatch.setattr(deep, "_SIGMAS", 0.2)
+    for _ in range(5):
+        assert pages() == expected, "where the sample is wrong it is seen"

@@ -14,7 +14,7 @@ from tablehouse.query.paging import SearchCursor, decode_search_cursor, encode_c
 from tablehouse.query.requests import ListRecords, SearchQuery
 from tablehouse.query.search import Search, read_search
 from tablehouse.schema.model import Table
-from tablehouse.service import steering
+from tablehouse.service import deep, steering
 from tablehouse.service.access import App, Caller, check_may_explain, workspace_of
 from tablehouse.service.jobs import check_filled
 from tablehouse.service.late import Moment, evaluator, late_fields_of, late_values, moment_of
@@ -26,9 +26,12 @@ from tablehouse.service.things import find_table
 from tablehouse.service.views import find_view
 from tablehouse.service.watch import Watch
 from tablehouse.sql import search as sql
+from tablehouse.sql.deep import Bounds, looked_up, sample_keys
+from tablehouse.sql.search import ONCE, WHOLE
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.places import Place
+from tablehouse.storage.session import Row
 from tablehouse.storage.transaction import Reading
 
 _KEPT_LITERALS: Final = 10_000
@@ -159,7 +162,10 @@ class _Finding:
         if place is not None:
             values |= {f"k{at}": value for at, value in enumerate(place.keys) if value is not None} | {"after": place.after}
         plan, steer = self._approach(skip + limit + 1)
-        commits, live, seen, records, places, *inputs = self._run(*self._page_statement(plan, empties, steer), values)
+        row = self._deep(plan, values) if steer == WHOLE else None
+        if row is None:
+            row = self._run(*self._page_statement(plan, empties, steer), values)
+        commits, live, seen, records, places, *inputs = row
         stamp = (self._reading.snapshot.version, commits)
         if self._search.condition is None:
             total = live
@@ -197,8 +203,24 @@ class _Finding:
             return plan, ""
         steer = steering.whole(self._table, plan, self._search.sorting, wanted)
         if plan is None or not self._table.indexes or steer:
-            return plan, steer
+            return plan, steer or (ONCE if looked_up(self._search.sorting) else "")
         return steering.approach(self._table, plan, self._search.sorting, wanted, self._live, self._candidates, self._total_now)
+
+    def _deep(self, plan: Plan | None, values: dict[str, Any]) -> Row | None:
+        """Returns the row of a page deep in an order that no index has; None when it was not where a sample of the records has it."""
+        following, live = self._reading.catalog.counter(self._table)
+        total = live if plan is None else self._total_now()
+        if total < deep.LEAST_FOUND:
+            return None
+        key, node, skip, more = self._search.sorting[0], None if plan is None else plan.node, values["skip"], values["more"]
+        shape = ("sample", plan and plan.shape, self._sorting[0])
+        statement = self._statement(plan, shape, lambda: sample_keys(self._table, node, key))
+        sampled = self._watch.run(statement, shape, {**values, "sample": deep.sample(following)})
+        span = deep.span_of([row[0] for row in sampled], skip, more, total)
+        if span is None:
+            return None
+        *row, before = self._run(*self._page_statement(plan, None, WHOLE, span.bounds), {**values, **span.values})
+        return tuple(row) if before <= skip and (row[2] == more or not span.bounds.high) else None
 
     def _live(self) -> int:
         return self._reading.catalog.counter(self._table)[1]
@@ -240,12 +262,14 @@ class _Finding:
         found = int(self._run(statement, shape, self._literals)[0])
         return found if others is None else self._live() - found
 
-    def _page_statement(self, plan: Plan | None, empties: tuple[bool, ...] | None, steer: str) -> tuple[Statement, tuple[Any, ...]]:
+    def _page_statement(
+        self, plan: Plan | None, empties: tuple[bool, ...] | None, steer: str, bounds: Bounds | None = None
+    ) -> tuple[Statement, tuple[Any, ...]]:
         names = self._query.field_names
         chosen = None if self._query.fields is None else tuple(field.num for field in self._fields)
-        shape = ("search", names, chosen, plan and plan.shape, self._sorting, empties, steer)
+        shape = ("search", names, chosen, plan and plan.shape, self._sorting, empties, steer, bounds)
         node, keys = None if plan is None else plan.node, self._search.sorting
-        compose = partial(sql.search_records, self._table, self._fields, names, node, keys, empties, steer)
+        compose = partial(sql.search_records, self._table, self._fields, names, node, keys, empties, steer, bounds)
         return self._statement(plan, shape, compose), shape
 
     def _statement(self, plan: Plan | None, shape: tuple[Any, ...], compose: Callable[[], Any]) -> Statement:

@@ -16,7 +16,8 @@ from tablehouse.query.needs import Need, need_of, serves
 from tablehouse.query.sorting import SortKey
 from tablehouse.schema.index import ORDER, Part, Spec
 from tablehouse.schema.model import Table
-from tablehouse.sql.search import BY_CONDITION, THROUGH, WHOLE
+from tablehouse.sql.deep import looked_up
+from tablehouse.sql.search import BY_CONDITION, ONCE, THROUGH, WHOLE
 
 Candidates = Callable[[Check, int], int]
 
@@ -39,6 +40,8 @@ def approach(
 ) -> tuple[Plan, str]:
     """Returns (the condition, how to order) for the first `wanted` records."""
     need = need_of(plan.node, keys)
+    if looked_up(keys) and next(_sought(plan.node), None) is None:
+        return plan, ONCE
     in_order = not keys or (need is not None and _by_order(table, need))
     sought = next(_sought(plan.node), None)
     if sought is not None:

@@ -182,6 +182,14 @@ class SomeItem(FunctionElement[bool]):
     name = "some_item"
 
 
+class JoinedItems(FunctionElement[str]):
+    """The texts of a JSON array's items one after the other, where `item.value` stands for an item; NULL for none."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "joined_items"
+
+
 class Covers(FunctionElement[bool]):
     """Whether all items of the second JSON array are in the first; NULL for the first has none."""
 

@@ -28,6 +28,7 @@ from tablehouse.sql.elements import (
     InItems,
     IsKey,
     ItemCount,
+    JoinedItems,
     JoinedRows,
     Json,
     JsonArray,
@@ -212,6 +213,12 @@ def _among_spans(element: AmongSpans, compiler: SQLCompiler, **options: Any) -> 
 def _some_item(element: SomeItem, compiler: SQLCompiler, **options: Any) -> str:
     items, test = _parts(element, compiler, options)
     return f"EXISTS (SELECT 1 FROM {_items(items)} AS item WHERE {test})"
+
+
+@compiles(JoinedItems, "postgresql")
+def _joined_items(element: JoinedItems, compiler: SQLCompiler, **options: Any) -> str:
+    items, text = _parts(element, compiler, options)
+    return f"(SELECT string_agg(({text})::text, '' ORDER BY item.key) FROM {_items(items)} AS item)"
 
 
 @compiles(Covers, "postgresql")

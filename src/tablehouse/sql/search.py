@@ -15,6 +15,7 @@ from tablehouse.schema.model import Field, Table
 from tablehouse.sql.at_read import inputs_json
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS
 from tablehouse.sql.conditions import condition
+from tablehouse.sql.deep import Bounds, held, selected
 from tablehouse.sql.elements import JsonArray, JsonRows, TrigramMatch, Unindexed, Utf8
 from tablehouse.sql.late import records_with
 from tablehouse.sql.record_tables import record_table
@@ -29,6 +30,7 @@ LONGEST_KEY: Final = 500
 BY_CONDITION: Final = "by condition"
 WHOLE: Final = "whole"
 THROUGH: Final = "through"
+ONCE: Final = "once"
 
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 
@@ -41,16 +43,19 @@ def search_records(
     keys: Sequence[SortKey],
     empties: Sequence[bool] | None,
     steer: str = "",
+    bounds: Bounds | None = None,
 ) -> sa.Select[Any]:
     """One row: (schema version, commits counted, records in the table, records found up to one more than the page holds, JSON array of the
-    page's records as bytes, JSON array of their [number, sort value, …]; JSON array of inputs where cells are evaluated at read).
+    page's records as bytes, JSON array of their [number, sort value, …]; JSON array of inputs where cells are evaluated at read; with `bounds`
+    how many come before the lower one).
 
     Parameters: limit, more (limit and one), skip, those of the condition and of what is evaluated at read (`sql.late`), and of `following` when
     `empties` says where to go on.
     `steer`: BY_CONDITION when so few records meet the condition that sorting them is quicker than going through an index in order;
     WHOLE, on SQLite, when all of them have to be sorted and most are skipped: with a limit it keeps as many rows in order as are skipped, one
     by one, which takes four times as long as sorting all at once; THROUGH, on SQLite too, when a trigram index decides the condition and
-    nothing is sorted: it goes through its records in order of creation.
+    nothing is sorted: it goes through its records in order of creation; ONCE, there too, when sort values are looked up for each record: SQLite
+    would do so wherever they are named. `bounds`: where a deep page is looked for (`sql.deep`).
     """
     columns = record_table(table)
     stored = dict(columns.c.items())
@@ -65,8 +70,14 @@ def search_records(
     else:
         found = sa.select(columns.c.n, *(value.label(f"s{place}") for place, value in enumerate(values))).select_from(source)
         found = found if node is None else found.where(condition(node, cells))
+    if steer == ONCE:
+        found, number, sortable = held(found, len(keys))
     found = found.order_by(*ordered(keys, sortable, number))
-    if empties is None and steer == WHOLE:
+    before: list[Cell] = []
+    if bounds is not None:
+        page, earlier = selected(found.order_by(None), number, values, keys, bounds)
+        before = [earlier]
+    elif empties is None and steer == WHOLE:
         # A part of the statement that is materialized is read in the order it was made in.
         in_order = found.cte("sorted").prefix_with("MATERIALIZED")
         page = sa.select(in_order).limit(sa.bindparam("more")).offset(sa.bindparam("skip")).cte("page")
@@ -91,7 +102,7 @@ def search_records(
     whole = sa.select(Utf8(JsonRows(rows.c.record)).label("records"), JsonRows(rows.c.place).label("places"), *inputs).subquery("whole")
     seen = sa.select(sa.func.count()).select_from(page).scalar_subquery()
     return (
-        sa.select(VERSION, _COMMITS, COUNTERS.c.live, seen, *whole.c)
+        sa.select(VERSION, _COMMITS, COUNTERS.c.live, seen, *whole.c, *before)
         .select_from(COUNTERS.join(whole, sa.true()))
         .where(COUNTERS.c.table_num == sa.literal_column(str(table.num)))
     )

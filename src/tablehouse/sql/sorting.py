@@ -12,10 +12,11 @@ from tablehouse.query.sorting import SortKey
 from tablehouse.schema.model import Field
 from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
 from tablehouse.sql.conditions import compared
-from tablehouse.sql.elements import Head, JoinedRows, JsonItems, LocalDay
+from tablehouse.sql.elements import Head, JoinedItems, JoinedRows, JsonItems, LocalDay
 from tablehouse.sql.joined import listed, values_of
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.render import Cell
+from tablehouse.sql.types import INTEGER
 
 WIDE: Final = 1_000_000
 """Added to the positions of choices, so that as text all are of one width: far more than a field has choices."""
@@ -23,6 +24,8 @@ WIDE: Final = 1_000_000
 
 BETWEEN: Final = "'\x01'"
 """What stands between the texts of several values: less than any character of a text that people write, so that a shorter one comes first."""
+
+_ITEM: Final[Cell] = sa.literal_column("item.value", INTEGER)
 
 
 def sort_value(field: Field, columns: Columns) -> Cell:
@@ -103,14 +106,8 @@ def choice_set(cell: Cell) -> Cell:
 
 def names_of(there: sa.Table, cell: Cell) -> Cell:
     """Returns the expression for the names of several people or files, one after the other: what such cells sort by; NULL for the empty cell."""
-    items = JsonItems(cell).table_valued("key", "value", name="items")
-    names = (
-        sa.select(there.c.folded.concat(sa.literal_column(BETWEEN)).label("name"))
-        .select_from(items.join(there, there.c.num == items.c.value))
-        .order_by(items.c.key)
-        .subquery("names")
-    )
-    return sa.select(JoinedRows(names.c.name)).scalar_subquery()
+    name = sa.select(there.c.folded.concat(sa.literal_column(BETWEEN))).where(there.c.num == _ITEM).scalar_subquery()
+    return JoinedItems(cell, name)
 
 
 def people_set(cell: Cell) -> Cell:
@@ -160,11 +157,14 @@ def _joined(field: Field, columns: Columns) -> Cell:
 
 
 def _places(cell: Cell, as_set: bool = False) -> Cell:
+    wide = CHOICES.c.position + sa.literal_column(str(WIDE))
+    if not as_set:
+        return JoinedItems(cell, sa.select(wide).where(CHOICES.c.num == _ITEM).scalar_subquery())
     items = JsonItems(cell).table_valued("key", "value", name="items")
     places = (
-        sa.select((CHOICES.c.position + sa.literal_column(str(WIDE))).label("place"))
+        sa.select(wide.label("place"))
         .select_from(items.join(CHOICES, CHOICES.c.num == items.c.value))
-        .order_by(CHOICES.c.position if as_set else items.c.key)
+        .order_by(CHOICES.c.position)
         .subquery("places")
     )
     return sa.select(JoinedRows(places.c.place)).scalar_subquery()

@@ -22,6 +22,7 @@ from tablehouse.sql.elements import (
     InItems,
     IsKey,
     ItemCount,
+    JoinedItems,
     JoinedRows,
     Json,
     JsonArray,
@@ -168,6 +169,13 @@ def _among_spans(element: AmongSpans, compiler: SQLCompiler, **options: Any) -> 
 def _some_item(element: SomeItem, compiler: SQLCompiler, **options: Any) -> str:
     items, test = (compiler.process(clause, **options) for clause in element.clauses)
     return f"EXISTS (SELECT 1 FROM json_each({items}) AS item WHERE {test})"
+
+
+@compiles(JoinedItems, "sqlite")
+def _joined_items(element: JoinedItems, compiler: SQLCompiler, **options: Any) -> str:
+    # Items come in their order: sorting them for each cell would take as long again.
+    items, text = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"(SELECT group_concat({text}, '') FROM json_each({items}) AS item)"
 
 
 @compiles(Covers, "sqlite")
