@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from bench.findings import Findings
 from bench.scenarios.commits import commits
 from bench.scenarios.flights import flights
+from bench.scenarios.formulas import formulas
 from bench.scenarios.links import links
 from bench.scenarios.records import records
 from bench.scenarios.search import search
@@ -25,6 +26,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "flights": flights,
     "wide": wide,
     "links": links,
+    "formulas": formulas,
     "storages": storages,
     "search": search,
     "security": security,
