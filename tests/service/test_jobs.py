@@ -157,6 +157,30 @@ def test_what_other_records_show_of_it_is_marked_too(table: LocalTable) -> None:
     assert "errors" not in found
 
 
+def test_what_is_evaluated_at_read_over_it_says_so_too(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    assert formula(table, "Now", "YEAR(NOW()) * 0 + {Double}") is None, "nothing of it is stored"
+    step(table, 20)
+    shown = records(table)
+    assert (shown[0]["fields"]["Now"], shown[30]["fields"]["Now"]) == (2, None)
+    assert shown[30]["errors"][table.field_id("Now")] == COMPUTING
+    with pytest.raises(ServiceUnavailable):
+        table.search(filter={"operator": "IS", "leftSide": "Now", "rightSide": 4})
+    settle(table)
+    assert table.search(filter={"operator": "IS", "leftSide": "Now", "rightSide": 4})[1].total == 1
+
+
+def test_a_formula_that_comes_to_change_by_itself_is_not_filled(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    step(table, 20)
+    table.change_field("Double", options={"formula": "YEAR(NOW()) * 0 + {No} * 3"})
+    assert settle(table) == 1
+    assert listed(table)[0].state == "CANCELLED"
+    assert table.cells("Double") == list(range(3, 3 * ROWS + 1, 3))
+    assert table.schema.field_by_id[table.field_id("Double")].computing is None
+    assert table.search(filter={"operator": "IS", "leftSide": "Double", "rightSide": 6})[1].total == 1
+
+
 def test_formulas_over_it_wait_for_it(table: LocalTable) -> None:
     first = formula(table, "Double", "{No} * 2")
     table.local.store.backgrounds.from_records = None

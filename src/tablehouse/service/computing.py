@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -128,10 +129,21 @@ def fill_page(writing: Writing, table: Table, computation: Computation, after: i
     names = sql.input_names(computation.needs)
     page = writing.rows(read, {"after": after, "last": MOST_NUMBER if last is None else last, "limit": most})
     if page:
-        write = writing.compiled(table, ("fill", *shape), lambda: sql.fill_cells(table, computation.fields))
         computer = Computer(computation, _setting(writing))
-        writing.run_many(write, [{"num": row[0], **computer.cells(dict(zip(names, row, strict=True)))} for row in page])
+        made = [{"num": row[0], **computer.cells(dict(zip(names, row, strict=True)))} for row in page]
+        _write_cells(writing, table, computation.fields, made)
     return (page[-1][0] if len(page) == most else None), len(page)
+
+
+def _write_cells(writing: Writing, table: Table, fields: Sequence[Field], made: Sequence[Mapping[str, Any]]) -> None:
+    """Writes computed cells, with the records' numbers as `num`."""
+    nums = tuple(field.num for field in fields)
+    if not writing.dialect.remote:
+        writing.run_many(writing.compiled(table, ("fill", *nums), lambda: sql.fill_cells(table, fields)), made)
+        return
+    several = writing.compiled(table, ("fill rows", *nums), lambda: sql.fill_rows(table, fields))
+    pick = itemgetter("num", *sql.cell_columns(fields))
+    writing.rows(several, {"rows": msgspec.json.encode([pick(cells) for cells in made]).decode()})
 
 
 def keep_values(writing: Writing, field: Field) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tablehouse.schema.model import Field, Table
-from tablehouse.sql.elements import InItems
+from tablehouse.sql.elements import InItems, JsonPairs, SpanPart
 from tablehouse.sql.record_tables import record_table
 
 
@@ -36,17 +36,25 @@ def all_inputs(table: Table, fields: Sequence[Field]) -> sa.Select[Any]:
     return found.order_by(columns.c.n).limit(sa.bindparam("limit"))
 
 
+def cell_columns(fields: Sequence[Field]) -> list[str]:
+    """Returns the names of the columns that hold the cells of computed fields: value, folded text and error of one after the other."""
+    return [name for field in fields for name in (*field.cell_names, field.error_column) if name]
+
+
+def fill_rows(table: Table, fields: Sequence[Field]) -> sa.Update:
+    """Sets computed cells of many records. Parameter: rows, a JSON array of [number, what `cell_columns` hold …]."""
+    columns = record_table(table)
+    rows = JsonPairs(sa.bindparam("rows")).table_valued("key", "value", name="made")
+    values = {name: SpanPart(rows.c.value, place, columns.c[name].type) for place, name in enumerate(cell_columns(fields), 1)}
+    return sa.update(columns).where(columns.c.n == SpanPart(rows.c.value, 0, columns.c.n.type)).values(values)
+
+
 def fill_cells(table: Table, fields: Sequence[Field]) -> sa.Update:
     """Sets computed cells of one record. Parameters: num, and the fields' cell names and error columns."""
     columns = record_table(table)
-    names = _written(fields)
-    return sa.update(columns).where(columns.c.n == sa.bindparam("num")).values({name: sa.bindparam(name) for name in names})
+    return sa.update(columns).where(columns.c.n == sa.bindparam("num")).values({name: sa.bindparam(name) for name in cell_columns(fields)})
 
 
 def clear_cells(table: Table, fields: Sequence[Field]) -> sa.Update:
     """Empties computed cells of all records."""
-    return sa.update(record_table(table)).values({name: sa.null() for name in _written(fields)})
-
-
-def _written(fields: Sequence[Field]) -> list[str]:
-    return [name for field in fields for name in (*field.cell_names, field.error_column) if name]
+    return sa.update(record_table(table)).values({name: sa.null() for name in cell_columns(fields)})

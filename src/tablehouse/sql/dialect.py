@@ -37,6 +37,11 @@ class Dialect:
         return self.core.name != "sqlite"
 
     @property
+    def remote(self) -> bool:
+        """Whether the database is another process, to which many rows better travel as one statement's parameter than one by one."""
+        return self.core.name != "sqlite"
+
+    @property
     def builds_beside(self) -> bool:
         """Whether an index is made outside of any transaction, while others write."""
         return self.core.name != "sqlite"
