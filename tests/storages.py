@@ -45,6 +45,7 @@ LEFT_OUT = {
         "tests/test_config.py",
         "tests/test_ids.py",
         "tests/test_operations_page.py",
+        "tests/test_security_page.py",
         "tests/transfer/test_guessing.py",
         "tests/transfer/test_reading.py",
         # The HTTP runtime, with `small_server` in the place of the application.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -137,6 +138,34 @@ def test_a_revoked_token_is_refused_at_once(api: Api, workspace: str, connect: C
     other.get("/databases").refused("UNAUTHORIZED")
     api.delete(f"/workspaces/{workspace}/tokens/{made['id']}").refused("RESOURCE_NOT_FOUND")
     assert made["id"] not in [token["id"] for token in api.get(f"/workspaces/{workspace}/tokens").data]
+
+
+def test_who_revokes_somebody_elses_token_revokes_it_only_where_they_may(
+    api: Api, workspace: str, by_level: dict[str, Api], connect: Connect
+) -> None:
+    """The shared server's own token reaches this workspace and another. Somebody who is an admin here alone takes it out of here alone."""
+    mine = api.get("/me").data["token"]["id"]
+    maker = connect(api.address, api.post(f"/workspaces/{workspace}/tokens", {"name": "both", "level": "full"}).data["token"])
+    other = maker.post("/workspaces", {"name": "Both"}).data["id"]
+    both = maker.get("/me").data["token"]["id"]
+    people = api.get(f"/workspaces/{workspace}/members").data
+    assert [person["role"] for person in people] == ["owner"]
+    admin = stranger_with_role(api, workspace, "admin")
+    admin.delete(f"/workspaces/{workspace}/tokens/{both}").nothing()
+    assert [place["id"] for place in maker.get("/workspaces").data] == [other]
+    assert both not in [token["id"] for token in api.get(f"/workspaces/{workspace}/tokens").data]
+    assert mine in [token["id"] for token in api.get(f"/workspaces/{workspace}/tokens").data]
+    maker.delete(f"/workspaces/{other}").nothing()
+    admin.close()
+
+
+def stranger_with_role(api: Api, workspace: str, role: str) -> Api:
+    """The API as somebody sees it who came by an invitation to this workspace alone, and made a token."""
+    invited = api.post(f"/workspaces/{workspace}/invitations", {"email": f"{uuid.uuid4().hex}@example.org", "role": role}).data["token"]
+    with httpx.Client(base_url=f"{api.address}/api/v1", headers={"Sec-Fetch-Site": "same-origin"}, trust_env=False) as browser:
+        browser.post("/invitations/accept", json={"token": invited, "password": "a password of ten"})
+        made = browser.post(f"/workspaces/{workspace}/tokens", json={"name": role, "level": "full"}).json()
+    return Api(api.address, made["data"]["token"])
 
 
 def test_a_token_ends_at_its_expiry(token_of: TokenOf) -> None:

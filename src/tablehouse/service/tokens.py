@@ -13,7 +13,7 @@ from tablehouse.ids import new_token, new_uuid, token_hash
 from tablehouse.kinds.zones import zone_named
 from tablehouse.query.definitions import clean_name
 from tablehouse.query.requests import CreateToken
-from tablehouse.service.access import LEVELS, App, Caller
+from tablehouse.service.access import FULL, LEVELS, OPEN, App, Caller
 from tablehouse.service.answers import TokenAnswer
 from tablehouse.service.workspaces import find_workspace, token_answer
 from tablehouse.sql import control as sql
@@ -37,13 +37,21 @@ def create_token(app: App, caller: Caller, workspace_id: str, body: CreateToken)
 
 
 def revoke_token(app: App, caller: Caller, workspace_id: str, token_id: str) -> None:
-    """Removes a token for good. Raises NotFound when no such token reaches the workspace."""
+    """Removes a token for good; somebody else's that also reaches workspaces where the caller may not do that only reaches this one no longer.
+
+    Raises NotFound when no such token reaches the workspace.
+    """
     find_workspace(app.store.control.current(), caller, workspace_id)
 
     def work(writing: ControlWriting) -> None:
-        if workspace_id not in writing.before.reach.get(token_id, frozenset()):
+        reach = writing.before.reach.get(token_id, frozenset())
+        if workspace_id not in reach:
             raise NotFound(f"There is no token {token_id} in this workspace.")
-        delete_token(writing, token_id)
+        own = writing.before.tokens[token_id].user_id == caller.user.id
+        if own or all(caller.levels.get(reached, OPEN) >= FULL for reached in reach):
+            delete_token(writing, token_id)
+        else:
+            writing.run(sql.DELETE_TOKEN_WORKSPACE, which=token_id, workspace=workspace_id)
 
     app.store.control.change(work)
 
