@@ -23,6 +23,8 @@ from tests.server import LOGS
 
 FORMS: Final = re.compile(rb"(?:pat|ses|inv)_[A-Za-z0-9]{40}|\$argon2id\$")
 _LINK_KEYS: Final = re.compile(rb"/files/[0-9a-f-]{36}/[A-Za-z0-9]{22}/([\w-]{22,})/")
+LINKS: Final = re.compile(rb"/files/[0-9a-f-]{36}/[A-Za-z0-9]{22}/(?:[0-9a-z]{1,9}-)?[A-Za-z0-9_-]{22}")
+"""Links to files, for which nobody is asked for a token: answers are full of them, logs must have none."""
 _SHORTEST: Final = 10
 """Characters: shorter ones are no passwords here (they are refused), and occur anywhere by chance."""
 _HANDS_OUT: Final = re.compile(r"/(?:tokens|invitations)$")
@@ -67,7 +69,13 @@ class Watch:
         if not log.exists():
             return []
         known = re.compile(
-            b"|".join([FORMS.pattern, *(re.escape(secret.encode()) for secret in sorted(self.secrets) if not FORMS.match(secret.encode()))])
+            b"|".join(
+                [
+                    FORMS.pattern,
+                    LINKS.pattern,
+                    *(re.escape(secret.encode()) for secret in sorted(self.secrets) if not FORMS.match(secret.encode())),
+                ]
+            )
         )
         with log.open("rb") as lines:
             return [f"{log}: {line[:300]!r}" for line in lines if known.search(line)]

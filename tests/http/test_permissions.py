@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,9 +47,11 @@ class Person:
             for level in MEANS[:3]
         }
 
-    def ask(self, means: str, method: str, path: str, body: Any = None) -> Answer:
+    def ask(self, means: str, method: str, path: str, body: Any = None, file: str | None = None) -> Answer:
+        """The answer; with `file` the body is a form with a file of that text."""
         headers = {} if means == "session" else {"Softr-Api-Key": self.tokens[means], "Cookie": ""}
-        return Answer(self.browser.request(method, path, json=body, headers=headers))
+        form = {"file": ("file.txt", file.encode())} if file else None
+        return Answer(self.browser.request(method, path, json=body, files=form, headers=headers))
 
     def log_in_again(self) -> None:
         self.ask("session", "POST", "/session", {"email": self.email, "password": PASSWORD})
@@ -61,7 +64,7 @@ class Scene:
         self.api = api
         workspace = api.post("/workspaces", {"name": "Permissions"}).data["id"]
         self.elsewhere = api.post("/workspaces", {"name": "Elsewhere"}).data["id"]
-        self.ids: dict[str, str] = {"workspace": workspace}
+        self.ids: dict[str, str] = {"workspace": workspace, "job": str(uuid.uuid4())}
         self.ids["database"] = self._new_database()
         self.ids["table"] = self._new_table()
         table = api.get(self._table()).data
@@ -99,7 +102,7 @@ class Scene:
         return self._made("/databases", {"name": f"new {next(_numbers)}", "workspaceId": self.ids["workspace"]})
 
     def _new_table(self) -> str:
-        fields = [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Size", "type": "NUMBER"}]
+        fields = [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Files", "type": "ATTACHMENT"}]
         return self._made(f"/databases/{self.ids['database']}/tables", {"name": f"new {next(_numbers)}", "fields": fields})
 
     def _table(self) -> str:
@@ -159,7 +162,7 @@ def answered(operation: Operation, row: dict[str, Any], scene: Scene, role: str,
     fresh = row.get("fresh")
     if fresh not in {None, "session"} and wanted == "204":
         ids = ids | {fresh: scene.fresh(fresh)}
-    answer = person.ask(means, operation.method, operation.path.format(**ids), filled(row.get("body"), ids))
+    answer = person.ask(means, operation.method, operation.path.format(**ids), filled(row.get("body"), ids), row.get("file"))
     if fresh == "session" and answer.status == 204:
         person.log_in_again()
     if operation.id == "createWorkspace" and answer.status == 200:  # nobody else could remove it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import httpx
@@ -54,7 +55,11 @@ def test_the_log_tells_a_tokens_id_and_no_query(api: Api, server: Server, connec
     api.get("/me", signature="hidden-signature").data["user"]
     connect(server.address, "pat_" + "9" * 40).get("/me", key="hidden-key").refused("UNAUTHORIZED")
     api.get("/healthy").refused("RESOURCE_NOT_FOUND")
-    log = server.written(f'"token":"{token}"')
+    for end in ("", "/name.txt", "/thumbnails/small"):  # the first is none, but a link that lost its end is still one
+        assert api.http.get(f"/files/{uuid.UUID(int=7)}/{'f' * 22}/{'key' * 7}k{end}").status_code == 404
+    server.written(f'"token":"{token}"')
+    log = server.written(f'"path":"/files/{uuid.UUID(int=7)}/{"f" * 22}/…"')
+    assert "keykey" not in log
     assert "hidden-signature" not in log
     assert "hidden-key" not in log
     assert "9" * 40 not in log

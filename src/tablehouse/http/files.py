@@ -49,7 +49,7 @@ class FilePage:
 
     def on_get(self, request: falcon.Request, response: falcon.Response, database: str, file: str, key: str, name: str) -> None:
         """Answers with a file. Raises NotFound, Forbidden, RangeNotSatisfiable."""
-        found = _found(self._app, request, database, file, key)
+        found = find_file(self._app, database, file, key)
         shown = may_be_shown(found.type) and found.type not in _SAVED and not request.get_param_as_bool("download", default=False)
         kind = "text/plain" if found.type in _ACTIVE else found.type
         response.content_type = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
@@ -77,7 +77,7 @@ class ThumbnailPage:
 
     def on_get(self, request: falcon.Request, response: falcon.Response, database: str, file: str, key: str, size: str) -> None:
         """Answers with a thumbnail. Raises NotFound, Forbidden."""
-        found = _found(self._app, request, database, file, key)
+        found = find_file(self._app, database, file, key)
         if size not in THUMBNAIL_SIZES:
             raise NotFound(f"There are no thumbnails of that size; there are {' and '.join(THUMBNAIL_SIZES)}.")
         _keepable(self._app, response, found)
@@ -86,12 +86,6 @@ class ThumbnailPage:
         response.content_type, response.data = thumbnail(self._app, found, "small" if size == "small" else "large")
 
     on_head = on_get
-
-
-def _found(app: App, request: falcon.Request, database: str, file: str, key: str) -> StoredFile:
-    # Whoever has the link has the file: the log does not get it.
-    request.context.logged_path = f"/files/{database}/{file}/…"
-    return find_file(app, database, file, key)
 
 
 def _keepable(app: App, response: falcon.Response, file: StoredFile) -> None:
