@@ -24,11 +24,15 @@ who is meant the workspace says: `tests/query/test_members.py`; files as what is
 CHOICES = [{"label": label} for label in ("Open", "In progress", "Done, really", "ÄÖ", "1", "true", "2025-06-01")]
 
 
+NEEDED: dict[str, dict[str, Any]] = {"FORMULA": {"formula": "1 + 1"}, "ROLLUP": {"function": "SUM"}}
+"""Options that a type cannot do without."""
+
+
 def spec(name: str, options: Mapping[str, Any] | None = None, many: bool = False, zone: ZoneInfo = UTC) -> Spec[Any]:
     """What cells of a field of this type depend on; a select has a few choices."""
     given = {"choices": CHOICES, "allowToAddNewChoice": False} if name == "SELECT" and options is None else options or {}
-    if name == "FORMULA" and options is None:
-        given = {"formula": "1 + 1"}
+    if options is None:
+        given = NEEDED.get(name, given)
     decoded = decode_options(BY_NAME[name], given)
     return spec_of(numbered(decoded, 1) if isinstance(decoded, SelectOptions) else decoded, many, zone)
 

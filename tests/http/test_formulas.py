@@ -199,18 +199,26 @@ def test_what_changes_by_itself_is_current_at_every_read(make_table: MakeTable, 
     api.post(f"{table.path}/fields", formula("F", "{Nobody} & NOW()")).refused("VALIDATION_ERROR", "no field")
 
 
-def test_values_of_other_records_cannot_be_used_yet(make_table: MakeTable, api: Api) -> None:
-    table = make_table([TITLE])
+def test_what_changes_by_itself_and_what_other_records_hold_do_not_go_together(make_table: MakeTable, api: Api) -> None:
+    table = make_table([TITLE, {"name": "By", "type": "CREATED_BY"}, formula("Now", "NOW()")])
     table.add_field("Links", "LINKED_RECORD", options={"linkedTableId": table.id})
-    api.post(f"{table.path}/fields", formula("F", "{Links}")).refused("VALIDATION_ERROR", "other records hold")
+    for name in ("Now", "By"):
+        table.add_field(f"Their {name}", "LOOKUP", options={"linkedRecordFieldId": "Links", "lookupFieldId": name})
+    api.post(f"{table.path}/fields", formula("F", "{Links} & NOW()")).refused("VALIDATION_ERROR", "other records hold")
+    api.post(f"{table.path}/fields", formula("F", "{Their Now}")).refused("VALIDATION_ERROR", "change by themselves")
+    api.post(f"{table.path}/fields", formula("F", "{Their By}")).refused("VALIDATION_ERROR", "other records hold")
+    options = {"linkedRecordFieldId": "Links", "rollupFieldId": "Now", "function": "MAX"}
+    api.post(f"{table.path}/fields", {"name": "R", "type": "ROLLUP", "options": options}).refused(
+        "VALIDATION_ERROR", "change by themselves"
+    )
 
 
-def test_a_field_that_becomes_links_breaks_the_formula_until_it_is_text_again(make_table: MakeTable, api: Api) -> None:
+def test_a_formula_reads_the_labels_of_a_field_that_becomes_links(make_table: MakeTable, api: Api) -> None:
     table = make_table([TITLE, {"name": "Of", "type": "SINGLE_LINE_TEXT"}, formula("F", "UPPER({Of})")])
-    record = table.create({"Case": "a", "Of": "a"})
+    record = table.create({"Case": "ab", "Of": "ab"})
     api.put(table.field_path("Of"), {"type": "LINKED_RECORD", "options": {"linkedTableId": table.id}})
-    assert api.get(table.field_path("F")).data["options"]["isValid"] is False
-    assert table.read(record["id"])["F"] is None
+    assert api.get(table.field_path("F")).data["options"]["isValid"] is True
+    assert table.update(record["id"], {"Case": "a"})["fields"]["F"] == "A"
     api.put(table.field_path("Of"), {"type": "SINGLE_LINE_TEXT"})
     assert api.get(table.field_path("F")).data["options"]["isValid"] is True
     assert table.read(record["id"])["F"] == "A"

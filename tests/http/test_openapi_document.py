@@ -205,7 +205,7 @@ def test_the_examples_work(api: Api) -> None:
 
 def test_the_answers_fit_the_schemas_also_where_generated_requests_seldom_get(api: Api, make_table: Any) -> None:
     options = {"FORMULA": {"formula": "1 / {NUMBER}"}}
-    fields = [{"name": each.name, "type": each.name, "options": options.get(each.name)} for each in FIELD_TYPES if not each.joined]
+    fields = [{"name": each.name, "type": each.name, "options": options.get(each.name)} for each in FIELD_TYPES if not each.along_links]
     table = make_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, *fields])
     table.add_field("LINKED_RECORD", "LINKED_RECORD", options={"linkedTableId": table.id})
     for field in list(table.refresh()["fields"]):

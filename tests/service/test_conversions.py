@@ -47,7 +47,7 @@ WRITTEN: dict[str, list[Any]] = {
     "ADDRESS": ["1 Main St\nSpringfield", "5"],
 }
 """Values of each type that people write."""
-TYPES = [field_type.name for field_type in FIELD_TYPES if not field_type.joined]  # links have `test_link_fields`
+TYPES = [field_type.name for field_type in FIELD_TYPES if not field_type.along_links]  # links have `test_link_fields`
 NEW_OPTIONS: dict[str, dict[str, Any]] = {
     "FORMULA": {"formula": "{Name} & 5"},
     "DATE": {"timezoneType": "FIXED", "timezone": "Asia/Tokyo"},

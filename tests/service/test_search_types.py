@@ -13,7 +13,7 @@ from tablehouse.kinds.operators import OPERATORS, Shape
 from tests.case_files import stored_types
 from tests.local import Local, LocalTable
 
-ALONE = [each for each in FIELD_TYPES if not each.joined and each.name != "USER"]
+ALONE = [each for each in FIELD_TYPES if not each.along_links and each.name != "USER"]
 """The types whose cells need no other table and no members of a workspace."""
 STORED = {name: case for name, case in stored_types().items() if name in {each.name for each in ALONE}}
 KEYS = ("options", "allowMultipleEntries")

@@ -97,7 +97,7 @@ def all_fields() -> list[dict[str, Any]]:
     """A field of every type, the first of them primary; several choices too, and a few unique ones."""
     fields: list[dict[str, Any]] = [{"name": "Primary", "type": "SINGLE_LINE_TEXT", "unique": True}]
     for place, field_type in enumerate(FIELD_TYPES):
-        if field_type.joined:
+        if field_type.along_links:
             continue
         options = OPTIONS.get(field_type.name, {})
         fields.append({"name": f"{place} {field_type.name}", "type": field_type.name, "options": options, "unique": field_type.unique})

@@ -423,7 +423,7 @@ class Story(RuleBasedStateMachine):
     def computed_cells_are_right(self) -> None:
         for table, field in self.whole.computed():
             column = self.column(table, field)
-            assert field["options"].get("isValid", True) == column.valid, (table["name"], field)
+            assert field["options"].get("isValid", column.valid) == column.valid, (table["name"], field)
             for record in self.records(table):
                 found = self.whole.record(table["id"], record)
                 expected = (column.shown(record), column.reason(record))

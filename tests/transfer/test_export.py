@@ -20,8 +20,8 @@ from tests.conftest import MakeTable
 from tests.server import Server
 from tests.transfer.files import Desk
 
-STORED = [field_type.name for field_type in FIELD_TYPES if not field_type.readonly and not field_type.joined]
-SYSTEM = [field_type.name for field_type in FIELD_TYPES if field_type.readonly and not field_type.joined]
+STORED = [field_type.name for field_type in FIELD_TYPES if not field_type.readonly and not field_type.along_links]
+SYSTEM = [field_type.name for field_type in FIELD_TYPES if field_type.readonly and not field_type.along_links]
 
 
 def cases_of(name: str) -> tuple[dict[str, Any], list[Any]]:

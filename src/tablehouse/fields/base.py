@@ -93,8 +93,9 @@ class FieldType(Generic[O_co]):
     `several`: fields may hold several values; `several_by_default`: they do unless told otherwise. `primary`, `unique`: fields may be the primary one, may be unique.
     `source`: the record's own column that a system field shows; such fields have no column of their own.
     `joined`: cells are read from other records, as arrays; such fields have no column either.
+    `along_links`: what cells hold depends on links; such fields are made once links are there.
     `clock`: a number of seconds whose text form is h:mm:ss.
-    `computed`: cells are computed from others and stored, with the reason where that fails.
+    `computed`: cells are computed from others and stored; `fails`: with the reason where that fails.
     `empty_text_clears`: writing "" empties the cell. `always_several`: whatever a field is told. `has_default`: fields may have a default value.
     """
 
@@ -111,8 +112,10 @@ class FieldType(Generic[O_co]):
     readonly: ClassVar[bool] = False
     source: ClassVar[str | None] = None
     joined: ClassVar[bool] = False
+    along_links: ClassVar[bool] = False
     clock: ClassVar[bool] = False
     computed: ClassVar[bool] = False
+    fails: ClassVar[bool] = False
     empty_text_clears: ClassVar[bool] = True
     always_several: ClassVar[bool] = False
     has_default: ClassVar[bool] = True

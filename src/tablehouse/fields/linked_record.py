@@ -47,6 +47,7 @@ class LinkedRecord(FieldType[LinkedRecordOptions]):
     several = True
     several_by_default = True
     joined = True
+    along_links = True
 
     def read(self, value: object, spec: Spec[LinkedRecordOptions]) -> Read:
         items: list[object]

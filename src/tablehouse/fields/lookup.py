@@ -38,6 +38,7 @@ class Lookup(FieldType[LookupOptions]):
     several_by_default = True
     readonly = True
     joined = True
+    along_links = True
 
     def check_options(self, options: LookupOptions) -> LookupOptions:
         # What is derived is derived anew whenever the field is shown; sent back by a client, it says nothing.

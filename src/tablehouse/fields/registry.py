@@ -8,6 +8,7 @@ from tablehouse.fields.address import Address
 from tablehouse.fields.attachment import Attachment
 from tablehouse.fields.base import FieldType
 from tablehouse.fields.checkbox import Checkbox
+from tablehouse.fields.count import Count
 from tablehouse.fields.currency import Currency
 from tablehouse.fields.date_range import DateRange
 from tablehouse.fields.datetime import Date, Datetime
@@ -22,6 +23,7 @@ from tablehouse.fields.percent import Percent
 from tablehouse.fields.phone import Phone
 from tablehouse.fields.progress import Progress
 from tablehouse.fields.rating import Rating
+from tablehouse.fields.rollup import Rollup
 from tablehouse.fields.select import Select
 from tablehouse.fields.system import Autonumber, CreatedAt, CreatedBy, RecordId, UpdatedAt, UpdatedBy
 from tablehouse.fields.text import SingleLineText
@@ -52,6 +54,8 @@ FIELD_TYPES: tuple[FieldType[Any], ...] = (
     Attachment(),
     LinkedRecord(),
     Lookup(),
+    Rollup(),
+    Count(),
     Formula(),
     CreatedAt(),
     UpdatedAt(),

@@ -21,10 +21,14 @@ class RecordChanges(msgspec.Struct):
 
 
 class LinkChanges(msgspec.Struct):
-    """Pairs (source, target) of one relation that are there now and were not before, or the other way round. Order alone is no change."""
+    """Pairs (source, target) of one relation that are there now and were not before, or the other way round.
+
+    `reordered`: records whose links are in another order; True for those at the source, False for those at the target.
+    """
 
     added: set[tuple[int, int]] = msgspec.field(default_factory=set)
     removed: set[tuple[int, int]] = msgspec.field(default_factory=set)
+    reordered: dict[bool, set[int]] = msgspec.field(default_factory=lambda: {True: set(), False: set()})
 
 
 class Changes:
@@ -71,6 +75,10 @@ class Changes:
                 changes.added.remove(pair)
             else:
                 changes.removed.add(pair)
+
+    def reordered(self, link: Link, numbers: Iterable[int]) -> None:
+        """Notes records of a link field's side whose links are in another order now."""
+        self.links.setdefault(link.relation, LinkChanges()).reordered[link.at_source].update(numbers)
 
     def _records(self, table_num: int) -> RecordChanges:
         return self.records.setdefault(table_num, RecordChanges())

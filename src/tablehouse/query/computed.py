@@ -1,4 +1,4 @@
-"""Computed cells of one record: which formulas a write concerns, what they need to know, and the values that they give.
+"""Computed cells of one record: which fields a write concerns, what they need to know, and the values that they give.
 
 Pure: cells come in as columns hold them and go out as parameters of a statement, so that a write computes before it is sent.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,15 +18,16 @@ from tablehouse.formula.context import Context
 from tablehouse.formula.faults import CellError
 from tablehouse.formula.formula import Formula, evaluate
 from tablehouse.formula.values import Value, from_stored
-from tablehouse.kinds.kind import DATE, PERSON
+from tablehouse.kinds.kind import DATE, NUMBER, PERSON, TEXT
 from tablehouse.query.cells import folded_text
+from tablehouse.query.rollups import NOBODY, ReadyRollup, Sieve, is_gathering, ready_rollup
+from tablehouse.schema.dependencies import awaited_along
 from tablehouse.schema.formulas import ReadyFormula, formulas_of
-from tablehouse.schema.model import Field, Table
+from tablehouse.schema.jobs import COMPUTING
+from tablehouse.schema.model import Field, Path, Table
 
 Raw = Mapping[str, Any]
 """What a record's columns hold, by their names; of fields that are not computed and of `id`, `created_at`, `updated_at`. People as records show them."""
-
-_RECORD = ("id", "created_at", "updated_at")
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -43,51 +44,88 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):
-    """One formula: the field it fills, and how each of its inputs is read. None for a formula that cannot be computed: its cells are empty."""
+    """One computed field, and how each of the inputs of its formula is read. With neither a formula nor a rollup its cells are empty."""
 
     field: Field
-    formula: Formula | None
-    inputs: tuple[tuple[int, Callable[[Raw], Value]], ...]
+    formula: Formula | None = None
+    inputs: tuple[tuple[int, Callable[[Raw], Value]], ...] = ()
+    rollup: ReadyRollup | None = None
+    values: Callable[[Raw], list[Value]] = lambda _: []
+    waits: bool = False
+    """Whether a job has yet to fill what the cells are made of, by way of other records."""
+
+    def stored(self, context: Context, known: Mapping[int, Value], raw: Raw) -> str | int | float | CellError | None:
+        """Returns the value to store, or why there is none. `known`: fields that have been computed before, by number."""
+        if self.waits:
+            return CellError(COMPUTING)
+        if self.formula is not None:
+            context.cells = [known[num] if num in known else read(raw) for num, read in self.inputs]
+            return evaluate(self.formula, context)
+        if self.rollup is None:
+            return None
+        if self.rollup.rollup is None:
+            return int(raw.get(gathered_name(self.field)) or 0)
+        try:
+            return self.rollup.rollup.value(self.values(raw), self.rollup.source_kind)
+        except CellError as error:
+            return error
 
 
-class Computation(msgspec.Struct, frozen=True, eq=False):
+class Gathering(msgspec.Struct, frozen=True, eq=False):
+    """Values of linked records that a computation needs, as a JSON array under `name`; `counted`: only how many records are linked."""
+
+    name: str
+    path: Path
+    sieve: Sieve | None = None
+    counted: bool = False
+
+
+class Computation(msgspec.Struct, frozen=True, eq=False, dict=True):
     """What is to be computed for a record, each after what it needs. `needs`: the fields whose columns have to be known beside those that
-    are written; `needs_creation`: so has the time at which the record was made.
+    are written; `needs_creation`: so has the time at which the record was made; `gathers`: what other records have to be asked.
     """
 
     steps: tuple[Step, ...]
     needs: tuple[Field, ...]
     needs_creation: bool
+    gathers: tuple[Gathering, ...] = ()
 
     @property
     def fields(self) -> tuple[Field, ...]:
         """The fields that are computed, in this order."""
         return tuple(step.field for step in self.steps)
 
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """What the filters of rollups compare with."""
+        return {name: value for each in self.gathers if each.sieve is not None for name, value in each.sieve.parameters.items()}
+
+
+def gathered_name(field: Field) -> str:
+    """Returns the name under which the values of linked records are passed for a field."""
+    return f"g{field.num}"
+
 
 def computation_of_all(table: Table) -> Computation | None:
-    """Returns the computation of a new record; None for a table without formulas."""
-    return _computation(table, {field.num for field in table.fields if field.type.computed} - formulas_of(table).volatile)
+    """Returns the computation of a new record, which has no links yet; None for a table without computed fields."""
+    return computation_of(table, {field.num for field in table.fields if field.type.computed} - formulas_of(table).volatile)
 
 
 def computation_after(table: Table, changed: Collection[Field]) -> Computation | None:
-    """Returns the computation of a record in which these cells are written; None when no formula is concerned."""
+    """Returns the computation of a record in which these cells are written, as far as it needs nothing but the record; None when no formula is concerned."""
     touched = {field.num for field in changed}
-    for ready in formulas_of(table).ready:
-        if ready.changes_with_every_write or any(each.num in touched for each in ready.inputs):
+    formulas = formulas_of(table)
+    for ready in formulas.ready:
+        if ready.local and (ready.changes_with_every_write or any(each.num in touched for each in ready.inputs)):
             touched.add(ready.field.num)
     written = {field.num for field in changed}
-    follows = {field.num for field in table.fields if field.type.computed and field.num in touched}
-    return _computation(table, follows - formulas_of(table).volatile, written)
+    local = {ready.field.num for ready in formulas.ready if ready.local}
+    return _computation(table, (touched & local) - formulas.volatile, written)
 
 
-def computation_of(table: Table, fields: Collection[int]) -> Computation | None:
-    """Returns the computation of these computed fields, by number, and of those that need them."""
-    touched = set(fields)
-    for ready in formulas_of(table).ready:
-        if any(each.num in touched for each in ready.inputs):
-            touched.add(ready.field.num)
-    return _computation(table, touched - formulas_of(table).volatile)
+def computation_of(table: Table, fields: Collection[int], people: Mapping[str, int] = NOBODY) -> Computation | None:
+    """Returns the computation of these computed fields, by number; None for none. `people`: their numbers in cells, by user id."""
+    return _computation(table, set(fields), (), people)
 
 
 def computation_of_volatile(table: Table, fields: Collection[int]) -> Computation:
@@ -126,44 +164,63 @@ class Computer:
         bound: dict[str, Any] = {}
         for step in self.computation.steps:
             field = step.field
-            stored: Any = None
-            if step.formula is not None:
-                context.cells = [values[num] if num in values else read(raw) for num, read in step.inputs]
-                if draw is not None:
-                    draw(context.record_id, field.num)
-                stored = evaluate(step.formula, context)
+            if draw is not None and step.formula is not None:
+                draw(context.record_id, field.num)
+            stored: Any = step.stored(context, values, raw)
             failed = isinstance(stored, CellError)
             values[field.num] = stored if failed else from_stored(stored, field.kind)
             name, folded_name = field.cell_names
             bound[name] = None if failed else stored
             if folded_name is not None:
                 bound[folded_name] = None if failed else folded_text(stored)
-            bound[str(field.error_column)] = stored.reason if failed else None
+            if field.error_column:
+                bound[field.error_column] = stored.reason if failed else None
         return bound
 
 
-def _computation(table: Table, nums: Collection[int], written: Collection[int] = ()) -> Computation | None:
+def _computation(
+    table: Table, nums: Collection[int], written: Collection[int] = (), people: Mapping[str, int] = NOBODY
+) -> Computation | None:
     if not nums:
         return None
     formulas = formulas_of(table)
     ready = [each for each in formulas.ready if each.field.num in nums]
+    rollups = [(field, ready_rollup(field, people)) for field in table.fields if field.num in nums and is_gathering(field)]
     broken = [field for field in table.fields if field.num in nums and field.num in formulas.broken]
-    steps = [Step(field, None, ()) for field in broken] + [_step(each) for each in ready]
+    steps = (
+        [Step(field) for field in broken] + [_gathering_step(field, found) for field, found in rollups] + [_step(each) for each in ready]
+    )
     needs = {each.num: each for one in ready for each in one.inputs if _is_read(each) and each.num not in nums and each.num not in written}
-    return Computation(tuple(steps), tuple(needs.values()), any(each.needs_creation for each in ready))
+    joined = {each.num: each for one in ready for each in one.inputs if each.joined}
+    gathers = [Gathering(gathered_name(each), each.path) for each in joined.values() if each.path is not None]
+    gathers += [
+        Gathering(gathered_name(field), found.path, found.sieve, counted=found.rollup is None)
+        for field, found in rollups
+        if found is not None
+    ]
+    return Computation(tuple(steps), tuple(needs.values()), any(each.needs_creation for each in ready), tuple(gathers))
 
 
 def _step(ready: ReadyFormula) -> Step:
-    return Step(ready.field, ready.formula, tuple((field.num, _reader(field)) for field in ready.inputs))
+    inputs = tuple((field.num, _reader(field)) for field in ready.inputs)
+    return Step(ready.field, ready.formula, inputs, waits=not ready.local and awaited_along(ready.field) is not None)
 
 
 def _is_read(field: Field) -> bool:
     """Whether a field's cells have to be read beside what every record knows of itself."""
-    return field.column is not None or field.kind is PERSON
+    return field.column is not None or (field.kind is PERSON and not field.joined)
+
+
+def _gathering_step(field: Field, found: ReadyRollup | None) -> Step:
+    if found is None:
+        return Step(field)
+    return Step(field, rollup=found, values=_gathered(field, found.path), waits=awaited_along(field) is not None)
 
 
 def _reader(field: Field) -> Callable[[Raw], Value]:
     """Returns what reads a field's value from the columns: choices as their labels, several as a list, a cell that failed as its error."""
+    if field.joined:
+        return _gathered(field, field.path) if field.path is not None else lambda _: []
     name = field.shown_column
     if field.error_column:
         error_name = field.error_column
@@ -176,6 +233,36 @@ def _reader(field: Field) -> Callable[[Raw], Value]:
     if field.type.source and field.kind is DATE:
         return lambda raw: _instant(raw[name]).astimezone(field.spec.zone).date()
     return lambda raw: from_stored(raw[name], field.kind)
+
+
+def _gathered(field: Field, path: Path) -> Callable[[Raw], list[Value]]:
+    """Returns what reads the values of linked records; of a new record there are none."""
+    name, read = gathered_name(field), item_reader(path.leaf)
+
+    def values(raw: Raw) -> list[Value]:
+        text = raw.get(name)
+        if text is None:
+            return []
+        return [CellError(item[0]) if item.__class__ is list else read(item) for item in msgspec.json.decode(text)]
+
+    return values
+
+
+def item_reader(leaf: Field | None) -> Callable[[Any], Value]:
+    """Returns what makes a value, as formulas see it, of one that linked records hold: labels of choices, names of people. `leaf`: None for labels."""
+    if leaf is None:
+        return lambda item: item
+    if isinstance(leaf.options, SelectOptions):
+        labels = {choice.num: choice.label for choice in leaf.options.choices}
+        return labels.get
+    if leaf.kind is PERSON:
+        return lambda item: None if item is None else item["name"]
+    if leaf.type.source and leaf.kind is DATE:
+        return lambda item: _instant(item).astimezone(leaf.spec.zone).date()
+    kind = leaf.kind
+    if kind is NUMBER or kind is TEXT:
+        return lambda item: item
+    return lambda item: from_stored(item, kind)
 
 
 def _labels(labels: Mapping[int, str], stored: Any) -> Value:

@@ -65,7 +65,7 @@ def keep_fields(given: list[str] | None, table: Table) -> tuple[str, ...] | None
 
 def hold(view: View, table: Table, around: Surroundings) -> Held:
     """Returns what holds of a view, as the table is now."""
-    reader = _KeptReader(table, around)
+    reader = KeptReader(table, around)
     condition = None if view.filter is None else reader.read(view.filter["condition"], "filter.condition", 1)
     keys = []
     for place, key in enumerate(view.sorting):
@@ -78,7 +78,12 @@ def hold(view: View, table: Table, around: Surroundings) -> Held:
 
 def shown_filter(view: View, table: Table) -> Any:
     """Returns a view's filter as a request would write it: choices by id, or by label where the field is no select any more."""
-    return None if view.filter is None else {"condition": _each_leaf(view.filter["condition"], lambda leaf: _shown_leaf(leaf, table))}
+    return shown_kept(view.filter, table)
+
+
+def shown_kept(kept: Any, table: Table) -> Any:
+    """Returns a kept filter on a table's records as a request would write it; None for none."""
+    return None if kept is None else {"condition": _each_leaf(kept["condition"], lambda leaf: _shown_leaf(leaf, table))}
 
 
 def with_labels_of(view: View, field: Field) -> View:
@@ -167,15 +172,18 @@ def _found_choice(field: Field, value: Mapping[str, str]) -> str | None:
     return None if found is None else str(found.id)
 
 
-class _KeptReader(Reader):
+class KeptReader(Reader):
     """Reads a kept filter: what cannot be read is no error but a problem, and matches nothing."""
 
     def __init__(self, table: Table, around: Surroundings) -> None:
         super().__init__(table, around)
         self.problems: list[Fault] = []
+        self.lost = False
+        """Whether some condition cannot be read any more; that a choice is gone is no such thing."""
 
-    def problem(self, field: Field | None, path: str, message: str, field_id: str | None = None) -> None:
+    def problem(self, field: Field | None, path: str, message: str, field_id: str | None = None, lost: bool = True) -> None:
         """Notes what no longer holds."""
+        self.lost = self.lost or lost
         said = message if field is None else f"{field.name}: {message}"
         self.problems.append(Fault(said, path, field.id if field else field_id))
 
@@ -199,6 +207,7 @@ class _KeptReader(Reader):
             self.problem(field, path, f"{error.message} {_GONE}")
             return self._never(negated=False)
         if condition is None:
+            self.lost = True
             self.problems += [Fault(f"{fault.message} {_GONE}", fault.path, fault.field_id) for fault in self.faults[before:]]
             return self._never(negated=False)
         return condition
@@ -217,7 +226,8 @@ class _KeptReader(Reader):
             if found is None:
                 missing = True
                 label = value["label"]
-                self.problem(field, f"{path}.rightSide", f'There is no choice "{label}" any more, and so no record has it.')
+                said = f'There is no choice "{label}" any more, and so no record has it.'
+                self.problem(field, f"{path}.rightSide", said, lost=False)
             return None if found is None else {"id": found}
 
         sides = {}

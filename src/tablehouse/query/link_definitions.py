@@ -1,4 +1,4 @@
-"""Where link fields and lookups are to lead, checked against the schema before anything is stored."""
+"""Where link fields, lookups, rollups and counts are to lead, checked against the schema before anything is stored."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from typing import Any
 import msgspec
 
 from tablehouse.errors import ApiError, ConstraintViolation, Fault, ValidationError, nearest
+from tablehouse.fields.count import CountOptions
 from tablehouse.fields.linked_record import LinkedRecordOptions
 from tablehouse.fields.lookup import LookupOptions
-from tablehouse.kinds.kind import PERSON, fold
+from tablehouse.fields.returned import shown_as
+from tablehouse.fields.rollup import RollupOptions
+from tablehouse.formula.rollups import BY_NAME as ROLLUPS
+from tablehouse.kinds.kind import PERSON, RECORD, TEXT, fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.query.conditions import read_filter
 from tablehouse.query.dates import Calendar
 from tablehouse.query.definitions import Draft
 from tablehouse.query.operands import Surroundings
+from tablehouse.query.rollup_filters import keep_rollup_filter
 from tablehouse.query.sorting import read_sorting
 from tablehouse.query.wire import NAME_LONGEST, WEEKDAYS
+from tablehouse.schema.formulas import read_late
 from tablehouse.schema.model import Field, Snapshot, Table
 
 
@@ -31,6 +37,9 @@ def settle_draft(snapshot: Snapshot, table: Table, draft: Draft, before: Field |
         return msgspec.structs.replace(draft, options=_settle_link(snapshot, table, options, before, f"{path}options."))
     if isinstance(options, LookupOptions):
         return msgspec.structs.replace(draft, options=_settle_lookup(table, draft, options, before, f"{path}options."))
+    if isinstance(options, CountOptions | RollupOptions) and (before is None or options != before.options):
+        # One whose fields are gone can still be renamed.
+        return msgspec.structs.replace(draft, options=_settle_gathering(table, options, before, f"{path}options."))
     return draft
 
 
@@ -109,22 +118,46 @@ def _check_choice(snapshot: Snapshot, linked: Table, options: LinkedRecordOption
 def _settle_lookup(table: Table, draft: Draft, options: LookupOptions, before: Field | None, path: str) -> LookupOptions:
     if before is not None and options == before.options:
         return options  # a lookup whose fields are gone can still be renamed
-    through = table.find_field(options.linked_record_field_id or "")
+    through, linked = _link_named(table, options.linked_record_field_id, path)
+    of = _field_named(linked, options.lookup_field_id, "lookupFieldId", path)
+    if before is not None:
+        _refuse_circle(before, draft.name, of)
+    return LookupOptions(linked_record_field_id=through.id, lookup_field_id=of.id)
+
+
+def _settle_gathering(table: Table, options: CountOptions | RollupOptions, before: Field | None, path: str) -> CountOptions | RollupOptions:
+    """Returns the options of a count or rollup with ids for names, and with the look of its results."""
+    through, linked = _link_named(table, options.linked_record_field_id, path)
+    if isinstance(options, CountOptions):
+        return CountOptions(linked_record_field_id=through.id)
+    of = _field_named(linked, options.rollup_field_id, "rollupFieldId", path)
+    if read_late(of) is not None:
+        raise _fault(f'The values of "{of.name}" change by themselves, and those of a rollup are stored.', f"{path}rollupFieldId")
+    there = before.options if before is not None and isinstance(before.options, RollupOptions) else None
+    same = there is not None and there.linked_record_field_id == through.id and there.filter == options.filter
+    kept = options.filter if same else keep_rollup_filter(options.filter, linked, f"{path}filter")
+    found = msgspec.structs.replace(options, linked_record_field_id=through.id, rollup_field_id=of.id, filter=kept)
+    return shown_as(found, ROLLUPS[str(options.function)].result(TEXT if of.kind is RECORD else of.kind))
+
+
+def _link_named(table: Table, name: str | None, path: str) -> tuple[Field, Table]:
+    """Returns a table's link field and where it leads. Raises ValidationError."""
+    through = table.find_field(name or "")
     linked = None if through is None else through.linked_table
     if through is None or linked is None:
         links = [field.name for field in table.fields if field.link is not None]
         there = f"It has {', '.join(links)}." if links else "It has none."
-        raise _fault(
-            f'linkedRecordFieldId names no link field of the table "{table.name}": {options.linked_record_field_id}. {there}',
-            f"{path}linkedRecordFieldId",
-        )
-    of = linked.find_field(options.lookup_field_id or "")
+        raise _fault(f'linkedRecordFieldId names no link field of the table "{table.name}": {name}. {there}', f"{path}linkedRecordFieldId")
+    return through, linked
+
+
+def _field_named(linked: Table, name: str | None, key: str, path: str) -> Field:
+    """Returns a field of a linked table. Raises ValidationError."""
+    of = linked.find_field(name or "")
     if of is None:
-        hint = nearest(options.lookup_field_id or "", [field.name for field in linked.fields])
-        raise _fault(f'lookupFieldId names no field of the table "{linked.name}": {options.lookup_field_id}.{hint}', f"{path}lookupFieldId")
-    if before is not None:
-        _refuse_circle(before, draft.name, of)
-    return LookupOptions(linked_record_field_id=through.id, lookup_field_id=of.id)
+        hint = nearest(name or "", [field.name for field in linked.fields])
+        raise _fault(f'{key} names no field of the table "{linked.name}": {name}.{hint}', f"{path}{key}")
+    return of
 
 
 def _refuse_circle(field: Field, name: str, of: Field) -> None:

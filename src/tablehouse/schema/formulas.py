@@ -39,6 +39,8 @@ class ReadyFormula(msgspec.Struct, frozen=True, eq=False):
     field: Field
     formula: Formula
     inputs: tuple[Field, ...]
+    local: bool
+    """Whether the record's own cells are all it needs, so that it is computed before they are sent; others follow from other records."""
     volatile: bool = False
 
     @property
@@ -117,6 +119,7 @@ class _Reader:
         self._names = KnownFields(self._known.values())
         self._done: set[int] = set()
         self._volatile: set[int] = set()
+        self._local: set[int] = set()
         self.ready: list[ReadyFormula] = []
         self.broken: dict[int, FormulaError] = {}
 
@@ -142,15 +145,18 @@ class _Reader:
             self.broken[field.num] = error
             return
         inputs = tuple(self._by_id[each] for each in formula.references)
-        reason = _only_when_read(inputs)
+        volatile = _changes_by_itself(formula, inputs, self._volatile)
+        reason = _only_when_read(inputs, volatile)
         if reason is not None:
             self.broken[field.num] = FormulaError(f"This formula cannot be stored in a field yet: {reason}.", 0)
             return
         self._known[field.id] = KnownField(field.id, field.name, formula.kind, many=False)
-        volatile = _changes_by_itself(formula, inputs, self._volatile)
         if volatile:
             self._volatile.add(field.num)
-        self.ready.append(ReadyFormula(field, formula, inputs, volatile))
+        local = not any(each.joined or (each.type.computed and each.num not in self._local) for each in inputs)
+        if local:
+            self._local.add(field.num)
+        self.ready.append(ReadyFormula(field, formula, inputs, local, volatile))
 
     def _needed(self, field: Field) -> Iterable[Field]:
         """The formula fields that a formula names; none for one that does not parse."""
@@ -184,11 +190,31 @@ def _changes_by_itself(formula: Formula, inputs: Sequence[Field], volatile: Coll
     return formula.volatile or any(field.num in volatile or field.kind is PERSON for field in inputs)
 
 
-def _only_when_read(inputs: Sequence[Field]) -> str | None:
+def _ends_volatile(field: Field, behind: tuple[Field, ...] = ()) -> bool:
+    """Returns whether the cells that a lookup leads to change by themselves, or those that they are made of. Other tables' formulas are read one by
+    one: as a whole they might need this table's.
+    """
+    if field.joined:
+        leaf = None if field.path is None else field.path.leaf
+        return leaf is not None and _ends_volatile(leaf, behind)
+    own = field.around.get(field.table_num)
+    if field.kind is PERSON or not isinstance(field.options, FormulaOptions) or own is None or field in behind:
+        return field.kind is PERSON
+    known = KnownFields(KnownField(each.id, each.name, each.kind, each.many) for each in own.fields)
+    try:
+        formula = read_formula(str(field.options.formula), known)
+    except FormulaError:
+        return False
+    return formula.volatile or any(_ends_volatile(own.field_by_id[each], (*behind, field)) for each in formula.references)
+
+
+def _only_when_read(inputs: Sequence[Field], volatile: bool) -> str | None:
     """Returns why a formula's value cannot be stored with its record; None when it can."""
     for field in inputs:
         if field.kind is FILE:
             return f'it uses "{field.name}", which holds files'
-        if field.joined:
-            return f'it uses "{field.name}", whose values other records hold'
+        if field.joined and volatile:
+            return f'it changes by itself and uses "{field.name}", whose values other records hold'
+        if field.joined and _ends_volatile(field):
+            return f'it uses "{field.name}", whose values change by themselves'
     return None

@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tablehouse.fields.base import FieldType, Reject, Spec
+from tablehouse.fields.count import CountOptions
 from tablehouse.fields.datetime import NOW, TODAY, predefined
 from tablehouse.fields.lookup import LookupOptions
 from tablehouse.fields.registry import BY_NAME
+from tablehouse.fields.rollup import RollupOptions
 from tablehouse.kinds.kind import DATE, DATETIME, FILE, PERSON, TEXT, Kind, fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.index import Index
@@ -95,6 +97,17 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
         return _path(self, ())
 
     @cached_property
+    def gathered(self) -> Path | None:
+        """Where the values come from that a rollup or count takes together; None for other fields, and while the fields are not there."""
+        if isinstance(self.options, RollupOptions):
+            return _path_through(self, self.options.linked_record_field_id, self.options.rollup_field_id, ())
+        if isinstance(self.options, CountOptions):
+            own = self.around.get(self.table_num)
+            through = None if own is None else own.field_by_id.get(self.options.linked_record_field_id or "")
+            return None if through is None or through.link is None else through.path
+        return None
+
+    @cached_property
     def shown(self) -> Field:
         """The field whose values cells show: the field itself, or what a valid lookup finds at the end of its chain."""
         if not isinstance(self.options, LookupOptions) or self.path is None:
@@ -140,8 +153,13 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
 
     @property
     def error_column(self) -> str | None:
-        """The name of the column that says why a computed cell failed; None for fields that are not computed."""
-        return f"e{self.num}" if self.type.computed else None
+        """The name of the column that says why a computed cell failed; None for fields whose cells cannot fail."""
+        return f"e{self.num}" if self.type.fails else None
+
+    @property
+    def state_column(self) -> str | None:
+        """The name of the column with what a rollup has to remember to move by differences; None for other fields."""
+        return f"s{self.num}" if isinstance(self.options, RollupOptions) else None
 
     @cached_property
     def cell_names(self) -> tuple[str, str | None]:
@@ -298,12 +316,18 @@ def _path(field: Field, behind: tuple[Field, ...]) -> Path | None:
     if field.link is not None:
         table = field.linked_table
         return None if table is None else Path((field,), None, table)
-    options, own = field.options, field.around.get(field.table_num)
-    if not isinstance(options, LookupOptions) or own is None or field in behind:
+    options = field.options
+    if not isinstance(options, LookupOptions) or field in behind:
         return None
-    through = own.field_by_id.get(options.linked_record_field_id or "")
+    return _path_through(field, options.linked_record_field_id, options.lookup_field_id, behind)
+
+
+def _path_through(field: Field, link_id: str | None, of_id: str | None, behind: tuple[Field, ...]) -> Path | None:
+    """Returns the way through a link field of the same table to the cells of a field of the linked one, or on to where those come from."""
+    own = field.around.get(field.table_num)
+    through = None if own is None else own.field_by_id.get(link_id or "")
     table = None if through is None else through.linked_table
-    of = None if table is None else table.field_by_id.get(options.lookup_field_id or "")
+    of = None if table is None else table.field_by_id.get(of_id or "")
     if through is None or table is None or of is None:
         return None
     if not of.joined:

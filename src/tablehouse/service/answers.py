@@ -13,8 +13,10 @@ from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.linked_record import LinkedRecordOptions
 from tablehouse.fields.lookup import LookupOptions
 from tablehouse.fields.number import Number, NumberOptions
+from tablehouse.fields.rollup import RollupOptions
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.query.kept import shown_filter
+from tablehouse.query.rollups import shown_rollup
 from tablehouse.query.wire import (
     DatabaseId,
     Email,
@@ -330,6 +332,8 @@ def field_answer(table: Table, field: Field, next_number: int) -> FieldAnswer:
         options["inverseLinkFieldId"] = None if field.partner is None else field.partner.id
     if isinstance(field.options, LookupOptions):
         options |= _found(field)
+    if isinstance(field.options, RollupOptions):
+        options |= shown_rollup(field)
     return FieldAnswer(
         id=field.id,
         name=field.name,

@@ -20,8 +20,10 @@ from tablehouse.query.computed import (
     computation_of_all,
     computation_of_volatile,
 )
+from tablehouse.query.rollups import NOBODY, needs_people
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.things import no_record
+from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import computed as sql
 from tablehouse.sql.at_read import inputs_of_records
 from tablehouse.storage.transaction import Writing
@@ -29,6 +31,8 @@ from tablehouse.storage.transaction import Writing
 _AT_ONCE: Final = 2_000
 MOST_NUMBER: Final = 2**53
 """No record has a greater number."""
+_GATHERED_AT_ONCE: Final = 200
+"""Records whose linked values are read together: each may have very many."""
 
 _CHANCE: Final = random.SystemRandom()
 
@@ -39,7 +43,7 @@ def new_cells(writing: Writing, table: Table) -> Computer | None:
     if key not in table.derived:
         table.derived[key] = computation_of_all(table)
     computation: Computation | None = table.derived[key]
-    return None if computation is None else Computer(computation, _setting(writing))
+    return None if computation is None else Computer(computation, setting_of(writing))
 
 
 def new_columns(writing: Writing, table: Table, columns: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
@@ -89,7 +93,7 @@ class Following:
         if record is None:
             raise no_record(self._table, record_id)
         record.update(bound, updated_at=self._writing.at)
-        made = Computer(computation, _setting(self._writing)).cells(record)
+        made = Computer(computation, setting_of(self._writing)).cells(record)
         record.update(made)
         return computation.fields, made
 
@@ -113,11 +117,14 @@ class Following:
 
 
 def fill(writing: Writing, table: Table, nums: Collection[int]) -> None:
-    """Computes the cells of these computed fields, by number, and of those that need them, in all records."""
-    computation = computation_of(table, nums)
+    """Computes the cells of these computed fields, by number, in all records, page by page in order of record number.
+
+    What they need has to be right: of fields that need one another those of the same `schema.dependencies` step are filled together.
+    """
+    computation = computation_of(table, nums, people_in(writing, [table.field_by_num[num] for num in nums]))
     after: int | None = 0
     while computation is not None and after is not None:
-        after, _ = fill_page(writing, table, computation, after, None, _AT_ONCE)
+        after, _ = fill_page(writing, table, computation, after, None, at_once(computation))
 
 
 def fill_page(writing: Writing, table: Table, computation: Computation, after: int, last: int | None, most: int) -> tuple[int | None, int]:
@@ -125,17 +132,18 @@ def fill_page(writing: Writing, table: Table, computation: Computation, after: i
     records hold, whose numbers lie behind one and up to another, None for the greatest there is.
     """
     shape = (tuple(field.num for field in computation.fields), tuple(field.num for field in computation.needs))
-    read = writing.compiled(table, ("fill from", *shape), lambda: sql.all_inputs(table, computation.needs))
-    names = sql.input_names(computation.needs)
-    page = writing.rows(read, {"after": after, "last": MOST_NUMBER if last is None else last, "limit": most})
+    read = writing.compiled(table, ("fill from", *shape), lambda: sql.all_inputs(table, computation.needs, computation.gathers))
+    names = sql.input_names(computation.needs, computation.gathers)
+    limits = {"after": after, "last": MOST_NUMBER if last is None else last, "limit": most}
+    page = writing.rows(read, {**limits, **computation.parameters})
     if page:
-        computer = Computer(computation, _setting(writing))
+        computer = Computer(computation, setting_of(writing))
         made = [{"num": row[0], **computer.cells(dict(zip(names, row, strict=True)))} for row in page]
-        _write_cells(writing, table, computation.fields, made)
+        write_cells(writing, table, computation.fields, made)
     return (page[-1][0] if len(page) == most else None), len(page)
 
 
-def _write_cells(writing: Writing, table: Table, fields: Sequence[Field], made: Sequence[Mapping[str, Any]]) -> None:
+def write_cells(writing: Writing, table: Table, fields: Sequence[Field], made: Sequence[Mapping[str, Any]]) -> None:
     """Writes computed cells, with the records' numbers as `num`."""
     nums = tuple(field.num for field in fields)
     if not writing.dialect.remote:
@@ -152,7 +160,7 @@ def keep_values(writing: Writing, field: Field) -> None:
     computation = computation_of_volatile(table, [field.num])
     read = writing.dialect.compile(inputs_of_records(computation, table, None))
     write = writing.dialect.compile(sql.fill_cells(table, computation.fields))
-    computer = Computer(computation, _setting(writing))
+    computer = Computer(computation, setting_of(writing))
     after, count = 0, _AT_ONCE
     while count == _AT_ONCE:
         _, inputs, count, last = writing.rows(read, {"after": after, "limit": _AT_ONCE})[0]
@@ -165,5 +173,19 @@ def clear_values(writing: Writing, table: Table, fields: Sequence[Field]) -> Non
     writing.rows(writing.dialect.compile(sql.clear_cells(table, fields)))
 
 
-def _setting(writing: Writing) -> Setting:
+def at_once(computation: Computation) -> int:
+    """Returns how many records are a sensible page for a computation."""
+    return _GATHERED_AT_ONCE if computation.gathers else _AT_ONCE
+
+
+def people_in(writing: Writing, fields: Iterable[Field]) -> Mapping[str, int]:
+    """Returns the numbers of people in cells by user id, as far as filters of rollups need them."""
+    if not any(needs_people(field) for field in fields):
+        return NOBODY
+    rows = writing.rows(writing.dialect.fixed(catalog_sql.READ_PEOPLE))
+    return {msgspec.json.decode(shown)["id"]: num for num, shown in rows}
+
+
+def setting_of(writing: Writing) -> Setting:
+    """Returns what formulas know beside cells in this unit of work."""
     return Setting(writing.at, zone_named(writing.snapshot.database.timezone), _CHANCE.random, time.thread_time_ns)

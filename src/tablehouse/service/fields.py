@@ -12,6 +12,7 @@ from tablehouse.errors import BadRequest, ConstraintViolation
 from tablehouse.fields.base import describe
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.linked_record import LinkedRecordOptions
+from tablehouse.fields.rollup import RollupOptions
 from tablehouse.fields.select import SelectOptions
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.formula.faults import FormulaError
@@ -263,6 +264,10 @@ class _Change:
 
     def _with_formula(self, field: Field) -> Field:
         """A formula's new text is checked; the columns follow when it is known what they hold (`settle`)."""
+        if isinstance(field.options, RollupOptions) and not self._moves and field.kind is not self._old.kind:
+            return msgspec.structs.replace(
+                field, options=msgspec.structs.replace(field.options, returned_field=self._old.options.returned_field)
+            )
         if not isinstance(field.options, FormulaOptions):
             return field
         fields = tuple(field if other is self._old else other for other in self._table.fields)

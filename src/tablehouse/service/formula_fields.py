@@ -1,24 +1,29 @@
-"""Formula fields as the schema changes: checked before they are stored, and brought up to date when something changes that they are made of."""
+"""Computed fields as the schema changes: checked before they are stored, and brought up to date when something changes that they are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 
 from tablehouse.errors import BadRequest, ConstraintViolation, Fault, ValidationError
-from tablehouse.fields.formula import FormulaOptions, shown_as
-from tablehouse.fields.select import SelectOptions
+from tablehouse.fields.formula import FormulaOptions
+from tablehouse.fields.returned import shown_as
+from tablehouse.fields.rollup import RollupOptions
 from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.printer import with_ids
 from tablehouse.kinds.kind import Kind
 from tablehouse.query.computed import computation_of
 from tablehouse.query.needs import uses_column
+from tablehouse.query.rollups import ready_rollup
+from tablehouse.schema.dependencies import dependencies_of
 from tablehouse.schema.formulas import Cycle, formulas_of, is_volatile, read_formulas
 from tablehouse.schema.model import Field, Snapshot, Table
+from tablehouse.schema.signatures import Signatures
 from tablehouse.service.building import drop_indexes_of
-from tablehouse.service.computing import clear_values, fill
+from tablehouse.service.computing import clear_values
 from tablehouse.service.jobs import add_job, left_to_a_job
+from tablehouse.service.recompute import recompute
 from tablehouse.sql import ddl
 from tablehouse.storage.transaction import Writing
 
@@ -47,41 +52,94 @@ def checked_formula(fields: Sequence[Field], field: Field, path: str = "") -> Fi
 
 
 def settle(writing: Writing, before: Snapshot) -> None:
-    """Brings all formula cells up to date with a schema that has just changed: what they are made of may be another field, kind or label."""
-    known = before.table_by_id
+    """Brings all computed cells up to date with a schema that has just changed, and with what was written meanwhile: what they are made of may
+    be another field, kind or label.
+
+    Raises ConstraintViolation when computed fields would need one another.
+    """
+    _with_right_columns(writing)
+    names: dict[Hashable, int] = {}
+    earlier, was, now = before.table_by_id, Signatures(before, names), Signatures(writing.snapshot, names)
+    stale: dict[str, list[str]] = {}
     for table in writing.snapshot.tables:
-        earlier = known.get(table.id)
-        if earlier is None or earlier is table or not any(field.type.computed for field in table.fields):
+        old = earlier.get(table.id)
+        if old is table:
             continue
-        was, now = _signatures(before, earlier), _signatures(writing.snapshot, table)
-        current = table
-        stale = {field.id for field in table.fields if field.type.computed and was.get(field.id) != now[field.id]}
-        if not stale:
-            continue
-        nums = [table.field_by_id[field_id].num for field_id in stale]
-        if left_to_a_job(writing, table, nums):
-            _fill_later(writing, table, nums, earlier)
-        else:
-            current = _with_right_columns(writing, table, stale)
-            fill(writing, current, [current.field_by_id[field_id].num for field_id in stale])
-            _empty_volatile(writing, earlier, current)
-        check_names_stay(current.primary, current.name)
+        _refuse_circle(dependencies_of(table).cycle)
+        known = {} if old is None else old.field_by_id
+        for field in table.fields:
+            if field.type.computed and not is_volatile(field):
+                there = known.get(field.id)
+                signature = None if there is None or old is None or not there.type.computed else was.of(old, there)
+                if there is None or signature != now.of(table, field) or there.num != field.num:
+                    stale.setdefault(table.id, []).append(field.id)
+    for table_id in list(stale):
+        table = writing.snapshot.table_by_id[table_id]
+        local = [field_id for field_id in stale[table_id] if _is_local(table, table.field_by_id[field_id])]
+        nums = [table.field_by_id[field_id].num for field_id in local]
+        if nums and left_to_a_job(writing, table, nums):
+            _fill_later(writing, table, nums, earlier.get(table_id))
+            stale[table_id] = [field_id for field_id in stale[table_id] if field_id not in local]
+    current = writing.snapshot.table_by_id
+    recompute(writing, [current[table_id].field_by_id[field_id].num for table_id, ids in stale.items() for field_id in ids])
+    for table in writing.snapshot.tables:
+        old = earlier.get(table.id)
+        if old is not None and old is not table:
+            _empty_volatile(writing, old, table)
+            check_names_stay(table.primary, table.name)
 
 
-def _with_right_columns(writing: Writing, table: Table, stale: set[str]) -> Table:
-    """Gives formulas whose results became another kind columns of that kind."""
-    formulas = formulas_of(table)
-    moving = [each for each in formulas.ready if each.field.id in stale and each.formula.kind is not each.field.kind]
-    if not moving:
-        return table
+def _is_local(table: Table, field: Field) -> bool:
+    ready = formulas_of(table).of(field)
+    return ready is not None and ready.local
 
+
+def _refuse_circle(cycle: Sequence[Field]) -> None:
+    if cycle:
+        shown = " → ".join(f'"{_named(field)}"' for field in cycle)
+        raise ConstraintViolation(
+            f"Computed fields would need one another: {shown}. Let one of them use something else.",
+            fieldId=cycle[0].id,
+            fieldIds=[field.id for field in cycle],
+        )
+
+
+def _named(field: Field) -> str:
+    table = field.around.get(field.table_num)
+    return field.name if table is None else f"{table.name}.{field.name}"
+
+
+def _with_right_columns(writing: Writing) -> None:
+    """Gives computed fields whose results became another kind columns of that kind; others may follow, whose results are of that kind then."""
+    moved = True
+    while moved:
+        moved = False
+        for table in writing.snapshot.tables:
+            moving = [(field, result) for field, result in _results(table) if result is not field.kind]
+            if moving:
+                _move_columns(writing, table, moving)
+                moved = True
+                break
+
+
+def _results(table: Table) -> Iterator[tuple[Field, Kind]]:
+    """Gives the computed fields of a table that can be computed, each with the kind of its results."""
+    for ready in formulas_of(table).ready:
+        yield ready.field, ready.formula.kind
+    for field in table.fields:
+        if isinstance(field.options, RollupOptions) and (rollup := ready_rollup(field)) is not None:
+            yield field, rollup.kind
+
+
+def _move_columns(writing: Writing, table: Table, moving: Sequence[tuple[Field, Kind]]) -> None:
     def change(version: int) -> None:
         columns = _Columns(writing, table)
-        for ready in moving:
-            columns.renew(ready.field, ready.formula.kind, computing=False)
+        for old, result in moving:
+            later = _is_local(table, old) and left_to_a_job(writing, table, [old.num])
+            columns.renew(old, result, computing=later)
         columns.save(version)
 
-    return writing.change_schema(change).table_by_id[table.id]
+    writing.change_schema(change)
 
 
 def check_names_stay(primary: Field, table_name: str) -> None:
@@ -113,7 +171,7 @@ def _empty_volatile(writing: Writing, earlier: Table, table: Table) -> None:
     writing.change_schema(change)
 
 
-def _fill_later(writing: Writing, table: Table, nums: Sequence[int], earlier: Table) -> None:
+def _fill_later(writing: Writing, table: Table, nums: Sequence[int], earlier: Table | None) -> None:
     """Leaves the cells of computed fields and of those that need them to a job. What they held is gone at once: they say that they are being computed.
 
     Formulas that cannot be computed any more have nothing to wait for.
@@ -128,7 +186,7 @@ def _fill_later(writing: Writing, table: Table, nums: Sequence[int], earlier: Ta
             field = step.field
             kind = field.kind if step.formula is None else step.formula.kind
             # Columns that this very transaction has made say so already.
-            if field.num in earlier.field_by_num or kind is not field.kind:
+            if (earlier is not None and field.num in earlier.field_by_num) or kind is not field.kind:
                 field = columns.renew(field, kind, computing=step.formula is not None)
             if step.formula is not None:
                 waiting.append(field)
@@ -164,28 +222,6 @@ class _Columns:
     def save(self, version: int) -> None:
         """Writes the table's properties, which have changed at this version."""
         self._writing.catalog.save_table(msgspec.structs.replace(self._table, primary_num=self._primary, version=version))
-
-
-def _signatures(snapshot: Snapshot, table: Table) -> dict[str, Hashable]:
-    """What each formula's values depend on beside the cells, by the field's id."""
-    formulas = formulas_of(table)
-    signatures: dict[str, Hashable] = {field.id: None for field in table.fields if field.num in formulas.broken}
-    for ready in formulas.ready:
-        inputs = tuple(signatures[each.id] if each.id in signatures else _input(each) for each in ready.inputs)
-        signatures[ready.field.id] = (
-            ready.field.options.formula,
-            ready.field.num,
-            ready.formula.kind.name,
-            ready.volatile,
-            snapshot.database.timezone,
-            inputs,
-        )
-    return signatures
-
-
-def _input(field: Field) -> Hashable:
-    labels = tuple((choice.num, choice.label) for choice in field.options.choices) if isinstance(field.options, SelectOptions) else ()
-    return field.num, field.kind.name, field.many, str(field.spec.zone), labels
 
 
 def _refused(field: Field, error: FormulaError, path: str) -> ValidationError:

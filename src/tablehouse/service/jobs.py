@@ -20,12 +20,14 @@ from tablehouse.errors import NotFound, ServiceUnavailable
 from tablehouse.ids import new_uuid
 from tablehouse.query.computed import computation_of, computation_of_only
 from tablehouse.query.wire import FieldId, Instant, JobId, TableId
-from tablehouse.schema.formulas import awaited_by, formulas_of
+from tablehouse.schema.dependencies import awaited_along, dependencies_of
+from tablehouse.schema.formulas import formulas_of
 from tablehouse.schema.jobs import CANCELLED, DONE, FILL, RUNNING, WAITING, Job
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import Answer
 from tablehouse.service.computing import fill_page
+from tablehouse.service.recompute import recompute
 from tablehouse.storage.database import Database
 from tablehouse.storage.transaction import Reading, Writing
 
@@ -75,9 +77,10 @@ def left_to_a_job(writing: Writing, table: Table, nums: Collection[int]) -> bool
     """Returns whether the cells of these computed fields, by number, are filled by a job and not in the request: those of a large table,
     and those that need cells which a job has yet to fill.
     """
-    computation = computation_of(table, nums)
-    if computation is None or all(step.formula is None for step in computation.steps):
-        return False
+    local = {ready.field.num for ready in formulas_of(table).ready if ready.local}
+    computation = computation_of(table, local.intersection(nums))
+    if computation is None:
+        return False  # what other records hold is read in the request
     if any(field.computing for field in computation.needs):
         return True
     least = writing.background.from_records
@@ -140,7 +143,7 @@ def check_filled(reading: Reading, fields: Iterable[Field]) -> None:
     """Raises ServiceUnavailable when a job has yet to fill what these fields show: an answer made of their cells would be wrong."""
     if not reading.snapshot.computing:
         return
-    field, awaited = next(((field, job_id) for field in fields if (job_id := awaited_by(field))), (None, None))
+    field, awaited = next(((field, job_id) for field in fields if (job_id := awaited_along(field))), (None, None))
     if field is None or awaited is None:
         return
     job = reading.catalog.job(awaited)
@@ -195,7 +198,10 @@ def _end(writing: Writing, marked: Table | None, ended: Job) -> None:
         writing.catalog.save_job(ended)
         writing.catalog.touch_table(marked, version)
 
-    writing.change_schema(change)
+    after = writing.change_schema(change)
+    # What is made of those cells in other records, or in these by way of others, has waited for all of them.
+    dependencies = dependencies_of(after.table_by_num[marked.num])
+    recompute(writing, dependencies.followers(ended.fields))
 
 
 def _seconds_left(job: Job, now: int) -> int:

@@ -156,6 +156,7 @@ class _Side:
             own, other, position = zip(*moves, strict=True)
             statement = self._compiled("place", sql.move_link)
             self._writing.run_columns(statement, {"own_number": own, "other_number": other, "position": position})
+            self._writing.changes.reordered(self._link, own)
 
     def _add(self, added: Sequence[tuple[int, int, int]]) -> None:
         """Adds links, given as (own number, other number, place in the own order), at the end of the other side's order."""

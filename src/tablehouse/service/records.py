@@ -19,6 +19,7 @@ from tablehouse.service.idempotency import Repeatable, write_once
 from tablehouse.service.late import shown_record
 from tablehouse.service.link_writes import Targets, resolve_links
 from tablehouse.service.payload import Payload
+from tablehouse.service.recompute import recompute
 from tablehouse.service.revision import check_revision
 from tablehouse.service.row_writes import RowWriter, raise_faults
 from tablehouse.service.things import find_table, no_record
@@ -131,6 +132,7 @@ def delete_record(
         check_revision(writing, table, record_id, if_match)
         if not RowWriter(app, caller, writing, table, False).remove([record_id], force):
             raise no_record(table, record_id)
+        recompute(writing)
 
     with app.store.database(database_id) as database:
         database.write(lambda snapshot: find_table(snapshot, table_id), apply)

@@ -27,6 +27,7 @@ from tablehouse.service.file_writes import FileWriter
 from tablehouse.service.late import shown_record
 from tablehouse.service.limits import check_limit, check_record_quota
 from tablehouse.service.link_writes import Targets, check_required, remove_links, write_links
+from tablehouse.service.recompute import recompute
 from tablehouse.service.things import find_table, no_record
 from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import links as link_sql
@@ -198,8 +199,9 @@ class RowWriter:
         return [record_id for _, record_id in gone]
 
     def answers(self, written: Sequence[Written]) -> list[str]:
-        """Returns the JSON of rows that were written, in their order, as they are once everything is."""
+        """Returns the JSON of rows that were written, in their order, as they are once everything is, computed cells too."""
         self.settle()
+        recompute(self._writing)
         wanted = [row.number for row in written if row.record is None]
         if not wanted:
             return [row.record or "" for row in written]

@@ -10,6 +10,10 @@ import msgspec
 from msgspec import UNSET
 
 from tablehouse.errors import BadRequest, ConstraintViolation, Fault, ValidationError
+from tablehouse.fields.formula import FormulaOptions
+from tablehouse.formula.faults import FormulaError
+from tablehouse.formula.parser import parse
+from tablehouse.formula.tree import references
 from tablehouse.ids import new_field_id, new_table_id
 from tablehouse.kinds.kind import fold
 from tablehouse.kinds.zones import zone_named
@@ -24,7 +28,7 @@ from tablehouse.service.answers import TableAnswer, table_answer
 from tablehouse.service.building import drop_beside_table
 from tablehouse.service.field_making import make_field
 from tablehouse.service.file_writes import FileWriter
-from tablehouse.service.formula_fields import check_names_stay, checked_formula
+from tablehouse.service.formula_fields import check_names_stay, checked_formula, settle
 from tablehouse.service.limits import check_limit
 from tablehouse.service.link_fields import remove_links_to
 from tablehouse.service.payload import Payload
@@ -113,7 +117,9 @@ def update_table(app: App, caller: Caller, database_id: str, table_id: str, payl
         def change(version: int) -> None:
             writing.catalog.save_table(msgspec.structs.replace(table, version=version, updated_at=writing.at))
 
+        before = writing.snapshot
         writing.change_schema(change)
+        settle(writing, before)  # links to its records may have other labels now
         return _answer(writing, find_table(writing.snapshot, table_id))
 
     with app.store.database(database_id) as database:
@@ -136,7 +142,9 @@ def delete_table(app: App, caller: Caller, database_id: str, table_id: str, forc
             writing.session.script(ddl.drop_table(writing.dialect, table))
             drop_beside_table(writing, table)
 
+        before = writing.snapshot
         writing.change_schema(change)
+        settle(writing, before)
 
     with app.store.database(database_id) as database:
         database.write(lambda snapshot: find_table(snapshot, table_id), apply)
@@ -216,7 +224,8 @@ def check_primary(name: str, type_name: str, suitable: bool, path: str) -> None:
 
 def make_table(writing: Writing, plan: TablePlan, most_fields: int) -> TableAnswer:
     """Returns the table that has been made of a plan. Raises ValidationError for links and lookups that lead nowhere."""
-    own = [(position, draft) for position, draft in enumerate(plan.drafts) if not draft.type.joined]
+    later = _made_later(plan.drafts)
+    own = [(position, draft) for position, draft in enumerate(plan.drafts) if position not in later]
     num = writing.catalog.take_nums(2 + sum(1 + unnumbered(draft.options) for _, draft in own))
     view = View(num=num + 1, id=new_table_id(), name="All records", description=None, created_at=writing.at, updated_at=writing.at)
     following = num + 2
@@ -242,13 +251,45 @@ def make_table(writing: Writing, plan: TablePlan, most_fields: int) -> TableAnsw
         writing.session.script(ddl.create_table(writing.dialect, table))
 
     check_names_stay(find_table(writing.change_schema(change), table_id).primary, plan.name)
-    for position, draft in enumerate(plan.drafts):
-        if draft.type.joined:
-            # Names in its options may be those of fields made with it, and of links before it.
-            table = find_table(writing.snapshot, table_id)
-            settled = settle_draft(writing.snapshot, table, draft, path=f"fields[{position}].")
-            make_field(writing, table, settled, position, most_fields)
+    for position in later:
+        # Names in its options may be those of fields made with it, and of links before it.
+        table = find_table(writing.snapshot, table_id)
+        settled = settle_draft(writing.snapshot, table, plan.drafts[position], path=f"fields[{position}].")
+        make_field(writing, table, settled, position, most_fields)
     return _answer(writing, find_table(writing.snapshot, table_id))
+
+
+def _made_later(drafts: Sequence[Draft]) -> list[int]:
+    """Returns the places of the fields that are made once the table is there: links, what leads along them, and formulas that name such a field.
+
+    In field order, but for a formula that names one behind it.
+    """
+    later = {place for place, draft in enumerate(drafts) if draft.type.along_links}
+    more = True
+    while more:
+        names = {fold(drafts[place].name) for place in later}
+        more = False
+        for place, draft in enumerate(drafts):
+            if place not in later and not names.isdisjoint(_named_by(draft)):
+                later.add(place)
+                more = True
+    waiting, order = sorted(later), []
+    while waiting:
+        unmade = {place: fold(drafts[place].name) for place in waiting}
+        ready = (place for place in waiting if not any(unmade[other] in _named_by(drafts[place]) for other in waiting if other != place))
+        order.append(next(ready, waiting[0]))
+        waiting.remove(order[-1])
+    return order
+
+
+def _named_by(draft: Draft) -> set[str]:
+    """Returns the names of fields in a formula, as they compare; none for one that does not parse."""
+    if not isinstance(draft.options, FormulaOptions):
+        return set()
+    try:
+        return {fold(each.name) for each in references(parse(draft.options.formula or ""))}
+    except FormulaError:
+        return set()
 
 
 def _answer(reading: Reading, table: Table) -> TableAnswer:

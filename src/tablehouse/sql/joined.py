@@ -25,7 +25,7 @@ Test = sa.ColumnElement[bool]
 
 
 class Values(msgspec.Struct, frozen=True):
-    """The values of a joined cell as rows, and where they come from.
+    """The values of a joined cell as rows, and where they come from. `first`: the number of the linked record at the path's beginning.
 
     `columns`: those of `table`, which holds the `leaf`'s cells; without a leaf its records are the values. `item`: where the leaf holds
     several values, the number of the one that a row is for; the table that they are numbers of is then among the rows.
@@ -38,13 +38,16 @@ class Values(msgspec.Struct, frozen=True):
     table: Table
     leaf: Field | None
     item: sa.ColumnElement[Any] | None
+    first: sa.ColumnElement[Any]
 
 
 def values_of(field: Field, columns: Columns) -> Values | None:
     """Returns the values of a joined field's cell in the record that has these columns; None for a lookup that is not valid."""
-    path = field.path
-    if path is None:
-        return None
+    return None if field.path is None else values_along(field.path, columns)
+
+
+def values_along(path: Path, columns: Columns) -> Values:
+    """Returns the values at the end of a path from the record that has these columns."""
     steps = [pairs(link.link, f"step{place}") for place, link in enumerate(path.links) if link.link is not None]
     there = record_table(path.table).alias("there")
     rows: sa.FromClause = steps[0].rows
@@ -60,7 +63,7 @@ def values_of(field: Field, columns: Columns) -> Values | None:
         rows = rows.join(items, sa.true()).join(there_listed, there_listed.c.num == items.c.value)
         order.append(items.c.key)
         item = items.c.value
-    return Values(rows, steps[0].own == number_of(columns), tuple(order), cells, path.table, path.leaf, item)
+    return Values(rows, steps[0].own == number_of(columns), tuple(order), cells, path.table, path.leaf, item, steps[0].other)
 
 
 def listed(leaf: Field) -> sa.Table:

@@ -45,6 +45,8 @@ def field_columns(field: Field) -> dict[str, sa.types.TypeEngine[Any]]:
         columns[field.folded_column] = TEXT
     if field.error_column:
         columns[field.error_column] = TEXT
+    if field.state_column:
+        columns[field.state_column] = TEXT
     return columns
 
 
