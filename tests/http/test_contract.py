@@ -43,6 +43,9 @@ def test_an_operation_takes_what_the_original_takes_and_asks_for_no_more(wanted:
     parameters = {each["name"]: each for each in found.get("parameters", []) if each["in"] == "query"}
     assert set(wanted.get("query", ())) | set(wanted.get("addedQuery", ())) <= set(parameters)
     assert not [name for name, each in parameters.items() if each.get("required")], "no query parameter is a must"
+    if "form" in wanted:
+        assert list(found["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]) == wanted["form"]
+        return
     if "body" not in wanted:
         assert "requestBody" not in found
         return

@@ -79,7 +79,10 @@ def test_reads_and_writes_are_counted_apart_with_a_second_of_burst(
     refused.refused("TOO_MANY_REQUESTS")
     wait = float(refused.headers["retry-after"])
     assert 0 < wait <= 2
-    assert any(name.startswith("ratelimit") for name in refused.headers), refused.headers
+    left = [int(answer.headers["ratelimit-remaining"]) for answer in answers]
+    assert (left[0], left[answers.index(refused)]) == (reads - 1, 0)
+    assert {answer.headers["ratelimit-limit"] for answer in answers} == {str(reads)}
+    assert all(0 <= int(answer.headers["ratelimit-reset"]) <= 1 for answer in answers)
     # Writes have a bucket of their own; a request that is refused for its body counts as well.
     answers = burst(api, "POST", "/databases", writes * 3, [])
     assert [answer.status for answer in answers[:writes]] == [400] * writes

@@ -137,6 +137,7 @@ class SearchRecords(Body, frozen=True, kw_only=True):
     sorting: Annotated[
         Any, Meta(description="What to sort by, the weightiest key first.", examples=[[{"sortingField": "Name", "sortType": "ASC"}]])
     ] = None
+    sort: Annotated[Any, Meta(description="Another word for `sorting`; one key may stand without its array.")] = None
     paging: Annotated[Any, Meta(description="Which page: offset and limit, at most 200.", examples=[{"offset": 0, "limit": 20}])] = None
 
 
