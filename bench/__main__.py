@@ -44,7 +44,13 @@ def main(
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there is only {', '.join(SCENARIOS)}.", param_hint="--only")
     given = {
         key: value
-        for key, value in (("seconds", seconds), ("rounds", rounds), ("records", records), ("search_records", records))
+        for key, value in (
+            ("seconds", seconds),
+            ("rounds", rounds),
+            ("records", records),
+            ("search_records", records),
+            ("storage", storage),
+        )
         if value is not None
     }
     run = _run(only or BY_STORAGE[storage], msgspec.structs.replace(QUICK if quick else Settings(), **given))

@@ -80,14 +80,14 @@ def new_database(own: str | None = None, **settings: str) -> str:
     return database_url(own, name)
 
 
-def drop_database(dsn: str) -> None:
-    """Removes a database made by `new_database`, whoever is connected to it."""
+def drop_database(dsn: str, own: str | None = None) -> None:
+    """Removes a database made by `new_database` on the same server, whoever is connected to it."""
     name = conninfo.conninfo_to_dict(dsn)["dbname"]
     if on_a_cluster():
         citus.drop_database(server(), cluster(), str(name))
         return
     statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(str(name)))
-    with psycopg.connect(server(), autocommit=True) as connection:
+    with psycopg.connect(own or server(), autocommit=True) as connection:
         for tries_left in reversed(range(50)):
             try:
                 connection.execute(statement)

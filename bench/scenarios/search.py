@@ -7,11 +7,13 @@ client, with what the client itself takes (about half a millisecond) in it.
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import accumulate, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import msgspec
 
 from bench.findings import Findings, at_least, at_most, figure, row
 from bench.loadgen.run import Request, RequestSet, write_requests
@@ -26,6 +28,7 @@ from tablehouse.service.bulk import Filling, load_records
 from tablehouse.service.databases import create_database
 from tablehouse.service.setup import set_up
 from tablehouse.storage.opening import open_store
+from tests import postgres
 
 SMALL = 10_000
 ASKED = 25  # requests of each kind: their median is the figure
@@ -43,22 +46,46 @@ def search(workplace: Workplace) -> Findings:
     """The figures of the issue on search, on a table of a million records (`--records`) and on one of ten thousand."""
     found = Findings()
     count = workplace.settings.search_records
-    large = _load(workplace.directory / "large", count, found)
-    small = _load(workplace.directory / "small", min(SMALL, count), found)
-    with ExitStack() as stack:
-        server = stack.enter_context(start_server(workplace.directory / "large"))
-        beside = stack.enter_context(start_server(workplace.directory / "small"))
-        _before(server, large, count, found)
-        _settle(server, large, found)
-        _settle(beside, small, found)
-        _compare(server, large, beside, small, found)
-        _one_by_one(server, large, found)
-        _walk(server, large, count, found)
-    with start_server(workplace.directory / "large") as server:
-        _jump(server, large, count, found)
-        _scan(workplace, server, large, count, found)
-    _writes(workplace, found)
+    with ExitStack() as databases:
+        places = {name: databases.enter_context(_place(workplace, name)) for name in ("large", "small", "writes")}
+        large = _load(places["large"], count, found)
+        small = _load(places["small"], min(SMALL, count), found)
+        with places["large"].server() as server, places["small"].server() as beside:
+            _before(server, large, count, found)
+            _aggregates(server, large, found)
+            _settle(server, large, found)
+            _settle(beside, small, found)
+            _compare(server, large, beside, small, found)
+            _one_by_one(server, large, found)
+            _walk(server, large, count, found)
+        with places["large"].server() as server:
+            _jump(server, large, count, found)
+            _scan(workplace, server, large, count, found)
+        _writes(workplace, places["writes"], found)
     return found
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a server keeps its data: a directory, and on PostgreSQL a database."""
+
+    data: Path
+    url: str | None
+
+    def server(self) -> AbstractContextManager[Server]:
+        """The server, until the end of the block."""
+        return start_server(self.data, *(() if self.url is None else ("--database-url", self.url)))
+
+
+@contextmanager
+def _place(workplace: Workplace, name: str) -> Iterator[Place]:
+    if workplace.settings.storage == "sqlite":
+        yield Place(workplace.directory / name, None)
+        return
+    # One that has pg_trgm, where there is one.
+    server = postgres.trigram_server() or postgres.server()
+    url = postgres.new_database(server)
+    yield Place(workplace.directory / name, url)
+    postgres.drop_database(url, server)
 
 
 def _kinds() -> dict[str, Search]:
@@ -124,9 +151,9 @@ def _part(dice: random.Random) -> str:
     return word[:5]
 
 
-def _load(data: Path, count: int, found: Findings) -> Table:
-    """A table of so many records in a new data directory, by the way that imports take. No server runs there yet."""
-    settings = Settings(data=data)
+def _load(place: Place, count: int, found: Findings) -> Table:
+    """A table of so many records in a new place, by the way that imports take. No server runs there yet."""
+    settings = Settings(data=place.data, database_url=place.url)
     store = open_store(settings)
     try:
         set_up(store, TOKEN)
@@ -167,9 +194,42 @@ def _median(server: Server, table: Table, kind: Search, seed: int = 7, count: in
 def _before(server: Server, table: Table, count: int, found: Findings) -> None:
     dice = random.Random(3)
     taken = {name: _ask(server, table, kind(dice, 0))[0] for name, kind in _kinds().items()}
-    taken["by name, near the end"] = _ask(server, table, {**_by("Name"), "paging": {"offset": count * 9 // 10}})[0]
+    deep: dict[str, Any] = {"paging": {"offset": count * 9 // 10}}
+    others: dict[str, dict[str, Any]] = {
+        "by name, near the end": {**_by("Name"), **deep},
+        "by notes": _by("Notes", "DESC"),
+        "by notes, near the end": {**_by("Notes"), **deep},
+        "by stage, near the end": {**_by("Stage"), **deep},
+        "customers by notes, in the middle": {**_is("Customer", True), **_by("Notes"), "paging": {"offset": count // 4}},
+        "no part of a text": _is("Notes", "zan", "DOES_NOT_CONTAIN"),
+        "the end of a text": _is("Notes", "zan", "ENDS_WITH"),
+        "one of a thousand numbers": _is("Employees", list(range(0, 100_000, 100)), "IS_ONE_OF"),
+    }
+    taken |= {name: _ask(server, table, body)[0] for name, body in others.items()}
     slowest = max(taken, key=lambda name: taken[name])
-    found.figures.append(figure("slowest search without an index", taken[slowest], "ms", at_most(1_500), slowest))
+    found.figures.append(figure("slowest search without an index", taken[slowest], "ms", at_most(1_500), f"{slowest}; of {len(taken)}"))
+
+
+def _aggregates(server: Server, table: Table, found: Findings) -> None:
+    """Groups of all records, none of them kept from an earlier request."""
+    money = [{"function": "COUNT"}, {"field": "Revenue", "function": "SUM"}, {"field": "Revenue", "function": "AVERAGE"}]
+    bodies: dict[str, dict[str, Any]] = {
+        "all records": {"aggregations": money},
+        "by stage": {"groupBy": ["Stage"], "aggregations": money},
+        "by month": {"groupBy": [{"field": "Founded", "by": "MONTH"}], "aggregations": money},
+        "customers by stage and month": {
+            **_is("Customer", True),
+            "groupBy": ["Stage", {"field": "Founded", "by": "MONTH"}],
+            "aggregations": money,
+        },
+    }
+    for name, body in bodies.items():
+        taken = []
+        for places in range(3):
+            began = time.perf_counter()
+            answer_to(server.api.post(f"{table.records}/aggregate", json={**body, "paging": {"limit": 100 + places}}))
+            taken.append((time.perf_counter() - began) * 1000)
+        found.figures.append(figure(f"count, sum and mean: {name}", median(taken), "ms"))
 
 
 def _settle(server: Server, table: Table, found: Findings) -> None:
@@ -188,7 +248,7 @@ def _settle(server: Server, table: Table, found: Findings) -> None:
         now = tuple(sorted(index["id"] for index in there))
         quiet = quiet + 1 if now == before and all(index["state"] == "READY" for index in there) else 0
         before = now
-    size = sum(index["sizeBytes"] for index in there)
+    size = sum(index["sizeBytes"] or 0 for index in there)
     found.figures.append(
         figure("indexes built by themselves", len(there), "", note=f"{size / 1e6:,.0f} MB, {time.perf_counter() - began:.0f} s")
     )
@@ -248,9 +308,9 @@ def _scan(workplace: Workplace, server: Server, table: Table, count: int, found:
     found.figures.append(figure("records read by 4 clients, 200 a page", outcome.rps * PAGE, "rows/s", at_least(100_000)))
 
 
-def _writes(workplace: Workplace, found: Findings) -> None:
+def _writes(workplace: Workplace, place: Place, found: Findings) -> None:
     """Durable creates by 16 clients into a table with four indexes and one of trigrams, and into one without."""
-    with start_server(workplace.directory / "writes") as server:
+    with place.server() as server:
         contenders: dict[str, Contender] = {}
         for name in ("without indexes", "with 4 indexes and 1 of trigrams"):
             table = make_table(server, make_database(server, name), FIELDS)
