@@ -81,6 +81,7 @@ def both(*conditions: dict[str, Any]) -> dict[str, Any]:
 BETWEEN = {"operator": "IS_BETWEEN", "leftSide": "Day", "lowerBound": "2025-02-01", "upperBound": "2025-03-01"}
 PRICE = [{"sortingField": "Price", "sortType": "DESC"}]
 NAME = [{"sortingField": "Name", "sortType": "ASC"}]
+STAGE = [{"sortingField": "Stage", "sortType": "ASC"}]
 
 SEARCHES: dict[str, dict[str, Any]] = {
     "number": {"filter": is_("Size", 3)},
@@ -99,6 +100,10 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "two and sort": {"filter": both(is_("Stage", "A"), is_("Done", True)), "sorting": PRICE},
     "range and sort": {"filter": BETWEEN, "sorting": PRICE},
     "all sorted": {"sorting": NAME},
+    "by choice": {"sorting": STAGE},
+    "by choice and text back": {"sorting": [{**STAGE[0], "sortType": "DESC"}, *NAME]},
+    "box by choice and number": {"filter": is_("Done", True), "sorting": [*STAGE, *PRICE]},
+    "choice by choice": {"filter": is_("Stage", "B"), "sorting": STAGE},
     "all sorted by two": {"sorting": [{"sortingField": "Size", "sortType": "DESC"}, {"sortingField": "Price"}]},
     "either": {"filter": {"operator": "OR", "conditions": [is_("Size", 4), is_("Stage", "C")]}},
     "contains": {"filter": is_("Notes", "number 91", "CONTAINS")},

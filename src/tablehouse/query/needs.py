@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from tablehouse.fields.select import SelectOptions
 from tablehouse.kinds import kind
 from tablehouse.query.checks import Check, Checks, Node, conjuncts
 from tablehouse.query.sorting import SortKey
@@ -54,6 +55,31 @@ def need_of(node: Node | None, keys: Sequence[SortKey]) -> Need | None:
     sorting = tuple(_sorted_parts(keys, equal))[:_MOST_SORTED]
     need = Need(_listed(equal), _listed(ranges - equal), _listed(texts), sorting, _listed(either))
     return None if need == Need() else need
+
+
+def blocks_of(key: SortKey) -> tuple[int, ...] | None:
+    """Returns the numbers of a field's choices in their order, where its cells are sorted by it; None for other fields.
+
+    An index of the numbers is not in that order, but has the records of each choice side by side.
+    """
+    field = key.field
+    options = field.spec.options
+    if field.kind is not kind.CHOICE or field.is_list or field.joined or not field.column or not isinstance(options, SelectOptions):
+        return None
+    return tuple(choice.num for choice in options.choices)
+
+
+def block_need(node: Node | None, keys: Sequence[SortKey]) -> Need | None:
+    """Returns what a search needs that is sorted by choices first: records of each choice, as if it were compared with it.
+
+    None where there is no such order, or the condition would have to be looked at record by record.
+    """
+    if not keys or blocks_of(keys[0]) is None:
+        return None
+    if any(not isinstance(part, Check) or _class_of(part) != "equal" for part in conjuncts(node)):
+        return None
+    need = need_of(node, keys[1:]) or Need()
+    return msgspec.structs.replace(need, equal=_listed({*need.equal, keys[0].field.shown_column}))
 
 
 def wanted_indexes(need: Need) -> list[Spec]:

@@ -27,7 +27,7 @@ from tablehouse.service.views import find_view
 from tablehouse.service.watch import Watch
 from tablehouse.sql import search as sql
 from tablehouse.sql.deep import Bounds, looked_up, sample_keys
-from tablehouse.sql.search import ONCE, WHOLE
+from tablehouse.sql.search import BLOCKS, ONCE, WHOLE
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.places import Place
@@ -199,6 +199,8 @@ class _Finding:
         candidates a trigram index has, how many records meet the condition.
         """
         plan = self._search.condition
+        if not self._late and steering.in_blocks(self._table, plan, self._search.sorting, wanted):
+            return plan, BLOCKS
         if self._reading.dialect.knows_frequencies or self._late:
             return plan, ""
         steer = steering.whole(self._table, plan, self._search.sorting, wanted)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from tablehouse.query.checks import PHRASE, TRIGRAMS, Check, Checks, Node, Plan, planned, residual
-from tablehouse.query.needs import Need, need_of, serves
+from tablehouse.query.needs import Need, block_need, blocks_of, need_of, serves
 from tablehouse.query.sorting import SortKey
 from tablehouse.schema.index import ORDER, Part, Spec
 from tablehouse.schema.model import Table
@@ -25,6 +25,8 @@ _FEW: Final = 3_000
 """Candidates that are looked at one by one in about 3 ms: less than any other way takes that has to be thought about."""
 _DEEP: Final = 10_000
 """Records to sort and skip from which on sorting all at once is quicker."""
+_MOST_IN_BLOCKS: Final = 20_000
+"""Records that are read from all blocks of choices together, for a page that holds some of them."""
 _SHARE: Final = 8
 """Looking at candidates one by one costs some five times what going through all records does for each of them."""
 
@@ -77,6 +79,16 @@ def whole(table: Table, plan: Plan | None, keys: Sequence[SortKey], wanted: int)
     need = need_of(None if plan is None else plan.node, keys)
     ordered = need is not None and (_by_order(table, need) or (bool(need.equal) and _at_once(table, need)))
     return "" if ordered else WHOLE
+
+
+def in_blocks(table: Table, plan: Plan | None, keys: Sequence[SortKey], wanted: int) -> bool:
+    """Returns whether an index has the records of each choice, which are sorted by choices, in the order wanted."""
+    need = block_need(None if plan is None else plan.node, keys)
+    if need is None or len(need.sorting) != len(keys) - 1:
+        return False
+    if wanted * (len(blocks_of(keys[0]) or ()) + 1) > _MOST_IN_BLOCKS:
+        return False
+    return _at_once(table, need)
 
 
 def to_count(plan: Plan, live: Callable[[], int], candidates: Candidates) -> Plan:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
-from tablehouse.query.needs import need_of
+from tablehouse.query.needs import block_need, need_of
 from tablehouse.query.search import Search
 from tablehouse.schema.model import Table
 from tablehouse.service.access import App
@@ -53,7 +53,8 @@ class Watch:
         """Notes what the search needed, when it took longer than it would with an index."""
         mode = self._app.settings.auto_index
         if mode == "eager" or (mode == "on" and self._milliseconds >= SLOW_MILLISECONDS):
-            need = need_of(None if search.condition is None else search.condition.node, search.sorting)
+            node = None if search.condition is None else search.condition.node
+            need = block_need(node, search.sorting) or need_of(node, search.sorting)
             if need is not None:
                 self._app.store.usage.note_need(self._database_id, self._table.num, need, max(self._milliseconds, 0.001))
 

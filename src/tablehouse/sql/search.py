@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from tablehouse.kinds.kind import BOOLEAN, NUMBER, TEXT
 from tablehouse.query.at_read import at_read, late_fields
 from tablehouse.query.checks import Check, Node, fields_of
+from tablehouse.query.needs import blocks_of
 from tablehouse.query.sorting import SortKey
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.at_read import inputs_json
+from tablehouse.sql.blocks import in_blocks
 from tablehouse.sql.catalog_tables import COMMITS, COUNTERS
 from tablehouse.sql.conditions import condition
 from tablehouse.sql.deep import Bounds, held, selected
@@ -31,6 +33,7 @@ BY_CONDITION: Final = "by condition"
 WHOLE: Final = "whole"
 THROUGH: Final = "through"
 ONCE: Final = "once"
+BLOCKS: Final = "blocks"
 
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 
@@ -55,7 +58,7 @@ def search_records(
     WHOLE, on SQLite, when all of them have to be sorted and most are skipped: with a limit it keeps as many rows in order as are skipped, one
     by one, which takes four times as long as sorting all at once; THROUGH, on SQLite too, when a trigram index decides the condition and
     nothing is sorted: it goes through its records in order of creation; ONCE, there too, when sort values are looked up for each record: SQLite
-    would do so wherever they are named. `bounds`: where a deep page is looked for (`sql.deep`).
+    would do so wherever they are named; BLOCKS when the first key is a field of choices and an index has the records of each. `bounds`: where a deep page is looked for (`sql.deep`).
     """
     columns = record_table(table)
     stored = dict(columns.c.items())
@@ -77,6 +80,10 @@ def search_records(
     if bounds is not None:
         page, earlier = selected(found.order_by(None), number, values, keys, bounds)
         before = [earlier]
+    elif steer == BLOCKS:
+        choices = blocks_of(keys[0])
+        assert choices is not None
+        page = in_blocks(found.order_by(None), cells[keys[0].field.shown_column], number, values, keys, choices, empties)
     elif empties is None and steer == WHOLE:
         # A part of the statement that is materialized is read in the order it was made in.
         in_order = found.cte("sorted").prefix_with("MATERIALIZED")

@@ -57,18 +57,20 @@ def ordered(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell) -> li
     return [*order, number.asc()]
 
 
-def following(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell, empties: Sequence[bool]) -> list[sa.ColumnElement[bool]]:
+def following(
+    keys: Sequence[SortKey], values: Sequence[Cell], number: Cell, empties: Sequence[bool], first: int = 0
+) -> list[sa.ColumnElement[bool]]:
     """Returns expressions of which the first is true for the records next behind a certain one, the second for those behind these, and so on.
 
     One expression for all of them would be an OR, for which no database looks into an index at the right place.
-    `empties`: which of its values are. Parameters: k0, k1 … (those that are not empty), and `after`, its number.
+    `empties`: which of its values are. Parameters: k0, k1 … (those that are not empty; from `first` on), and `after`, its number.
     """
     if not keys:
         return [number > sa.bindparam("after")]
-    value, rest = values[0], _behind(keys[1:], values[1:], number, empties[1:], 1)
+    value, rest = values[0], _behind(keys[1:], values[1:], number, empties[1:], first + 1)
     if empties[0]:
         return [sa.and_(value.is_(None), rest)]
-    here: sa.BindParameter[Any] = sa.bindparam("k0")
+    here: sa.BindParameter[Any] = sa.bindparam(f"k{first}")
     length = key_head(keys[0])
     equal, further = value == here, _further(keys[0], value, here)
     if length is not None:
