@@ -16,7 +16,9 @@ from tablehouse.kinds.operators import OPERATORS, Shape, cell_of
 from tablehouse.query.conditions import Condition, Leaf, read_filter
 from tablehouse.query.dates import Calendar
 from tablehouse.query.operands import Surroundings
+from tablehouse.schema.index import PINNED, TRIGRAM, Part, Spec
 from tablehouse.schema.model import Field, Table
+from tablehouse.service.building import build_index, fill_index
 from tablehouse.service.tuning import Tuner
 from tests.local import Local, LocalTable
 
@@ -308,3 +310,36 @@ def test_indexes_change_no_answer(
         walked += names(table.search(**parts, paging={"offset": offset, "limit": limit})[0])
     assert walked == expected
     table.drop()
+
+
+ALIKE = 'aAbßẞİiıΣς\ufffd\ufffe\uffff😀"%'
+"""Characters that fold to others or to two, that an index holds as one, that its questions are written with."""
+
+
+@pytest.fixture(scope="module")
+def indexed(eager: tuple[Local, str]) -> LocalTable:
+    """A table with an index of the parts of its texts."""
+    local, database = eager
+    table = local.new_table([{"name": "text", "type": "SINGLE_LINE_TEXT"}], database, name="Parts of texts")
+    if table.file.read(lambda reading: reading.has_trigrams()):
+        (field,) = table.schema.fields
+        index = build_index(table.file, table.id, Spec(TRIGRAM, (Part(field.shown_column),)), PINNED)
+        assert index.ready or fill_index(table.file, table.id, index.num)
+    return table
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(texts=st.lists(st.text(ALIKE, min_size=1, max_size=40), min_size=1, max_size=6), data=st.data())
+def test_an_index_of_parts_of_texts_finds_what_comparing_does(texts: list[str], data: st.DataObject, indexed: LocalTable) -> None:
+    ids = indexed.fill([{"text": text} for text in texts])
+    text = data.draw(st.sampled_from(texts))
+    first = data.draw(st.integers(0, len(text)))
+    for part in (text[first : first + 4], text[first:], data.draw(st.text(ALIKE, min_size=3, max_size=3))):
+        if part:
+            has = [fold(part) in fold(each) for each in texts]
+            ends = [fold(each).endswith(fold(part)) for each in texts]
+            for operator, expected in (("CONTAINS", has), ("DOES_NOT_CONTAIN", [not each for each in has]), ("ENDS_WITH", ends)):
+                found, metadata = indexed.search(filter={"operator": operator, "leftSide": "text", "rightSide": part})
+                assert [record["id"] for record in found] == [name for name, there in zip(ids, expected, strict=True) if there]
+                assert metadata.total == len(found)
+    indexed.batch(delete=ids)
