@@ -579,3 +579,25 @@ def test_an_incoming_file_is_private_and_synced(files: Pair, tmp_path: Path) -> 
     session = connect(place)
     assert session.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     session.close()
+
+
+def test_attached_files_arrive_and_are_compared(pair: Pair) -> None:
+    table = pair.source.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Files", "type": "ATTACHMENT"}])
+    table.create(Name="a", Files=["data:text/plain,one", "data:text/plain,three"])
+    (done,) = pair.copy().databases
+    assert done.outcome == "copied"
+    there = pair.target.contents
+    assert sorted(found.size for found in there.names(table.database)) == [3, 5]
+    assert pair.outcomes() == ["same"]
+    gone = next(iter(there.names(table.database))).key
+    there.remove(table.database, [gone])
+    assert pair.outcomes() == ["different"]
+
+
+def test_a_missing_attached_file_stops_the_copy(pair: Pair) -> None:
+    table = pair.source.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Files", "type": "ATTACHMENT"}])
+    table.create(Name="a", Files="data:text/plain,one")
+    pair.source.store.contents.remove_all(table.database)
+    with pytest.raises(CopyError, match="attached file"):
+        pair.copy()
+    assert table.database not in pair.target.control.current().databases

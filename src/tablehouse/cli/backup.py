@@ -26,17 +26,20 @@ def backup(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Back up a data directory, also while its server runs: every database as it was at one moment, checked after writing.
+    """Back up a data directory, also while its server runs: every database as it was at one moment, with its attached files, checked.
 
     The directory appears once everything in it is whole and on disk. Its manifest.json says what was written, and when. How many backups to
     keep is yours to decide: each is a directory by itself.
     """
     with refusals():
-        layout = _layout(data, database_url)
+        layout, files_url = _place(data, database_url)
         with Bars().step("Backing up") as told:
-            manifest = back_up(layout, to, database or (), told)
-        records = sum(each.records for each in manifest.databases)
-        say(f"Backed up {len(manifest.databases):,} databases with {records:,} records, {_size(manifest.bytes)}, to {to}.")
+            manifest = back_up(layout, to, database or (), told, with_files=files_url is None)
+        records, files = (sum(getattr(each, name) for each in manifest.databases) for name in ("records", "files"))
+        attached = f" and {files:,} attached files" if files else ""
+        say(f"Backed up {len(manifest.databases):,} databases with {records:,} records{attached}, {_size(manifest.bytes)}, to {to}.")
+        if files_url is not None:
+            say(f"Attached files are in {files_url} and not in the backup.")
         if as_json:
             put_json(manifest)
 
@@ -60,12 +63,12 @@ def restore(
     with refusals():
         if database is None and (workspace is not None or force):
             raise ConfigError("--workspace and --force go with --database: a whole store is restored into an empty directory.")
-        layout = _layout(data, database_url)
+        layout, files_url = _place(data, database_url)
         with Bars().step("Restoring") as told:
             if database is None:
-                done = restore_store(backup, layout, told)
+                done = restore_store(backup, layout, told, with_files=files_url is None)
             else:
-                done = restore_database(backup, layout, database, workspace, force, told)
+                done = restore_database(backup, layout, database, workspace, force, told, with_files=files_url is None)
         records = sum(each.records for each in done.databases)
         say(f"Restored {len(done.databases):,} databases with {records:,} records into {layout.root}.")
         if done.replaced is not None:
@@ -74,14 +77,15 @@ def restore(
             put_json(done)
 
 
-def _layout(data: Path | None, database_url: str | None) -> Layout:
+def _place(data: Path | None, database_url: str | None) -> tuple[Layout, str | None]:
+    """Returns (the data directory, the bucket that holds attached files, None when they are in the directory)."""
     settings = load({"data": data, "database_url": database_url}, os.environ)
     if settings.database_url is not None:
         raise ConfigError(
             "--database-url (or TABLEHOUSE_DATABASE_URL) names an SQL server: back that up with its own tools, as docs/operations.md "
             "says. This command is for data directories."
         )
-    return Layout(settings.data)
+    return Layout(settings.data), settings.files_url
 
 
 def _size(count: int) -> str:

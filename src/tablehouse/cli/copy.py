@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -13,8 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tablehouse.cli.output import opened, people, put_json, refusals, say
 from tablehouse.cli.place import Json
-from tablehouse.config import ConfigError, Settings
+from tablehouse.config import ConfigError, Settings, load
+from tablehouse.storage.files.local import LocalContents
+from tablehouse.storage.files.opening import open_contents
 from tablehouse.storage.opening import check_there
+from tablehouse.storage.store import Store
 from tablehouse.transfer.copy.stores import Copied, CopiedDatabase, CopyError, copy_stores
 from tablehouse.transfer.copy.stores import Progress as CopyProgress
 
@@ -25,12 +29,22 @@ def copy(
     source: Annotated[str, typer.Option("--from", help="Data directory, or address of an SQL server.", show_default=False)],
     target: Annotated[str, typer.Option("--to", help="Data directory, or address of an SQL server.", show_default=False)],
     database: Annotated[list[str] | None, typer.Option("--database", help="Id of a database: copy only this one.")] = None,
+    from_files: Annotated[
+        str | None,
+        typer.Option(
+            "--from-files", help="Directory or bucket that holds the source's attached files, when it is not files/ of its data directory."
+        ),
+    ] = None,
+    to_files: Annotated[
+        str | None,
+        typer.Option("--to-files", help="Directory or bucket that is to hold the target's, when it is not files/ of its data directory."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Copy databases to another store: from a data directory to PostgreSQL, back, or to another of the same kind.
 
     Ids, times, record numbers, people and views stay what they are; so do workspaces, members and tokens that the target lacks. Each database is
-    copied as it is at one moment, compared value by value, and only then listed in the target. Servers may run on both. What the target has already is
+    copied as it is at one moment with its attached files, compared value by value, and only then listed in the target. Servers may run on both. What the target has already is
     compared and never written over: after an interruption give the same command again.
 
     Exit status: 0 when everything is in the target as it was in the source, 1 when something is not.
@@ -40,6 +54,8 @@ def copy(
         _check_apart(here, there)
         check_there(here)
         with opened(here) as from_store, opened(there) as to_store, _bar() as progress:
+            _use_files(from_store, from_files, "--from-files", here)
+            _use_files(to_store, to_files, "--to-files", there)
             try:
                 done = copy_stores(from_store, to_store, database or (), progress)
             except CopyError as error:
@@ -58,6 +74,30 @@ def _settings(text: str, option: str) -> Settings:
     if scheme not in _SCHEMES:
         raise ConfigError(f"{option} begins with {scheme}://, which is no storage: give a directory, or postgresql://….")
     return Settings(database_url=text)
+
+
+class _Unsaid:
+    """Stands for a storage of files that nobody has named; a database without files does not miss it."""
+
+    def __init__(self, option: str) -> None:
+        self._option = option
+
+    def __getattr__(self, name: str) -> Any:
+        raise ConfigError(
+            f"There are attached files to copy. Say with {self._option} which directory or bucket holds those of the SQL server's store."
+        )
+
+
+def _use_files(store: Store, given: str | None, option: str, settings: Settings) -> None:
+    """Lets a store have its attached files where an option says. Raises CannotOpen, ConfigError."""
+    if given is None:
+        if settings.database_url is not None:
+            unsaid: Any = _Unsaid(option)
+            store.contents = unsaid
+    elif "://" in given:
+        store.contents = open_contents(load({"data": Path(tempfile.gettempdir()) / "tablehouse-copy", "files_url": given}, {}))
+    else:
+        store.contents = LocalContents(Path(given))
 
 
 def _check_apart(here: Settings, there: Settings) -> None:

@@ -84,12 +84,18 @@ DELETE_FILES: Final = sa.delete(FILES).where(InItems(FILES.c.num, sa.bindparam("
 CONTENTS_IN_USE: Final = sa.select(FILES.c.content).where(InItems(FILES.c.content, sa.bindparam("keys"))).distinct()
 """Rows: (key) of those in `keys`, a JSON array, that some file needs."""
 ALL_CONTENTS: Final = (
-    sa.select(FILES.c.content, FILES.c.size, FILES.c.sha256)
+    sa.select(
+        FILES.c.content,
+        sa.func.max(FILES.c.size),
+        sa.func.max(FILES.c.sha256),
+        sa.func.max(sa.case((_HELD, sa.literal_column("1")), else_=sa.literal_column("0"))),
+    )
     .where(FILES.c.content > sa.bindparam("after"))
+    .group_by(FILES.c.content)
     .order_by(FILES.c.content)
     .limit(sa.bindparam("limit"))
 )
-"""Rows: (key, size, SHA-256), in order of the keys, those that several files need several times."""
+"""Rows: (key, size, SHA-256, 1 where a cell holds it and else 0) of all contents, in order of the keys. Parameters: after (a key), limit."""
 
 
 def files_of_records(table: Table) -> sa.Select[Any]:

@@ -67,7 +67,8 @@ class Incoming:
 
     def __init__(self, directory: Path) -> None:
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for each in (directory.parent.parent, directory.parent, directory):  # `parents` would make them readable by others
+                each.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor, name = tempfile.mkstemp(dir=directory)
         except OSError as error:
             raise no_room(error) from error

@@ -22,6 +22,7 @@ from tablehouse.clock import Clock, iso, system_clock
 from tablehouse.errors import ServiceUnavailable
 from tablehouse.sql import control as control_sql
 from tablehouse.sql.dialect import SQLITE
+from tablehouse.storage.sqlite.backup_files import Carried, carry_files
 from tablehouse.storage.sqlite.files import sync_directory
 from tablehouse.storage.sqlite.layout import Layout
 from tablehouse.storage.sqlite.manifest import (
@@ -50,8 +51,16 @@ _SPARE: Final = 1.05
 """What must be free on the disk, as a multiple of the files' size: they grow while they are copied."""
 
 
-def back_up(layout: Layout, to: Path, wanted: Sequence[str] = (), told: Told = lambda _: None, clock: Clock = system_clock) -> Manifest:
-    """Returns what was written to the new directory `to`: the whole store, or only the databases with the `wanted` ids.
+def back_up(
+    layout: Layout,
+    to: Path,
+    wanted: Sequence[str] = (),
+    told: Told = lambda _: None,
+    clock: Clock = system_clock,
+    with_files: bool = True,
+) -> Manifest:
+    """Returns what was written to the new directory `to`: the whole store, or only the databases with the `wanted` ids. `with_files`: with the
+    attached files of their records, which lie in the data directory.
 
     Raises BackupError when there is no store or no such database, when something of it is damaged or the disk is too small, OtherVersion
     when a server of another version uses the data directory, OSError. Then there is no directory `to`.
@@ -62,11 +71,12 @@ def back_up(layout: Layout, to: Path, wanted: Sequence[str] = (), told: Told = l
     try:
         with _new_directory(to) as partial:
             try:
-                manifest = _Backup(layout, as_layout(partial), told, clock).run(wanted)
+                manifest = _Backup(layout, as_layout(partial), told, clock, with_files).run(wanted)
             except (apsw.Error, ServiceUnavailable) as error:  # of one database it is said which one
                 raise BackupError(f"{layout.control} cannot be read: {error}") from error
             write_manifest(partial, manifest)
-            for directory in (partial / "databases", partial):
+            attached = [as_layout(partial).files] if as_layout(partial).files.exists() else []
+            for directory in (*attached, partial / "databases", partial):
                 sync_directory(directory)
         return manifest
     finally:
@@ -76,11 +86,12 @@ def back_up(layout: Layout, to: Path, wanted: Sequence[str] = (), told: Told = l
 class _Backup:
     """One backup on its way."""
 
-    def __init__(self, source: Layout, target: Layout, told: Told, clock: Clock) -> None:
+    def __init__(self, source: Layout, target: Layout, told: Told, clock: Clock, with_files: bool) -> None:
         self._source = source
         self._target = target
         self._told = told
         self._clock = clock
+        self._with_files = with_files
         self._bytes = 0
         self._done = 0
         self._copied: dict[str, CopiedDatabase] = {}
@@ -122,14 +133,14 @@ class _Backup:
                 except BackupError:
                     if database_id in _listed(session):
                         raise
-                    self._target.database(database_id).unlink(missing_ok=True)  # removed meanwhile
+                    self._forget(database_id)  # removed meanwhile
             listed = _listed(session)
         session.begin_alone()  # from here on nobody makes or removes databases
         try:
             listed = _listed(session)
             for database_id in [each for each in self._copied if each not in listed]:
                 del self._copied[database_id]
-                self._target.database(database_id).unlink()
+                self._forget(database_id)
             for database_id, workspace_id in listed.items():
                 if database_id not in self._copied:
                     self._copy_database(database_id, workspace_id)
@@ -151,6 +162,9 @@ class _Backup:
         file, (found, name, tables, records) = _inspect(target, "meta", lambda session: _count(session, target))
         if found != database_id:
             raise BackupError(f"{source} is the file of the database {found}, not of {database_id}.")
+        carried = Carried()
+        if self._with_files:
+            carried = carry_files(target, self._source.files / database_id, self._target.files / database_id, self._tell)
         self._copied[database_id] = CopiedDatabase(
             bytes=file.bytes,
             sha256=file.sha256,
@@ -161,7 +175,13 @@ class _Backup:
             taken_at=taken,
             tables=tables,
             records=records,
+            files=carried.count,
+            file_bytes=carried.bytes,
         )
+
+    def _forget(self, database_id: str) -> None:
+        self._target.database(database_id).unlink(missing_ok=True)
+        shutil.rmtree(self._target.files / database_id, ignore_errors=True)
 
     def _tell(self, count: int) -> None:
         self._done += count
@@ -174,6 +194,9 @@ class _Backup:
             path = self._source.database(database_id)
             for part in (path, path.with_name(path.name + "-wal")):
                 expected += part.stat().st_size if part.exists() else 0
+            attached = self._source.files / database_id
+            if self._with_files and attached.exists():
+                expected += sum(entry.stat().st_size for entry in os.scandir(attached))
         free = shutil.disk_usage(self._target.root).free
         if free < expected * _SPARE:
             raise BackupError(f"The backup will take about {expected:,} bytes, and {self._target.root.parent} has only {free:,} left.")

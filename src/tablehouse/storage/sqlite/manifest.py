@@ -45,6 +45,9 @@ class CopiedDatabase(CopiedFile, frozen=True, kw_only=True, rename="camel"):
     taken_at: str
     tables: int
     records: int
+    files: int = 0
+    """Attached files in the backup, and their bytes; none where they are in a bucket."""
+    file_bytes: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -60,7 +63,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     @property
     def bytes(self) -> int:
         """The size of all files together."""
-        return sum(each.bytes for each in self.databases) + (self.control.bytes if self.control else 0)
+        return sum(each.bytes + each.file_bytes for each in self.databases) + (self.control.bytes if self.control else 0)
 
     def database(self, database_id: str) -> CopiedDatabase:
         """Returns the entry of a database. Raises BackupError when it is not in the backup."""

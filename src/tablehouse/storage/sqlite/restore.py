@@ -26,6 +26,7 @@ from tablehouse.sql import catalog_tables, control_tables
 from tablehouse.sql import control as sql
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.control import ControlWriting
+from tablehouse.storage.sqlite.backup_files import carry_files, keep_beside
 from tablehouse.storage.sqlite.files import remove_database_file, sync_directory
 from tablehouse.storage.sqlite.layout import Layout
 from tablehouse.storage.sqlite.manifest import (
@@ -58,8 +59,9 @@ class Restored(msgspec.Struct, frozen=True, rename="camel"):
     replaced: str | None = None
 
 
-def restore_store(backup: Path, layout: Layout, told: Told = lambda _: None) -> Restored:
+def restore_store(backup: Path, layout: Layout, told: Told = lambda _: None, with_files: bool = True) -> Restored:
     """Returns what was restored into a data directory that is missing or empty; one whose restore was cut off counts as empty.
+    `with_files`: with the attached files, unless a bucket holds them.
 
     Raises BackupError for a damaged backup, one of single databases, one of a newer format and a directory that is not empty; InUse, OSError.
     """
@@ -80,6 +82,8 @@ def restore_store(backup: Path, layout: Layout, told: Told = lambda _: None) -> 
             check_file(path, entry, share.add)
         _check_room(layout, manifest.bytes)
         _gather(layout, manifest, files, share)
+        for each in manifest.databases if with_files else ():
+            _carry(backup, each, layout, share)
         parts = as_layout(layout.restoring)
         for each in manifest.databases:
             parts.database(each.id).rename(layout.database(each.id))
@@ -100,6 +104,7 @@ def restore_database(
     force: bool = False,
     told: Told = lambda _: None,
     clock: Clock = system_clock,
+    with_files: bool = True,
 ) -> Restored:
     """Returns what was restored: one database of a backup, in a store that lists it no longer, or with `force` in place of what is there.
 
@@ -120,11 +125,11 @@ def restore_database(
                 f'The database {database_id} is there. --force puts the one of {entry.taken_at} ("{entry.name}", {entry.records:,} records) '
                 "in its place, and keeps what is there now in backups/."
             )
-        return _replace(path, entry, layout, told)
-    return _add(path, entry, layout, workspace_id or entry.workspace_id, told, clock)
+        return _replace(backup, entry, layout, told, with_files)
+    return _add(backup, entry, layout, workspace_id or entry.workspace_id, told, clock, with_files)
 
 
-def _replace(path: Path, entry: CopiedDatabase, layout: Layout, told: Told) -> Restored:
+def _replace(backup: Path, entry: CopiedDatabase, layout: Layout, told: Told, with_files: bool) -> Restored:
     try:
         lock = VersionLock(layout.lock, __version__, alone=True)
     except InUse as error:
@@ -133,10 +138,14 @@ def _replace(path: Path, entry: CopiedDatabase, layout: Layout, told: Told) -> R
             "One that was deleted through the API can be restored while the server runs."
         ) from None
     try:
-        share = _Share(told, entry.bytes * 2)
-        part = _copied(path, entry, layout, share)
+        share = _Share(told, (entry.bytes + entry.file_bytes) * 2)
+        part = _copied(as_layout(backup).database(entry.id), entry, layout, share)
         there = layout.database(entry.id)
         kept = _kept(there, layout) if there.exists() else None
+        if kept is not None:
+            keep_beside(layout.files / entry.id, kept.with_suffix(".files"))
+        if with_files:
+            _carry(backup, entry, layout, share)
         _remove_log(there)
         part.rename(there)
         sync_directory(layout.databases)
@@ -145,14 +154,17 @@ def _replace(path: Path, entry: CopiedDatabase, layout: Layout, told: Told) -> R
     return Restored(str(layout.root), (entry,), control=False, replaced=str(kept) if kept else None)
 
 
-def _add(path: Path, entry: CopiedDatabase, layout: Layout, workspace_id: str, told: Told, clock: Clock) -> Restored:
+def _add(backup: Path, entry: CopiedDatabase, layout: Layout, workspace_id: str, told: Told, clock: Clock, with_files: bool) -> Restored:
     store = SqliteStore(layout.root, clock)
     try:
         if workspace_id not in store.control.current().workspaces:
             raise BackupError(
                 f"The workspace {workspace_id} of this database does not exist here. Say with --workspace which one it is to belong to."
             )
-        part = _copied(path, entry, layout, _Share(told, entry.bytes * 2))
+        share = _Share(told, (entry.bytes + entry.file_bytes) * 2)
+        part = _copied(as_layout(backup).database(entry.id), entry, layout, share)
+        if with_files:
+            _carry(backup, entry, layout, share)
 
         def work(writing: ControlWriting) -> None:
             if entry.id in writing.before.databases:
@@ -173,6 +185,15 @@ def _add(path: Path, entry: CopiedDatabase, layout: Layout, workspace_id: str, t
     finally:
         store.close()
     return Restored(str(layout.root), (msgspec.structs.replace(entry, workspace_id=workspace_id),), control=False)
+
+
+def _carry(backup: Path, entry: CopiedDatabase, layout: Layout, share: _Share) -> None:
+    """Puts a database's attached files into their places, where they are nobody's until the database is there."""
+    if entry.files:
+        source = as_layout(backup)
+        layout.files.mkdir(mode=0o700, exist_ok=True)
+        carry_files(source.database(entry.id), source.files / entry.id, layout.files / entry.id, share.add)
+        sync_directory(layout.files)
 
 
 class _Share:

@@ -23,6 +23,7 @@ from tablehouse.storage.incoming import Incoming, receive
 from tablehouse.storage.store import Store
 from tablehouse.storage.transaction import Reading
 from tablehouse.transfer.copy.contents import TableSum, read_table, sum_of, sum_tables, write_table
+from tablehouse.transfer.copy.files import FilesError, are_there, copy_files
 from tablehouse.transfer.copy.people import CopiedPeople, People, copy_people
 
 Outcome = Literal["copied", "same", "different", "gone"]
@@ -114,6 +115,10 @@ class _Copy:
                 read.append(read_table(reading.session, reading.dialect, table, write, self._progress.rows))
             Catalog(incoming.session, incoming.dialect).announce_indexes(reading.snapshot, iso(self._target.clock()))
             incoming.keep()
+            try:
+                copy_files(reading, self._source.contents, self._target.contents, self._id)
+            except FilesError as error:
+                raise CopyError(f"{error} Nothing of the database was copied.") from error
             with incoming.session.moment():
                 _check_same(read, sum_tables(incoming.session, incoming.dialect, tables, self._progress.rows))
             self._target.control.change(lambda writing: self._list(writing, incoming))
@@ -131,7 +136,8 @@ class _Copy:
 
         with self._target.database(self._id) as database:
             there = database.read(look)
-        return self._result(reading.snapshot, "same" if here == there else "different", here)
+        same = here == there and are_there(reading, self._target.contents, self._id)
+        return self._result(reading.snapshot, "same" if same else "different", here)
 
     def _tables(self, reading: Reading) -> tuple[sql.StoredTable, ...]:
         """Returns the tables to copy. Raises CopyError when there is one that nobody has told this version of."""
