@@ -80,6 +80,7 @@ def test_databases_are_kept_apart(contents: Contents) -> None:
     put(contents, "b", b"three")
     put(contents, "a", b"other", database=OTHER)
     assert sorted((found.key, found.size) for found in contents.names(DATABASE)) == [("a", 3), ("b", 5)]
+    assert sorted(contents.databases()) == [DATABASE, OTHER]
     contents.remove(DATABASE, ["a", "never"])
     assert [found.key for found in contents.names(DATABASE)] == ["b"]
     with pytest.raises(ContentMissing):

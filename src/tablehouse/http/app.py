@@ -24,6 +24,7 @@ from tablehouse.http.tracing import Tracing
 from tablehouse.http.worker import on_exit
 from tablehouse.service.access import Access, App
 from tablehouse.service.job_runner import JobRunner
+from tablehouse.service.sweeping import Sweeper
 from tablehouse.service.tuning import Tuner
 from tablehouse.storage.buckets import Buckets
 from tablehouse.storage.opening import open_store
@@ -43,6 +44,9 @@ def make_app(settings: Settings) -> WSGIApplication:
     tuner = Tuner(store, settings)
     tuner.start()
     on_exit(tuner.stop)
+    sweeper = Sweeper(store, settings)
+    sweeper.start()
+    on_exit(sweeper.stop)
     # Answers pass these from the last to the first: they are compressed before their size is logged.
     middleware: list[Any] = [Tracing(settings, metrics), *cors(settings), Compression()]
     falcon_app = falcon.App(middleware=middleware)

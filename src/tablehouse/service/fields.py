@@ -191,7 +191,7 @@ def delete_field(app: App, caller: Caller, database_id: str, table_id: str, fiel
                 return
             writing.catalog.delete_field(field)
             writing.catalog.touch_table(table, version)
-            FileWriter(writing).let_go_field(table, field)
+            FileWriter(app, writing).let_go_field(table, field)
             drop_columns(writing, table, field)
 
         before = writing.snapshot
@@ -208,6 +208,7 @@ class _Change:
     def __init__(
         self, app: App, writing: Writing, table: Table, field: Field, draft: Draft, members: Members, *, force: bool, match_on: str | None
     ) -> None:
+        self._app = app
         self._writing = writing
         self._table = table
         self._old = field
@@ -319,7 +320,7 @@ class _Change:
             clear_values(writing, home, computation_of_volatile(home, [evaluated.num]).fields)
         if self._old.link is not None:
             leave_relation(writing, self._old, version)
-        FileWriter(writing).let_go_field(table, self._old)
+        FileWriter(self._app, writing).let_go_field(table, self._old)
         drop_columns(writing, both, self._old)
         return new, outcome
 

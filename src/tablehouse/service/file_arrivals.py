@@ -23,6 +23,7 @@ from tablehouse.query.arrivals import Arrivals, HeldFile, NewFile
 from tablehouse.query.members import Members
 from tablehouse.schema.model import Snapshot
 from tablehouse.service.access import App
+from tablehouse.service.file_quota import within_quota
 from tablehouse.sql import files as sql
 from tablehouse.storage.database import Database
 from tablehouse.storage.files.contents import Incoming
@@ -40,23 +41,23 @@ def with_files(
 ) -> T:
     """Returns what `write` does once the files are there that `prepare` finds named; of a refused write they are removed again.
 
-    Raises what either raises, and BadRequest when too many files are to be fetched.
+    Raises what either raises, QuotaExceeded, and BadRequest when too many files are to be fetched.
     """
     snapshot = database.known_snapshot or database.snapshot()
     table = snapshot.table_by_id.get(table_id)
     if table is None or not table.file_fields:
         return write()
-    arrivals = members.arrivals
+    arrivals, database_id = members.arrivals, snapshot.database.id
     _gather(database, snapshot, arrivals, prepare)
     if not arrivals.wanted:
         return write()
     try:
-        _fetch(app, database, snapshot.database.id, arrivals)
-        return write()
+        _fetch(app, database, database_id, arrivals)
+        return within_quota(app, database_id, write)
     except ServiceUnavailable:
         raise  # it may have been stored
     except ApiError:
-        drop(app, snapshot.database.id, arrivals.new)
+        drop(app, database_id, arrivals.new)
         raise
 
 

@@ -17,7 +17,9 @@ from tablehouse.kinds.kind import FILE, fold
 from tablehouse.query.arrivals import GivenFiles, HeldFile, NewFile
 from tablehouse.query.cells import Cells
 from tablehouse.schema.model import Field, Table
+from tablehouse.service.access import App
 from tablehouse.service.file_links import file_json
+from tablehouse.service.file_quota import check_bytes
 from tablehouse.sql import files as sql
 from tablehouse.storage.transaction import Writing
 
@@ -35,7 +37,8 @@ class _Change(msgspec.Struct, frozen=True):
 class FileWriter:
     """The files of one table's rows, within a unit of work."""
 
-    def __init__(self, writing: Writing) -> None:
+    def __init__(self, app: App, writing: Writing) -> None:
+        self._app = app
         self._writing = writing
         self._table_num = 0
         self._changes: dict[int, _Change] = {}
@@ -96,9 +99,11 @@ class FileWriter:
             self.finish()
 
     def finish(self) -> None:
-        """Counts the bytes that are held more, or less, since the last time."""
+        """Counts the bytes that are held more, or less, since the last time. Raises QuotaExceeded."""
         if self._more:
-            self._writing.rows(self._writing.dialect.fixed(sql.COUNT_BYTES), {"more": self._more})
+            ((held, _),) = self._writing.rows(self._writing.dialect.fixed(sql.COUNT_BYTES), {"more": self._more})
+            if self._more > 0:
+                check_bytes(self._app, self._writing, held)
             self._more = 0
 
     def _let_go(self, statement: Any, **values: Any) -> None:

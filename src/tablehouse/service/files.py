@@ -20,6 +20,7 @@ from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.file_arrivals import drop, keep_file
 from tablehouse.service.file_links import BadLink
+from tablehouse.service.file_quota import within_quota
 from tablehouse.service.row_writes import RowWriter
 from tablehouse.service.things import find_field, find_table, no_record
 from tablehouse.sql import files as sql
@@ -104,7 +105,7 @@ def upload_files(
                 files.append(_take(app, database_id, part))
             if not files:
                 raise BadRequest(f'The form has no file; send each as a part called "{KEY}".')
-            return database.write(prepare, apply)
+            return within_quota(app, database_id, lambda: database.write(prepare, apply))
         except ServiceUnavailable:
             raise  # it may have been stored
         except BaseException:

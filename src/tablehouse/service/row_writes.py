@@ -72,7 +72,7 @@ class RowWriter:
         self._by = writing.person(caller.person)
         self._field_names = field_names
         self._pending: list[tuple[int, Targets]] = []
-        self._files = FileWriter(writing)
+        self._files = FileWriter(app, writing)
         self.table = table
         self.newest_id = ""
         """The id of the record inserted last."""

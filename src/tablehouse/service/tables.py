@@ -137,7 +137,7 @@ def delete_table(app: App, caller: Caller, database_id: str, table_id: str, forc
 
         def change(version: int) -> None:
             remove_links_to(writing, table, version)
-            FileWriter(writing).let_go_table(table)
+            FileWriter(app, writing).let_go_table(table)
             writing.catalog.delete_table(table)
             writing.session.script(ddl.drop_table(writing.dialect, table))
             drop_beside_table(writing, table)

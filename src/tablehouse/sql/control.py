@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from tablehouse.sql.control_tables import (
     AUDIT,
     DATABASES,
+    FILE_BYTES,
     INVITATIONS,
     LEASES,
     MEMBERS,
@@ -117,3 +118,19 @@ LEAVE_LEASE: Final = (
     .where(LEASES.c.name == sa.bindparam("which"), LEASES.c.holder == sa.bindparam("mine"))
     .values(holder=sa.bindparam("holder"))
 )
+
+READ_FILE_BYTES: Final = (
+    sa.select(DATABASES.c.id, FILE_BYTES.c.held)
+    .select_from(DATABASES.outerjoin(FILE_BYTES, FILE_BYTES.c.database_id == DATABASES.c.id))
+    .where(DATABASES.c.workspace_id == sa.bindparam("which"))
+)
+"""Rows: (database id, bytes that it holds, NULL when nobody has counted them) of a workspace."""
+INSERT_FILE_BYTES: Final = insert_row(FILE_BYTES)
+UPDATE_FILE_BYTES: Final = (
+    sa.update(FILE_BYTES)
+    .where(FILE_BYTES.c.database_id == sa.bindparam("which"))
+    .values(held=sa.bindparam("held"))
+    .returning(FILE_BYTES.c.database_id)
+)
+AS_IT_IS: Final = sa.update(STORE).values(generation=STORE.c.generation)
+"""Changes nothing; for a transaction of which nobody else has to hear."""

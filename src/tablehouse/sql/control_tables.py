@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import INTEGER, NUMBER, TEXT
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """The version of this layout. Raise it together with a step in `storage.migrations`."""
 
 CONTROL: Final = sa.MetaData()
@@ -126,3 +126,11 @@ LEASES: Final = sa.Table(
     sa.Column("milliseconds", INTEGER, nullable=False),  # without a beat, after which others may take it
 )
 """Work that one process at a time does, and which one (`storage.lease`)."""
+
+FILE_BYTES: Final = sa.Table(
+    "file_bytes",
+    CONTROL,
+    sa.Column("database_id", TEXT, primary_key=True),
+    sa.Column("held", INTEGER, nullable=False),  # bytes of its attached files, written while nobody else writes to the database
+)
+"""What counts against the quotas of workspaces (`service.file_quota`)."""

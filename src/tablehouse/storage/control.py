@@ -101,6 +101,12 @@ class ControlSnapshot(msgspec.Struct, frozen=True):
     invitations: dict[str, Invitation]
 
 
+class Run(Protocol):
+    """Runs one of the statements of `sql.control`."""
+
+    def __call__(self, statement: Any, **values: Any) -> list[Row]: ...
+
+
 class Signal(Protocol):
     """A number that changes when the control tables have changed, whoever changed them; looking at it costs next to nothing."""
 
@@ -163,6 +169,24 @@ class Control:
         It may run twice when a connection is lost. Raises ServiceUnavailable, and UniqueViolated for an insert of what is there.
         """
         return self._rows(statement, **values)
+
+    def together(self, work: Callable[[Run], T]) -> T:
+        """Returns what `work` returned, whose statements are one transaction that nobody else writes beside; what it changes, others need not notice.
+
+        Raises what it raises, and ServiceUnavailable; nothing is stored then.
+        """
+        with self._lock:
+            session = self._begin()
+            sound = False
+            try:
+                result = work(lambda statement, **values: session.rows(self._dialect.fixed(statement), values))
+                session.commit(self._dialect.fixed(sql.AS_IT_IS))
+                sound = True
+            except RolledBack as error:
+                raise error.refusal() from error
+            finally:
+                self.sessions.give_back_writer(session, sound)
+            return result
 
     def touch_token(self, token_id: str, at: str) -> None:
         """Notes when a token was last used; not a change that others must notice."""

@@ -71,6 +71,7 @@ CONTROL_STEPS: Final[Steps] = {
         "CREATE INDEX ix_audit_workspace_id ON audit (workspace_id)",
     ),
     3: (f"CREATE TABLE leases {_CONTROL_LEASES.format(text='TEXT', integer='INTEGER')}",),
+    4: ("CREATE TABLE file_bytes (database_id TEXT NOT NULL PRIMARY KEY, held INTEGER NOT NULL)",),
 }
 DATABASE_STEPS: Final[Steps] = {
     1: ("ALTER TABLE people ADD COLUMN folded TEXT", "UPDATE people SET folded = fold(json_extract(json, '$.name'))"),
@@ -103,6 +104,7 @@ POSTGRES_CONTROL_STEPS: Final[Steps] = {
         f"CREATE INDEX ix_audit_workspace_id ON {SCHEMA}.audit (workspace_id)",
     ),
     3: (f"CREATE TABLE {SCHEMA}.leases {_CONTROL_LEASES.format(text=_TEXT_THERE, integer='BIGINT')}",),
+    4: (f"CREATE TABLE {SCHEMA}.file_bytes (database_id {_TEXT_THERE} NOT NULL PRIMARY KEY, held BIGINT NOT NULL)",),
 }
 _RELATIONS_THERE: Final = f"""CREATE TABLE {SCHEMA}.relations (num BIGINT NOT NULL, source_table BIGINT NOT NULL, source_field BIGINT,
     target_table BIGINT NOT NULL, target_field BIGINT, PRIMARY KEY (num))"""

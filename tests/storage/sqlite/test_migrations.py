@@ -39,6 +39,7 @@ CONTROL_BACK: Final = {
     ),
     3: ("DROP TABLE audit",),
     4: ("DROP TABLE leases",),
+    5: ("DROP TABLE file_bytes",),
 }
 """The same for the control file."""
 

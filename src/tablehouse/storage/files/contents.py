@@ -55,6 +55,9 @@ class Contents(Protocol):
     def names(self, database_id: str) -> Iterator[Content]:
         """Gives all that is kept of a database."""
 
+    def databases(self) -> list[str]:
+        """Returns the ids of the databases of which something is kept."""
+
     def remove(self, database_id: str, keys: Iterable[str]) -> None:
         """Removes contents; those that are not there are passed over."""
 

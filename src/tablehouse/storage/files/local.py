@@ -64,6 +64,10 @@ class LocalContents:
                 found = entry.stat()
                 yield Content(entry.name, found.st_size, round(found.st_mtime * 1000))
 
+    def databases(self) -> list[str]:
+        """Returns the ids of the databases of which something is kept."""
+        return [path.name for path in self.root.iterdir() if path.is_dir() and path != self.incoming] if self.root.exists() else []
+
     def remove(self, database_id: str, keys: Iterable[str]) -> None:
         """Removes contents; those that are not there are passed over."""
         for key in keys:

@@ -80,6 +80,13 @@ class RemoteContents:
         except (BaseError, OSError) as error:
             raise _unreachable() from error
 
+    def databases(self) -> list[str]:
+        """Returns the ids of the databases of which something is kept."""
+        try:
+            return [prefix.rpartition("/")[2] for prefix in obstore.list_with_delimiter(self._store)["common_prefixes"]]
+        except (BaseError, OSError) as error:
+            raise _unreachable() from error
+
     def remove(self, database_id: str, keys: Iterable[str]) -> None:
         """Removes contents; those that are not there are passed over."""
         paths = [_path(database_id, key) for key in keys]

@@ -27,6 +27,7 @@ NOT_AS_ROWS: Final = {
     "audit": "the log tells what was done in its own store, and of a copy that it was made",
     "databases": "listed one by one, when each is whole",
     "leases": "nobody works on the copy yet",
+    "file_bytes": "counted anew in each store",
 }
 
 
