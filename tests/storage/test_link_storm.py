@@ -1,4 +1,4 @@
-"""Many writers on links that go round in a circle: no deadlock, no link lost, both sides alike; and what a write of links costs."""
+"""Many writers on links that go round in a circle: no deadlock, no link lost, both sides alike, and what is computed along them right."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import pytest
 
 from tablehouse.errors import ApiError, NotFound, ValidationError
 from tests.local import Local, LocalTable, OpenLocal
+from tests.stories.calls import LocalCalls
+from tests.stories.naive import Naive, check
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
+SIZE = {"name": "Size", "type": "NUMBER"}
 WRITERS = 32
 STEPS = 12
 RECORDS = 6
@@ -18,15 +21,23 @@ RECORDS = 6
 
 @pytest.fixture
 def circle(local: Local) -> list[LocalTable]:
-    """Tables A, B and C, of which each links to the next, one of them to single records, and A to itself."""
+    """Tables A, B and C, of which each links to the next, one of them to single records, and A to itself. Each counts and sums up the next."""
     database = local.new_database()
-    tables = [local.new_table([NAME], database, name=name) for name in "ABC"]
+    tables = [local.new_table([NAME, SIZE], database, name=name) for name in "ABC"]
     for place, table in enumerate(tables):
         following = tables[(place + 1) % 3]
         table.add_field(name="Next", type="LINKED_RECORD", options={"linkedTableId": following.id}, allowMultipleEntries=place != 1)
+    for place, table in enumerate(tables):
+        through = table.field_id("Next")
+        of = tables[(place + 1) % 3].field_id("Size")
+        table.add_field(name="Sum", type="ROLLUP", options={"linkedRecordFieldId": through, "rollupFieldId": of, "function": "SUM"})
+        table.add_field(name="Count", type="COUNT", options={"linkedRecordFieldId": through})
+        table.add_field(name="Both", type="FORMULA", options={"formula": "{Sum} + {Count}"})
+    greatest = {"linkedRecordFieldId": tables[2].field_id("Next"), "rollupFieldId": tables[0].field_id("Both"), "function": "MAX"}
+    tables[2].add_field(name="Greatest", type="ROLLUP", options=greatest)
     tables[0].add_field(name="Own", type="LINKED_RECORD", options={"linkedTableId": tables[0].id}, allowMultipleEntries=False)
     for table in tables:
-        table.fill([{"Name": f"record {number}"} for number in range(RECORDS)])
+        table.fill([{"Name": f"record {number}", "Size": number} for number in range(RECORDS)])
     return tables
 
 
@@ -43,15 +54,17 @@ def writer(local: Local, tables: list[LocalTable], seed: int) -> int:
         try:
             match luck.randrange(8):
                 case 0:
-                    table.create(Name="new", Next=some)
+                    table.create(Name="new", Next=some, Size=luck.randrange(9))
                 case 1 if len(mine) > 2:
                     table.delete(luck.choice(mine))
                 case 2 if place == 0:
                     table.update(luck.choice(mine), Own=luck.choice(mine))
                 case 3:
                     table.batch(update=[{"id": record, "fields": {"Next": some}} for record in luck.sample(mine, min(2, len(mine)))])
+                case 4 | 5:
+                    table.update(luck.choice(mine), Size=luck.randrange(9) / 10)
                 case _:
-                    table.update(luck.choice(mine), Next=some)
+                    table.update(luck.choice(mine), Next=some, Size=luck.randrange(9))
             done += 1
         except (NotFound, ValidationError):
             pass  # another writer has deleted one of the records meanwhile
@@ -78,3 +91,6 @@ def test_writers_on_a_circle_of_links_leave_both_sides_alike(circle: list[LocalT
         if place == 1:
             assert len({own for own, _ in forth}) == len(forth), "it holds one"
     assert pairs(circle[0], "Own") == {(own, other) for other, own in pairs(circle[0], "A")}
+    calls = LocalCalls(local, circle[0].database)
+    tables = calls.tables()
+    check(Naive(tables, {table["id"]: calls.records(table["id"]) for table in tables}))

@@ -159,11 +159,10 @@ class Column:
                 return self._formula is not None
             case "COUNT":
                 return self._way is not None
-            case "ROLLUP":
-                return self._source is not None and self._condition_holds is not None
-            case "LOOKUP":
-                # A lookup of a lookup that leads nowhere leads nowhere.
-                return self._source is not None and (self._source.type != "LOOKUP" or self._source.valid)
+            case "LOOKUP" | "ROLLUP":
+                # What goes through a lookup that leads nowhere leads nowhere.
+                there = self._source is not None and (self._source.type != "LOOKUP" or self._source.valid)
+                return there and (self.type == "LOOKUP" or self._condition_holds is not None)
             case _:
                 return True
 
@@ -290,10 +289,21 @@ class Column:
         )
 
 
+def check(whole: Naive) -> None:
+    """Every computed cell reads what a computation from nothing gives, with its reason where it fails, and every field says whether it is valid."""
+    for table, field in whole.computed():
+        column = whole.column(table, field)
+        assert field["options"].get("isValid", column.valid) == column.valid, (table["name"], field)
+        for record in whole.ids(table["id"]):
+            found = whole.record(table["id"], record)
+            shown = (found["fields"][field["id"]], found.get("errors", {}).get(field["id"]))
+            assert shown == (column.shown(record), column.reason(record)), (table["name"], field, record)
+
+
 def holds(shown: Any, operator: str, right: Any) -> bool:
     """Whether a cell that reads so meets a condition, of those few that stories use."""
     items: Sequence[Any] = shown if isinstance(shown, list) else [shown]
-    filled = [item["label"] if isinstance(item, dict) else item for item in items if item not in (None, "", False)]
+    filled = [item["label"] if isinstance(item, dict) else item for item in items if item is not None and item is not False and item != ""]
     match operator:
         case "IS_NOT_EMPTY":
             return bool(filled)
