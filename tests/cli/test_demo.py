@@ -54,6 +54,23 @@ def test_it_shows_what_fields_can_be(open_local: OpenLocal) -> None:
     assert known - used == {"RECORD_ID", "USER", "ATTACHMENT"}, "a new store has one user, and no files"
 
 
+def test_what_is_computed_along_links_is_what_the_linked_records_say(open_local: OpenLocal) -> None:
+    local = open_local()
+    demo = make_demo(local.app)
+    assert demo is not None
+    tables = {table.name: LocalTable(local, demo.database_id, table.id) for table in local.file(demo.database_id).snapshot().tables}
+    deals = {record["id"]: record["fields"] for record in tables["Deals"].page(limit=200)[0]}
+    companies = [record["fields"] for record in tables["Companies"].page(limit=200)[0]]
+    for company in companies:
+        own = [deals[deal["id"]] for deal in company["Deals"]]
+        won = sum(deal["Net amount"] or 0 for deal in own if deal["Stage"]["label"] == "Won")
+        assert company["Won"] == round(won, 2)
+        assert company["People"] == len(company["Contacts"])
+        assert company["Next close"] == min((deal["Expected close"] for deal in own if deal["Expected close"]), default=None)
+    assert sum(company["Won"] > 0 for company in companies) > 5
+    assert "Brackenlow Optics" in str(tables["Contacts"].cells("Badge"))
+
+
 def test_it_is_of_these_days(open_local: OpenLocal) -> None:
     """The next meetings are ahead of whoever starts it, and the last contacts behind."""
     now = datetime(2031, 5, 17, 12, tzinfo=UTC)

@@ -19,7 +19,7 @@ from tablehouse.service.fields import create_field, update_field
 from tablehouse.service.operator import operator
 from tablehouse.service.payload import Payload
 from tablehouse.service.tables import list_tables
-from tablehouse.transfer.demo.tables import LINKS, LOOKUPS, TABLES
+from tablehouse.transfer.demo.tables import COMPUTED, LINKS, LOOKUPS, TABLES
 
 NAME: Final = "Demo"
 _UNFINISHED: Final = "Demo (not finished)"
@@ -66,7 +66,7 @@ def _load(app: App, database_id: str, number: int, moved: timedelta) -> Loaded:
 
 
 def _link(app: App, database_id: str) -> None:
-    """Turns names into links, and looks values up along them."""
+    """Turns names into links, looks values up along them, and computes from them."""
     tables = {table.name: table for table in list_tables(app, operator(app.store), database_id)}
     for table, name, linked in LINKS:
         field = next(field for field in tables[table].fields if field.name == name)
@@ -75,6 +75,8 @@ def _link(app: App, database_id: str) -> None:
     for table, name, link, of in LOOKUPS:
         body = _body(name=name, type="LOOKUP", options={"linkedRecordFieldId": link, "lookupFieldId": of})
         create_field(app, operator(app.store), database_id, tables[table].id, body)
+    for table, name, type_name, options in COMPUTED:
+        create_field(app, operator(app.store), database_id, tables[table].id, _body(name=name, type=type_name, options=options))
 
 
 def _body(**keys: Any) -> Payload:

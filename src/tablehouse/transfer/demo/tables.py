@@ -140,3 +140,25 @@ LOOKUPS: Final = (
     ("Companies", "Deal amounts", "Deals", "Amount"),
 )
 """Table, name of the lookup, link field, field of the linked table."""
+
+_EUROS: Final = {"type": "CURRENCY", "options": {"isoCode": "EUR", "precision": 2}}
+
+COMPUTED: Final = (
+    ("Companies", "People", "COUNT", {"linkedRecordFieldId": "Contacts"}),
+    (
+        "Companies",
+        "Won",
+        "ROLLUP",
+        {
+            "linkedRecordFieldId": "Deals",
+            "rollupFieldId": "Net amount",
+            "function": "SUM",
+            "filter": {"condition": {"leftSide": "Stage", "operator": "IS", "rightSide": "Won"}},
+            "returnedField": _EUROS,
+        },
+    ),
+    ("Companies", "Next close", "ROLLUP", {"linkedRecordFieldId": "Deals", "rollupFieldId": "Expected close", "function": "MIN"}),
+    ("Companies", "Won per person", "FORMULA", {"formula": "IF({People}, ROUND({Won} / {People}, 2))", "returnedField": _EUROS}),
+    ("Contacts", "Badge", "FORMULA", {"formula": '{Name} & IF({Company} = "", "", ", " & {Company})'}),
+)
+"""Table, name, type and options of what is computed along the links, in this order; fields go by their names."""
