@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tablehouse.fetch.addresses import is_public
 from tablehouse.fetch.faults import FetchError
@@ -143,3 +147,43 @@ def test_hosts_are_allowed_by_name_with_or_without_port() -> None:
 
 def test_people_are_shown_no_query() -> None:
     assert read_target("https://example.com/a.png?signature=hidden").shown == "https://example.com/a.png"
+
+
+PIECES = [
+    "http://",
+    "https://",
+    "//",
+    "data:",
+    "@",
+    "[",
+    "]",
+    "%",
+    ":",
+    "/",
+    "?",
+    "#",
+    ".",
+    "0x7f",
+    "1",
+    "127.0.0.1",
+    "::1",
+    "é",
+    "。",
+    "⒈",
+    "\ud800",
+    "\x00",
+    " ",
+    "\\",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_whatever_is_given_is_read_into_plain_parts_or_refused(text: str) -> None:
+    try:
+        target = read_target(text)
+    except FetchError:
+        return
+    assert re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", target.host)
+    assert re.fullmatch(r"[!-~]+", target.path)
+    assert read_target(target.url) == target

@@ -16,7 +16,7 @@ def read_data_url(url: str) -> tuple[str, bytes]:
     if not comma:
         raise FetchError("The data: address has no comma; write it like data:image/png;base64,iVBORw0…")
     declared = head[len("data:") :]
-    data = unquote_to_bytes(body)
+    data = unquote_to_bytes(body.encode("utf-8", "replace"))
     if not re.search(r";\s*base64\s*$", declared, re.IGNORECASE):
         return declared, data
     plain = re.sub(rb"\s+", b"", data).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")

@@ -12,6 +12,7 @@ import hashlib
 import ssl
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -72,8 +73,13 @@ class Fetcher:
         self._resolver = resolver
         self._limit = limit
         self._seconds = seconds
-        self._tls = tls or httpcore.default_ssl_context()
+        self._own_tls = tls
         self._sockets = sockets or httpcore.SyncBackend()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made when it is first needed: reading all authorities takes a tenth of a second."""
+        return self._own_tls or httpcore.default_ssl_context()
 
     def fetch(self, url: str, *, sink: Sink) -> Fetched:
         """Returns what the address gave, once all of it is in the sink. Raises FetchError; the sink then holds a part, for the caller to drop."""
@@ -100,9 +106,10 @@ class Fetcher:
         address = httpcore.URL(
             scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode("ascii")
         )
+        tls = self._tls if target.scheme == "https" else None
         try:
             with (
-                httpcore.ConnectionPool(ssl_context=self._tls, max_connections=1, http2=False, network_backend=backend) as pool,
+                httpcore.ConnectionPool(ssl_context=tls, max_connections=1, http2=False, network_backend=backend) as pool,
                 pool.stream("GET", address, headers=_request_headers(target)) as response,
             ):
                 headers = {name.decode("latin-1").lower(): _text(value) for name, value in response.headers}

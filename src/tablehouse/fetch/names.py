@@ -26,7 +26,7 @@ def _given(disposition: str) -> str:
     if extended := _EXTENDED.search(disposition):  # wins over a plain filename beside it, which `email` would take
         return unquote(extended[2], encoding="utf-8" if extended[1].lower() == "utf-8" else "latin-1")
     message = Message()
-    message["Content-Disposition"] = " ".join(disposition.splitlines())
+    message["Content-Disposition"] = " ".join(disposition.encode("utf-8", "replace").decode().splitlines())
     return message.get_filename("")
 
 
@@ -35,12 +35,12 @@ def safe_filename(name: str) -> str:
 
     A long name keeps its extension. Direction marks (as in `gpj.exe` shown backwards) hide what a file is.
     """
-    last = re.split(r"[/\\]", name)[-1]
+    last = re.split(r"[/\\]", name.encode("utf-8", "replace").decode())[-1]
     shown = "".join(character for character in last if character.isprintable() and character not in "\u200e\u200f")
     shown = shown.strip().strip(".") if set(shown.strip()) <= {"."} else shown.strip()
-    if len(shown.encode("utf-8", "replace")) <= _LONGEST:
+    if len(shown.encode()) <= _LONGEST:
         return shown
     stem, dot, extension = shown.rpartition(".")
-    ending = (dot + extension).encode("utf-8", "replace") if stem and len(extension) <= 16 else b""
-    cut = (stem if ending else shown).encode("utf-8", "replace")[: _LONGEST - len(ending)]
-    return cut.decode("utf-8", "ignore") + ending.decode("utf-8")
+    ending = (dot + extension).encode() if stem and len(extension) <= 16 else b""
+    cut = (stem if ending else shown).encode()[: _LONGEST - len(ending)]
+    return cut.decode("utf-8", "ignore") + ending.decode()

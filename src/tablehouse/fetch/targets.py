@@ -72,8 +72,10 @@ def read_target(url: str, base: Target | None = None) -> Target:
     if len(url) > LONGEST_URL:
         raise FetchError(f"The address is longer than {LONGEST_URL:,} characters.")
     text = url.strip()
-    if re.search(r"[\x00-\x20\x7f\\]", text):
-        raise FetchError("The address has a space, a line break or a backslash in it; write such characters percent-encoded.")
+    if re.search(r"[\x00-\x20\x7f\\\ud800-\udfff]", text):
+        raise FetchError(
+            "The address has a space, a line break, a backslash or half a character in it; write such characters percent-encoded."
+        )
     try:
         parts = urlsplit(urljoin(base.url, text) if base else text)
         port = parts.port
