@@ -9,16 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from tablehouse.client.api import Record
 from tablehouse.errors import NotFound, ServiceUnavailable
-from tablehouse.query.requests import PutDatabase
+from tablehouse.query.requests import ListRecords, PutDatabase
 from tablehouse.schema.jobs import COMPUTING
-from tablehouse.service import databases, jobs
+from tablehouse.service import databases, jobs, tables
 from tablehouse.service.job_runner import JobRunner
 from tablehouse.service.jobs import JobAnswer, advance
+from tablehouse.service.pages import list_records
 from tablehouse.service.texts import read_texts
 from tablehouse.storage.background import databases_with_work
+from tablehouse.transfer.csv_export import check_computed
 from tests import storages
 from tests.local import Local, LocalTable, OpenLocal
 
@@ -139,6 +143,22 @@ def test_searches_on_cells_that_are_not_there_yet_are_refused(table: LocalTable)
     assert table.search(filter=above)[1].total == 1
 
 
+def test_a_server_s_records_are_not_exported_without_it(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    local = table.local
+    answer = tables.get_table(local.app, local.caller, table.database, table.id)
+    listing = ListRecords(limit=200)
+
+    def exported() -> None:
+        page = list_records(local.app, local.caller, table.database, table.id, listing)
+        check_computed(answer, msgspec.json.decode(page.records, type=list[Record]))
+
+    with pytest.raises(ServiceUnavailable, match='"Double" are being computed'):
+        exported()
+    settle(table)
+    exported()
+
+
 def test_what_other_records_show_of_it_is_marked_too(table: LocalTable) -> None:
     people = table.local.new_table([{"name": "Who", "type": "SINGLE_LINE_TEXT"}], database=table.database)
     people.add_field(name="Of", type="LINKED_RECORD", options={"linkedTableId": table.id})
@@ -149,11 +169,13 @@ def test_what_other_records_show_of_it_is_marked_too(table: LocalTable) -> None:
     lookup = people.field_id("Doubles")
     assert people.get(person)["errors"] == {lookup: COMPUTING}
     assert people.page()[0][0]["errors"] == {lookup: COMPUTING}
+    table.change(primaryFieldId=table.field_id("Double"))
+    assert people.get(person)["errors"] == {people.field_id("Of"): COMPUTING, lookup: COMPUTING}
     with pytest.raises(ServiceUnavailable):
         people.search(filter={"operator": "HAS_ANY_OF", "leftSide": "Doubles", "rightSide": [2]})
     settle(table)
     found = people.get(person)
-    assert found["fields"]["Doubles"] == [2]
+    assert (found["fields"]["Doubles"], found["fields"]["Of"][0]["label"]) == ([2], "2")
     assert "errors" not in found
 
 
@@ -286,7 +308,7 @@ def test_one_process_at_a_time_and_another_goes_on(table: LocalTable, open_local
     assert table.cells("Double") == list(range(2, 2 * ROWS + 1, 2))
 
 
-def test_a_step_is_six_statements_whatever_the_records(table: LocalTable) -> None:
+def test_a_step_is_seven_statements_whatever_the_records(table: LocalTable) -> None:
     formula(table, "Double", "{No} * 2")
     step(table, 5)
     counts = []
@@ -294,8 +316,8 @@ def test_a_step_is_six_statements_whatever_the_records(table: LocalTable) -> Non
         before = table.file.statements
         step(table, most)
         counts.append(table.file.statements - before)
-    # The lock, the job, the page of records, their cells, the job's progress, the count of commits.
-    assert counts == [6, 6]
+    # The lock, the job, how many commits there were, the page of records, their cells, the job's progress, the count of commits.
+    assert counts == [7, 7]
 
 
 def test_a_failure_is_said_and_tried_again(table: LocalTable, monkeypatch: pytest.MonkeyPatch) -> None:

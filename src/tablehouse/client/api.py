@@ -27,10 +27,11 @@ class _Changed(msgspec.Struct):
 
 
 class Record(msgspec.Struct):
-    """A record; `fields` by field id."""
+    """A record; `fields` by field id. `errors`: why cells are empty that should have been computed, by field id."""
 
     id: str
     fields: dict[str, Any]
+    errors: dict[str, str] = {}
 
 
 class _PageMetadata(msgspec.Struct, rename="camel"):

@@ -26,7 +26,12 @@ from tablehouse.storage.store import Store
 log = structlog.get_logger()
 
 STEP_SECONDS: Final = 0.05
-"""What a step is to take, for so long may a writer have to wait; from how long the last one took follows how many records the next one has."""
+"""What a step is to take while others write, for so long one of them may have to wait; from how long the last one took follows how many records
+the next one has."""
+ALONE_SECONDS: Final = 0.1
+"""The same while nobody writes: each step is a commit of its own, and waits for the disk."""
+_GAP_SECONDS: Final = 0.005
+"""Between two steps even then, so that a writer of another process, who looks for the file to be free every 2 ms, finds it so."""
 _FIRST: Final = 500
 _LEAST: Final = 50
 _MOST: Final = 20_000
@@ -46,6 +51,7 @@ class JobRunner:
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._not_before: dict[str, float] = {}
+        self._cannot_look = False
 
     def start(self) -> None:
         """Begins to do jobs, in a process that serves."""
@@ -87,7 +93,11 @@ class JobRunner:
                         if database.known_snapshot is not None and database.known_snapshot.computing:
                             found[database_id] = None
         except ApiError as error:
-            log.warning("jobs not looked for", reason=str(error))
+            if not self._cannot_look:  # said once for as long as it lasts
+                log.warning("jobs not looked for", reason=str(error))
+            self._cannot_look = True
+        else:
+            self._cannot_look = False
         return list(found)
 
     def _settle(self, database_id: str, most: int) -> int:
@@ -111,24 +121,27 @@ class JobRunner:
             return 0
 
     def _do_all(self, database: Database, lease: Lease, most: int) -> int:
-        ended = 0
+        ended, seen = 0, 0
         while not self._ending.is_set() and lease.held():
             began = time.monotonic()
             try:
-                job = advance(database, most, lease.finish)
+                advanced = advance(database, most, lease.finish)
             except ApiError:
                 raise
             except Exception as error:
                 note_failure(database, f"{type(error).__name__}. The server's log says more.")
                 raise
-            if job is None:
+            if advanced is None:
                 break
+            job, commits = advanced
+            alone, seen = commits <= seen + 1, commits
             if not job.active:
                 ended += 1
                 log.info("job ended", job=job.id, state=job.state, table=job.table_id, records=job.done)
             took = max(time.monotonic() - began, 0.001)
             if job.state != CANCELLED:
-                most = max(_LEAST, min(round(most * min(STEP_SECONDS / took, 4.0)), _MOST))
+                wanted = ALONE_SECONDS if alone else STEP_SECONDS
+                most = max(_LEAST, min(round(most * min(wanted / took, 4.0)), _MOST))
             if job.active:
-                self._ending.wait(took / 2)  # let writers have a part of the time that they want
+                self._ending.wait(_GAP_SECONDS if alone else took / 2)  # writers get a part of the time
         return ended

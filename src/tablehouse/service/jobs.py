@@ -113,18 +113,20 @@ def add_job(writing: Writing, table: Table, fields: Iterable[Field]) -> None:
     writing.catalog.insert_job(job, iso(writing.now - round(_KEPT.total_seconds() * 1000)))
 
 
-def advance(database: Database, most: int, finish: Callable[[], None]) -> Job | None:
-    """Returns a database's first job that has not ended, as it stands after one more step of up to `most` records.
+def advance(database: Database, most: int, finish: Callable[[], None]) -> tuple[Job, int] | None:
+    """Returns (a database's first job that has not ended, as it stands after one more step of up to `most` records; how many commits there
+    had been before).
 
     None when there is none; then `finish` has been called while nobody could ask for another.
     """
 
-    def apply(writing: Writing, _: Snapshot) -> Job | None:
+    def apply(writing: Writing, _: Snapshot) -> tuple[Job, int] | None:
         jobs = writing.catalog.active_jobs()
         if not jobs:
             finish()
             return None
-        return _step(writing, jobs[0], most)
+        commits = writing.stamp()[1]
+        return _step(writing, jobs[0], most), commits
 
     return database.write(lambda snapshot: snapshot, apply)
 
