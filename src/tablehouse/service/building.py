@@ -8,8 +8,10 @@ that is not ready, which is filled on from where it was, or made anew.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -24,10 +26,12 @@ from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import indexes as sql
 from tablehouse.sql.catalog_tables import NOT_BEGUN
 from tablehouse.storage.database import Database
+from tablehouse.storage.session import Session
 from tablehouse.storage.transaction import Reading, Writing
 
 BATCH: Final = 1_000
 """Records that are filled in at once: of texts of 200 characters about 40 ms of work (measured), which is how long a writer may wait."""
+_ASKED_EVERY_SECONDS: Final = 1.0
 _LONG_TEXT: Final = 100
 """Characters on average from which on an index holds only the beginnings of texts: at 200 it would be as large as the table."""
 _HEAD: Final = 64
@@ -69,7 +73,7 @@ def fill_index(database: Database, table_id: str, num: int, go_on: Callable[[], 
     Returns False too when the index or its table has been dropped meanwhile.
     """
     if database.sessions.dialect.builds_beside:
-        return _build_beside(database, table_id, num)
+        return _build_beside(database, table_id, num, go_on)
     while go_on():
         began = time.monotonic()
         done = database.write(lambda snapshot: _find(snapshot, table_id, num), partial(_fill_batch, batch))
@@ -79,8 +83,11 @@ def fill_index(database: Database, table_id: str, num: int, go_on: Callable[[], 
     return False
 
 
-def _build_beside(database: Database, table_id: str, num: int) -> bool:
-    """Returns whether an index is ready, after making it outside of any transaction, which takes as long as it takes."""
+def _build_beside(database: Database, table_id: str, num: int, go_on: Callable[[], bool]) -> bool:
+    """Returns whether an index is ready, after making it outside of any transaction, which takes as long as it takes.
+
+    Raises ServiceUnavailable when it was stopped: because `go_on`, which is asked every second, said so, or for a change of the table.
+    """
 
     def begin(writing: Writing, found: tuple[Table, Index] | None) -> str | bool:
         if found is None or found[1].ready:
@@ -98,6 +105,8 @@ def _build_beside(database: Database, table_id: str, num: int) -> bool:
         if not writing.session.has_index(name):
             return False  # somebody has stopped it since, for a change of the table; the next round makes it
         table, index = found
+        if index.ready:
+            return True  # somebody else was quicker
 
         def ready() -> None:
             _remove_replaced(writing, table, index.spec)
@@ -110,8 +119,33 @@ def _build_beside(database: Database, table_id: str, num: int) -> bool:
     text = database.write(lambda snapshot: _find(snapshot, table_id, num), begin)
     if isinstance(text, bool):
         return text
-    database.read_versioned(lambda reading: reading.session.build_index(name, text))
+
+    def build(reading: Reading) -> None:
+        with _stopped_unless(reading.session, go_on):
+            reading.session.build_index(name, text, go_on)
+
+    database.read_versioned(build)
     return database.write(lambda snapshot: _find(snapshot, table_id, num), finish)
+
+
+@contextmanager
+def _stopped_unless(session: Session, go_on: Callable[[], bool]) -> Iterator[None]:
+    """What runs on the session inside is stopped as soon as `go_on` says no: a server that ends does not wait for an index."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_ASKED_EVERY_SECONDS):
+            if not go_on():
+                session.interrupt()
+                return
+
+    watching = threading.Thread(target=watch, name="index", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def drop_index(database: Database, table_id: str, num: int) -> Index:

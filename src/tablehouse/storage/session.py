@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -75,11 +75,11 @@ class Session(Protocol):
     def has_trigrams(self) -> bool:
         """Returns whether the database can have trigram indexes."""
 
-    def build_index(self, name: str, text: str) -> None:
+    def build_index(self, name: str, text: str, go_on: Callable[[], bool]) -> None:
         """Makes an index outside of any transaction, while others write; returns when it is whole.
 
-        What is left of it by somebody who was cut off is removed; for somebody who is at it now, it waits. Only where the dialect
-        `builds_beside`; others make theirs by `script`.
+        What is left of it by somebody who was cut off is removed; for somebody who is at it now, it waits, as long as `go_on` says so.
+        Raises ServiceUnavailable when it was stopped. Only where the dialect `builds_beside`; others make theirs by `script`.
         """
 
     def has_index(self, name: str) -> bool:

@@ -102,6 +102,18 @@ def test_a_change_of_the_table_does_not_wait_for_an_index(table: LocalTable, oth
     assert [each.ready for each in table.schema.indexes] == [True]
 
 
+def test_a_server_that_ends_does_not_wait_for_an_index(table: LocalTable, other: psycopg.Connection[Any], tmp_path: Path) -> None:
+    index = announced(table)
+    with (
+        being_built(table, other, storages.url_of(tmp_path / "data"), index) as building,
+        pytest.raises(ServiceUnavailable),
+    ):
+        fill_index(table.file, table.id, index.num, lambda: False)  # beside the first, for which it would wait
+    assert building.result()
+    assert fill(table, index), "it is ready already"
+    assert [each.ready for each in table.schema.indexes] == [True]
+
+
 def test_what_a_crash_left_is_removed_and_made_anew(table: LocalTable, other: psycopg.Connection[Any]) -> None:
     index = announced(table)
     name = f"{schema_of(table.database)}.t{table.schema.num}"

@@ -107,14 +107,17 @@ class PostgresSession:
         """Returns whether the server's extension for trigrams is in this database."""
         return self._trigram_schema() is not None
 
-    def build_index(self, name: str, text: str) -> None:
+    def build_index(self, name: str, text: str, go_on: Callable[[], bool]) -> None:
         """Makes an index while others write. Raises RolledBack when somebody else is in the way, ServiceUnavailable when it was stopped."""
         if TRIGRAM_SCHEMA in text:
             text = text.replace(TRIGRAM_SCHEMA, self._trigram_schema() or TRIGRAM_SCHEMA)
         values = dump((self.schema, name))
         while not self.has_index(name):
             if self.connection.command(self.schema, _BEING_BUILT, values):
-                time.sleep(_LOOKED_AT_SECONDS)  # by another process, or by the server for one that has died
+                # By another process, or by the server for one that has died.
+                if not go_on():
+                    raise ServiceUnavailable("Somebody else makes this index, and takes long.")
+                time.sleep(_LOOKED_AT_SECONDS)
                 continue
             self.script((f"DROP INDEX CONCURRENTLY IF EXISTS {SCHEMA}.{name}",))
             try:

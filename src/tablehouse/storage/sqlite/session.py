@@ -108,7 +108,7 @@ class SqliteSession:
         """Returns whether the database can have trigram indexes: SQLite as it comes in the wheel always can."""
         return True
 
-    def build_index(self, name: str, text: str) -> None:
+    def build_index(self, name: str, text: str, go_on: Callable[[], bool]) -> None:
         """Makes an index; nobody writes meanwhile, which is why nobody asks for it here outside of transactions."""
         self.script((text,))
 
