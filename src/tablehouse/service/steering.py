@@ -51,9 +51,13 @@ def approach(
             return _by_phrase(plan, keys, wanted, live, total, in_order)
         share = live() // _SHARE
         found = candidates(sought, max(share, _FEW) + 1)
-        if found > _FEW and (in_order or found > share):
+        if found > max(share, _FEW):
             return _without_trigrams(plan), ""
-        return plan, BY_CONDITION
+        if found <= _FEW or not keys or not in_order:
+            # Of the candidates maybe none meets the condition, and going through all records would then be for nothing.
+            return plan, BY_CONDITION
+        met = total()
+        return (plan, BY_CONDITION) if met * met <= wanted * live() else (_without_trigrams(plan), "")
     if need is None or not in_order or _at_once(table, need):
         return plan, ""
     found = total()
