@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,8 @@ from tablehouse.schema.model import Snapshot
 from tablehouse.service import fields
 from tablehouse.service.answers import FieldAnswer
 from tablehouse.service.computing import fill
-from tablehouse.storage.transaction import Writing
+from tablehouse.sql.record_tables import record_table
+from tablehouse.storage.transaction import Reading, Writing
 from tests.local import Local, LocalTable
 
 NAME = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
@@ -59,9 +61,20 @@ def refilled(table: LocalTable) -> None:
         tables = [LocalTable(table.local, table.database, each.id) for each in snapshot.tables]
         return [record for each in tables for record in each.page(limit=200)[0]]
 
-    before = everything(table.file.snapshot())
+    def remembered(reading: Reading) -> list[Any]:
+        """What rollups keep beside their cells: of sums those that are exact."""
+        found = []
+        for each in reading.snapshot.tables:
+            names = [name for field in each.fields if (name := field.state_column)]
+            columns = record_table(each)
+            statement = sa.select(columns.c.n, *(columns.c[name] for name in names)).order_by(columns.c.n)
+            found.append(reading.rows(reading.dialect.compile(statement)))
+        return found
+
+    before, sums = everything(table.file.snapshot()), table.file.read(remembered)
     table.file.write(lambda _: None, anew)
     assert everything(table.file.snapshot()) == before
+    assert table.file.read(remembered) == sums
 
 
 def test_a_count_follows_links_from_either_side(pair: tuple[LocalTable, LocalTable]) -> None:

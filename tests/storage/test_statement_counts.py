@@ -16,6 +16,7 @@ import pytest
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.postgres.schemas import CONTROL_SCHEMA
 from tablehouse.storage.postgres.session import PostgresSession
+from tablehouse.storage.transaction import Writing
 from tests import storages
 from tests.local import Local, LocalTable, OpenLocal
 
@@ -271,3 +272,54 @@ def test_a_batch_writes_all_links_of_a_field_with_the_same_few_statements(linked
     table.batch(update=[{"id": record, "fields": {"Link 0": ids[::-1], "Link 1": ids}} for record in records])
     # As many as for one record, but for the second link field.
     assert len({text for text in ran[before:] if not text.startswith(OF_A_COMMIT)}) <= 3 + 2 * 5
+
+
+@contextmanager
+def rows_read() -> Iterator[list[int]]:
+    """How many rows each statement of a unit of work answers."""
+    counts: list[int] = []
+    run = Writing.rows
+
+    def counting(writing: Writing, *given: Any) -> Any:
+        found = run(writing, *given)
+        counts.append(len(found))
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writing, "rows", counting)
+        yield counts
+
+
+def test_a_write_moves_rollups_by_the_difference_whatever_the_number_of_records(local: Local, ran: Ran) -> None:
+    database = local.new_database()
+    teams, projects = (local.new_table([NAME], database, name=name) for name in ("Teams", "Projects"))
+    tasks = local.new_table([NAME, {"name": "Hours", "type": "NUMBER"}], database, name="Tasks")
+    for table, field, other in ((projects, "Team", teams), (tasks, "Project", projects)):
+        table.add_field(name=field, type="LINKED_RECORD", options={"linkedTableId": other.id}, allowMultipleEntries=False)
+    options = {"linkedRecordFieldId": "Tasks", "rollupFieldId": "Hours"}
+    for function in ("SUM", "AVERAGE", "COUNT", "MAX"):
+        projects.add_field(name=function, type="ROLLUP", options={**options, "function": function})
+    projects.add_field(name="N", type="COUNT", options={"linkedRecordFieldId": "Tasks"})
+    projects.add_field(name="Twice", type="FORMULA", options={"formula": "{SUM} * 2"})
+    teams.add_field(name="All", type="ROLLUP", options={"linkedRecordFieldId": "Projects", "rollupFieldId": "Twice", "function": "SUM"})
+    team = teams.create()["id"]
+    few, many = projects.fill([{"Team": [team]}, {"Team": [team]}])
+    first, *_ = tasks.fill([{"Hours": number + 0.1, "Project": [few]} for number in range(3)])
+    second, *_ = tasks.fill([{"Hours": number + 0.1, "Project": [many]} for number in range(60)])
+    costs = []
+    for task, project in ((first, few), (first, few), (second, many)):
+        before = len(ran)
+        with rows_read() as counts:
+            tasks.update(task, Hours=2)
+            made = tasks.create(Hours=1, Project=[project])["id"]
+            tasks.delete(made)
+            tasks.update(task, Hours=1.5)
+        costs.append((len([text for text in ran[before:] if not text.startswith(OF_A_COMMIT)]), sum(counts)))
+    assert costs[1] == costs[2], "the first time statements are prepared"
+    sums = [sum([1.5, *(number + 0.1 for number in range(1, count))]) for count in (3, 60)]
+    assert projects.cells("SUM") == [pytest.approx(each) for each in sums]
+    assert teams.cells("All") == [pytest.approx(2 * sum(sums))]
+    with counted(ran, 9):
+        # The task: what it gave, the row, what it reads. The project: its cells with what the task gives, the sums, the formula's inputs, the
+        # formula. The team: its cell with what the project gives, its sum.
+        tasks.update(second, Hours=7)

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from tablehouse.formula.context import MOST_TEXT
+from tablehouse.formula.exact_sum import ExactSum
 from tablehouse.formula.faults import CellError
 from tablehouse.formula.functions.array import compact, unique
 from tablehouse.formula.functions.numeric import average, total
@@ -24,7 +25,10 @@ _DATES: Final = (kind.DATE, kind.DATETIME)
 
 
 class Rollup(msgspec.Struct, frozen=True):
-    """One rollup function. `keeps_dates`: of dates it gives a date. `counts`: a value that failed is a value all the same."""
+    """One rollup function. `keeps_dates`: of dates it gives a date. `counts`: a value that failed is a value all the same.
+
+    `of_sum`: what it makes of the sum of the numbers, for those that need nothing else.
+    """
 
     name: str
     summary: str
@@ -32,6 +36,7 @@ class Rollup(msgspec.Struct, frozen=True):
     kind: Kind
     keeps_dates: bool = False
     counts: bool = False
+    of_sum: Callable[[ExactSum], float | None] | None = None
 
     def result(self, source: Kind) -> Kind:
         """Returns the kind of the result over cells of a kind."""
@@ -39,14 +44,26 @@ class Rollup(msgspec.Struct, frozen=True):
 
     def value(self, values: Sequence[Value], source: Kind) -> str | int | float | None:
         """Returns the stored value over the linked values; None when it is empty. Raises CellError."""
+        return self.rolled(values, source)[0]
+
+    def rolled(self, values: Sequence[Value], source: Kind) -> tuple[str | int | float | None, str | None]:
+        """Returns (the stored value over the linked values, None when it is empty; the sum that it is made of, for functions of sums). Raises CellError."""
         if not self.counts:
             for value in values:
                 if isinstance(value, CellError):
                     raise CellError(value.reason)
+        if self.of_sum is not None:
+            found = ExactSum().add(numbers(values))
+            return self.summed(found), found.text
         stored = stored_of(self.call(list(values)), self.result(source), zone_named("UTC"))
         if isinstance(stored, str) and len(stored) > MOST_TEXT:
             raise CellError("the text is longer than 1 MB")
-        return stored
+        return stored, None
+
+    def summed(self, found: ExactSum) -> str | int | float | None:
+        """Returns the stored value of a function of sums. Raises CellError."""
+        assert self.of_sum is not None
+        return stored_of(self.of_sum(found), self.kind, zone_named("UTC"))
 
 
 def _extreme(choose: Callable[..., Value]) -> Callable[[list[Value]], Value]:
@@ -60,13 +77,17 @@ def _extreme(choose: Callable[..., Value]) -> Callable[[list[Value]], Value]:
     return extreme
 
 
+def _mean(found: ExactSum) -> float | None:
+    return found.total / found.count if found.count else None
+
+
 def _joined(separator: str, values: list[Value]) -> str:
     return separator.join(map(text_of, values))
 
 
 ROLLUPS: Final[tuple[Rollup, ...]] = (
-    Rollup("SUM", "Sum of the numbers; 0 when there is none.", total, kind.NUMBER),
-    Rollup("AVERAGE", "Mean of the numbers.", average, kind.NUMBER),
+    Rollup("SUM", "Sum of the numbers; 0 when there is none.", total, kind.NUMBER, of_sum=lambda found: found.total),
+    Rollup("AVERAGE", "Mean of the numbers.", average, kind.NUMBER, of_sum=_mean),
     Rollup("MIN", "Smallest number or earliest date.", _extreme(min), kind.NUMBER, keeps_dates=True),
     Rollup("MAX", "Largest number or latest date.", _extreme(max), kind.NUMBER, keeps_dates=True),
     Rollup(

@@ -6,6 +6,7 @@ Pure. Writers note what they do; whoever recomputes reads it once, when all rows
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -37,6 +38,8 @@ class Changes:
     def __init__(self) -> None:
         self.records: dict[int, RecordChanges] = {}
         self.links: dict[int, LinkChanges] = {}
+        self.before: dict[int, dict[int, tuple[Any, ...]]] = {}
+        """What records of linked tables gave to rollups before they were written: rollup's number -> record -> what `query.differences` calls a gift."""
 
     def created(self, table_num: int, numbers: Iterable[int]) -> None:
         """Notes new records."""

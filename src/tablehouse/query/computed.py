@@ -63,12 +63,18 @@ class Step(msgspec.Struct, frozen=True, eq=False):
             return evaluate(self.formula, context)
         if self.rollup is None:
             return None
-        if self.rollup.rollup is None:
-            return int(raw.get(gathered_name(self.field)) or 0)
+        return int(raw.get(gathered_name(self.field)) or 0)
+
+    def rolled(self, raw: Raw) -> tuple[str | int | float | CellError | None, str | None]:
+        """Returns (the value of a rollup to store, or why there is none; what it has to remember to move by differences)."""
+        if self.waits:
+            return CellError(COMPUTING), None
+        if self.rollup is None or self.rollup.rollup is None:
+            return None, None
         try:
-            return self.rollup.rollup.value(self.values(raw), self.rollup.source_kind)
+            return self.rollup.rollup.rolled(self.values(raw), self.rollup.source_kind)
         except CellError as error:
-            return error
+            return error, None
 
 
 class Gathering(msgspec.Struct, frozen=True, eq=False):
@@ -166,7 +172,11 @@ class Computer:
             field = step.field
             if draw is not None and step.formula is not None:
                 draw(context.record_id, field.num)
-            stored: Any = step.stored(context, values, raw)
+            stored: Any
+            if field.state_column:
+                stored, bound[field.state_column] = step.rolled(raw)
+            else:
+                stored = step.stored(context, values, raw)
             failed = isinstance(stored, CellError)
             values[field.num] = stored if failed else from_stored(stored, field.kind)
             name, folded_name = field.cell_names

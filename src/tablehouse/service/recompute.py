@@ -14,12 +14,14 @@ import msgspec
 
 from tablehouse.query.changes import Changes, LinkChanges
 from tablehouse.query.computed import Computation, Computer, computation_of
+from tablehouse.query.differences import Moving, moving_of
 from tablehouse.query.rollups import needs_people
 from tablehouse.schema.dependencies import Dependencies, Edge, Step, dependencies_of
 from tablehouse.schema.formulas import formulas_of
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.schema.relations import Link
 from tablehouse.service.computing import at_once, fill, people_in, setting_of, write_cells
+from tablehouse.service.differences import Differences, note_known, remember_at
 from tablehouse.sql import computed as sql
 from tablehouse.storage.transaction import Writing
 
@@ -66,6 +68,7 @@ class _Recomputation:
     def __init__(self, writing: Writing, dependencies: Dependencies, changes: Changes, stale: frozenset[int]) -> None:
         self._writing = writing
         self._dependencies = dependencies
+        self._changes = changes
         self._links = changes.links
         self._stale = stale
         self._changed: dict[int, set[int]] = {}
@@ -89,25 +92,52 @@ class _Recomputation:
     def _concerned(self, step: Step) -> Iterator[tuple[tuple[Field, ...], list[int]]]:
         """Gives the fields of a step with the records in which they have to be computed; those of the same fields together."""
         local = {ready.field.num for ready in formulas_of(step.table).ready if ready.local}
+        fields = [field for field in step.fields if field.num not in self._stale and field.num not in local]
+        moved, unknown = self._move(step.table, fields)
         fields_of: dict[int, list[Field]] = {}
         dirty: dict[int, set[int]] = {}
-        for field in step.fields:
-            if field.num in self._stale or field.num in local:
-                continue
-            numbers: set[int] = set()
-            for edge in self._dependencies.edges[field.num]:
-                numbers |= self._moved_by(step.table, edge)
-                if not edge.path and edge.source is not None:
-                    numbers |= dirty.get(edge.source.num, set())
-            if numbers:
+        for field in fields:
+            if field.num in moved:
+                numbers = unknown[field.num]
+                dirty[field.num] = moved[field.num] | numbers
+            else:
+                numbers = set()
+                for edge in self._dependencies.edges[field.num]:
+                    numbers |= self._moved_by(step.table, edge)
+                    if not edge.path and edge.source is not None:
+                        numbers |= dirty.get(edge.source.num, set())
                 dirty[field.num] = numbers
-                for number in numbers:
-                    fields_of.setdefault(number, []).append(field)
+            for number in numbers:
+                fields_of.setdefault(number, []).append(field)
         groups: dict[tuple[Field, ...], list[int]] = {}
-        for number, fields in fields_of.items():
-            groups.setdefault(tuple(fields), []).append(number)
+        for number, inner in fields_of.items():
+            groups.setdefault(tuple(inner), []).append(number)
         for group, each in groups.items():
             yield group, sorted(each)
+
+    def _move(self, table: Table, fields: Sequence[Field]) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
+        """Returns the records whose cell has been moved by the difference, and those that have to be computed from nothing, by field.
+
+        Only fields that can be moved so are there.
+        """
+        moved: dict[int, set[int]] = {}
+        unknown: dict[int, set[int]] = {}
+        along: dict[Link, list[Moving]] = {}
+        can_move = moving_of(table)
+        for field in fields:
+            if field.num in can_move:
+                along.setdefault(can_move[field.num].link, []).append(can_move[field.num])
+        for link, each in along.items():
+            touched = {one.field.num: set[int]().union(*(self._changed.get(num, ()) for num in one.cares)) for one in each}
+            if link.relation not in self._links and not any(touched.values()):
+                found: Any = ({}, {})
+            else:
+                found = Differences(self._writing, table, link, each, self._changes).move(touched)
+            for one in each if found is not None else ():
+                moved[one.field.num] = found[0].get(one.field.num, set())
+                unknown[one.field.num] = found[1].get(one.field.num, set())
+                self._changed.setdefault(one.field.num, set()).update(moved[one.field.num])
+        return moved, unknown
 
     def _moved_by(self, table: Table, edge: Edge) -> set[int]:
         """Returns the records whose cell an edge may have moved: along its path something else lies, or lies there no more."""
@@ -150,13 +180,22 @@ class _Recomputation:
             for row in writing.rows(statement, {"numbers": _array(page), **computation.parameters}):
                 record = dict(zip(names, row, strict=True))
                 cells = computer.cells(record)
-                moved = tuple(field for field in fields if _differs(field, record, cells))
+                moved = tuple(field for field in fields if _differs(field, record, cells, field.state_column))
                 if moved:
                     changes.setdefault(moved, []).append({"num": row[0], **cells})
+                    note_known(self._changes, table, moved, row[0], record)
                 for field in moved:
+                    if not _differs(field, record, cells):
+                        continue  # only what it remembers: a sum of as much in more numbers
                     self._changed.setdefault(field.num, set()).add(row[0])
+            self._remember(table, changes)
             for moved, rows in changes.items():
                 write_cells(writing, table, moved, rows)
+
+    def _remember(self, table: Table, changes: Mapping[tuple[Field, ...], Sequence[Mapping[str, Any]]]) -> None:
+        """Reads what records give to rollups with filters, before computed cells of them are written."""
+        for moved, rows in changes.items():
+            remember_at(self._writing, self._changes, table, [field.num for field in moved], [row["num"] for row in rows])
 
 
 def _computation(writing: Writing, table: Table, fields: tuple[Field, ...]) -> Computation:
@@ -173,8 +212,9 @@ def _computation(writing: Writing, table: Table, fields: tuple[Field, ...]) -> C
     return found
 
 
-def _differs(field: Field, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    names = (field.cell_names[0], field.error_column)
+def _differs(field: Field, before: Mapping[str, Any], after: Mapping[str, Any], remembered: str | None = None) -> bool:
+    """Whether a cell is another one now; `remembered`: or this column of it."""
+    names = (field.cell_names[0], field.error_column, remembered)
     return any(name is not None and before[name] != after[name] for name in names)
 
 

@@ -23,6 +23,7 @@ from tablehouse.query.cells import (
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller
 from tablehouse.service.computing import Following, new_cells
+from tablehouse.service.differences import remember
 from tablehouse.service.file_writes import FileWriter
 from tablehouse.service.late import shown_record
 from tablehouse.service.limits import check_limit, check_record_quota
@@ -136,6 +137,7 @@ class RowWriter:
             return []
         table, names, written = self.table, self._field_names, changes[0].written
         shown = None if table.rendered_last else table.fields
+        remember(self._writing, table, [field.num for field in written], [change.record_id for change in changes])
         compose = partial(sql.update_record, table, written, shown, names)
         statement = self._writing.compiled(table, ("update", names, table.rendered_last, *changes[0].shape), compose)
         found = self._rows_of(statement, changes)
@@ -187,6 +189,7 @@ class RowWriter:
         if table.linked and not force:
             found = writing.rows(writing.compiled(table, ("numbers",), lambda: link_sql.record_numbers(table)), {"ids": ids})
             check_required(writing, table, {number for _, number in found})
+        remember(writing, table, None, list(record_ids))
         gone = writing.rows(writing.compiled(table, ("delete",), lambda: sql.delete_records(table)), {"ids": ids})
         if not gone:
             return []

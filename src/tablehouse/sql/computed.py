@@ -25,7 +25,7 @@ _ONE: sa.ColumnElement[int] = sa.literal_column("1")
 
 def input_names(fields: Sequence[Field], gathers: Sequence[Gathering] = ()) -> list[str]:
     """Returns the names of the columns that `inputs_of`, `inputs_at` and `all_inputs` read, in their order."""
-    named = [name for field in fields for name in (field.column, field.error_column) if name]
+    named = [name for field in fields for name in (field.column, field.error_column, field.state_column) if name]
     return ["n", "id", "created_at", "updated_at", *named, *(each.name for each in gathers)]
 
 
@@ -55,8 +55,8 @@ def all_inputs(table: Table, fields: Sequence[Field], gathers: Sequence[Gatherin
 
 
 def cell_columns(fields: Sequence[Field]) -> list[str]:
-    """Returns the names of the columns that hold the cells of computed fields: value, folded text and error of one after the other."""
-    return [name for field in fields for name in (*field.cell_names, field.error_column) if name]
+    """Returns the names of the columns that hold the cells of computed fields: value, folded text, error and what a rollup remembers."""
+    return [name for field in fields for name in (*field.cell_names, field.error_column, field.state_column) if name]
 
 
 def fill_rows(table: Table, fields: Sequence[Field]) -> sa.Update:

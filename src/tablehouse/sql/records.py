@@ -191,4 +191,6 @@ def _cell_parameters(fields: Collection[Field]) -> dict[str, Any]:
             values[field.folded_column] = sa.bindparam(field.folded_column)
         if field.error_column:
             values[field.error_column] = sa.bindparam(field.error_column)
+        if field.state_column:
+            values[field.state_column] = sa.bindparam(field.state_column)
     return values
