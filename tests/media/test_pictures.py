@@ -149,7 +149,7 @@ def test_a_picture_that_unpacks_to_gigabytes_is_refused_before(size: tuple[int, 
     assert time.monotonic() - began < 15
 
 
-@pytest.mark.parametrize("cut", [0, 10, 60, 400])
+@pytest.mark.parametrize("cut", [10, 400])
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 def test_truncated_pictures_are_refused(format: str, cut: int, tmp_path: Path) -> None:
     noise = Image.effect_noise((64, 64), 90)

@@ -13,7 +13,7 @@ import sys
 import warnings
 from typing import Final
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
 
 FORMATS: Final = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "WEBP")
 """As `media.types.RASTER`."""
@@ -32,6 +32,7 @@ def main(side: int) -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_SECONDS, _PROCESSOR_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes no file
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one for each processor would want more address space than it has, on a machine with many
     # A size beyond the limit is an error: by default Pillow only warns up to twice of it.
     Image.MAX_IMAGE_PIXELS = LARGEST_PICTURE
     warnings.simplefilter("error", Image.DecompressionBombWarning)
