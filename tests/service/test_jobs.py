@@ -203,6 +203,29 @@ def test_a_formula_that_comes_to_change_by_itself_is_not_filled(table: LocalTabl
     assert table.search(filter={"operator": "IS", "leftSide": "Double", "rightSide": 6})[1].total == 1
 
 
+def test_what_other_records_compute_of_it_waits_and_is_right_when_it_is_done(table: LocalTable) -> None:
+    ids = [record["id"] for record in records(table)]
+    people = table.local.new_table([{"name": "Who", "type": "SINGLE_LINE_TEXT"}], database=table.database)
+    people.add_field(name="Of", type="LINKED_RECORD", options={"linkedTableId": table.id})
+    person = people.create(Who="Ann", Of=[ids[0], ids[30]])["id"]
+    formula(table, "Made", "{No} * 2")
+    settle(table)
+    options = {"linkedRecordFieldId": people.field_id("Of"), "rollupFieldId": table.field_id("Made"), "function": "SUM"}
+    people.add_field(name="Sum", type="ROLLUP", options=options)
+    assert people.get(person)["fields"]["Sum"] == 2 + 62
+    table.change_field("Made", options={"formula": "{No} * 3"})
+    for change in (lambda: step(table, 20), lambda: table.update(ids[0], No=100), lambda: table.update(ids[30], No=200)):
+        change()
+        found = people.get(person)
+        assert (found["fields"]["Sum"], found["errors"]) == (None, {people.field_id("Sum"): COMPUTING})
+    with pytest.raises(ServiceUnavailable):
+        people.search(filter={"operator": "IS", "leftSide": "Sum", "rightSide": 900})
+    later = people.create(Who="Bob", Of=[ids[35]])["id"]
+    settle(table)
+    assert [people.get(each)["fields"]["Sum"] for each in (person, later)] == [900, 108]
+    assert people.search(filter={"operator": "IS", "leftSide": "Sum", "rightSide": 900})[1].total == 1
+
+
 def test_formulas_over_it_wait_for_it(table: LocalTable) -> None:
     first = formula(table, "Double", "{No} * 2")
     table.local.store.backgrounds.from_records = None
