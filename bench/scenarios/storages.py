@@ -6,19 +6,21 @@ faster than a server's that keeps what it promises, and its reads are not. Which
 
 import os
 import random
+import resource
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
+from statistics import median
 
 from bench.findings import Findings, at_least, at_most, figure, row
 from bench.flights import unpack
 from bench.loadgen.run import Request, RequestSet, write_requests
 from bench.measure import Asked, alternate, ratio
-from bench.rows import made_up_rows
-from bench.server import TABLEHOUSE, Server, Table, load_records, record_body, start_server
+from bench.rows import FIELDS, made_up_rows
+from bench.server import TABLEHOUSE, Refused, Server, Table, answer_to, load_records, make_database, make_table, record_body, start_server
 from bench.workplace import Workplace, make_bench_table
 from tests import postgres
 
@@ -27,6 +29,9 @@ CROWD = 64
 CROWD_SECONDS = 60.0
 """What the issue asks for: so many clients, reads and writes mixed, on four processes for so long."""
 PAGES = 10_000
+WIDTH = 512  # fields: the most that the default limits allow
+LONG_TEXT = "a text that is long enough to be kept outside of its row, if not alone then with the others. " * 3
+CUSTOMER = next(place for place, field in enumerate(FIELDS) if field["type"] == "CHECKBOX")
 
 
 def storages(workplace: Workplace) -> Findings:
@@ -38,6 +43,8 @@ def storages(workplace: Workplace) -> Findings:
         sqlite = stack.enter_context(start_server(workplace.directory / "beside"))
         other = stack.enter_context(start_server(workplace.directory / "none", "--database-url", url))
         _compare(workplace, {"SQLite": sqlite, "PostgreSQL": other}, found, note)
+        _totals(other, workplace, found)
+        _wide(other, found)
     _import_flights(workplace, found, note)
     _crowd(workplace, found)
     return found
@@ -80,15 +87,54 @@ def _kinds(table: Table, ids: list[str]) -> dict[str, list[Request]]:
     }
 
 
+def _totals(server: Server, workplace: Workplace, found: Findings) -> None:
+    """What the exact totals of a large table cost: of all records, and of a search that finds half of them, on its first page and on the next."""
+    table = make_bench_table(server)
+    count = workplace.settings.records
+    load_records(server, table, islice(made_up_rows(seed=7), count))
+    half = {"filter": {"operator": "IS", "leftSide": table.fields[CUSTOMER], "rightSide": True}}
+
+    def ask(offset: int, body: Mapping[str, object]) -> float:
+        began = time.perf_counter()
+        answer = answer_to(server.api.post(f"{table.records}/search", json={**body, "paging": {"offset": offset}}))
+        assert answer.json()["metadata"]["total"] >= count // 10
+        return (time.perf_counter() - began) * 1000
+
+    whole = [ask(20 * page, {}) for page in range(21)]
+    found.figures.append(figure(f"page with the total of {count:,} records", median(whole[1:]), "ms", at_most(10)))
+    first, *others = (ask(20 * page, half) for page in range(21))
+    found.figures.append(
+        figure("another page of a search / its first, which counts", median(others) / first, "x", at_most(0.5), f"{first:.1f} ms")
+    )
+
+
+def _wide(server: Server, found: Findings) -> None:
+    """Records of as many long texts as a table may have fields, all of them filled: more than a row of PostgreSQL holds."""
+    fields = [{"name": f"Text {number}", "type": "LONG_TEXT" if number else "SINGLE_LINE_TEXT"} for number in range(WIDTH)]
+    table = make_table(server, make_database(server, "Wide"), fields)
+    rows = [tuple(f"{row} {number} " + LONG_TEXT for number in range(WIDTH)) for row in range(20)]
+    began = time.perf_counter()
+    ids = load_records(server, table, rows, batch=10)
+    seconds = time.perf_counter() - began
+    for record, values in zip(ids, rows, strict=True):
+        if answer_to(server.api.get(f"{table.records}/{record}")).json()["data"]["fields"] != dict(zip(table.fields, values, strict=True)):
+            raise Refused(f"the record {record} did not come back as it was written")
+    found.figures.append(figure(f"records of {WIDTH} filled long texts, all read back as written", len(rows) / seconds, "rows/s"))
+
+
 def _import_flights(workplace: Workplace, found: Findings, note: str) -> None:
     csv = unpack(workplace.directory)
     rows = sum(1 for _ in csv.open("rb")) - 1
     with _database() as url, (workplace.directory / "flights-postgres.log").open("wb") as log:
         command: list[str | Path] = [TABLEHOUSE, "import", "csv", csv, "--database", "Flights", "--database-url", url]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.perf_counter()
         subprocess.run(command, stdout=log, stderr=log, check=True)
         seconds = time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     found.figures.append(figure("import of all flights into PostgreSQL", rows / seconds, "rows/s", at_least(15_000), note))
+    found.figures.append(figure("… processor time of the command", used / rows * 1e6, "µs/row", note="the server's beside it"))
 
 
 def _crowd(workplace: Workplace, found: Findings) -> None:
