@@ -57,8 +57,8 @@ class Watch:
     def _sent(request: httpx.Request) -> set[str]:
         found = [request.headers.get(name, "").removeprefix("Bearer ") for name in _SENT_BY]
         found += [morsel.value for morsel in SimpleCookie(request.headers.get("cookie", "")).values()]
-        if request.headers.get("content-type", "").startswith("multipart/"):
-            return {each for each in found if len(each) >= _SHORTEST}  # uploaded files; they have gone by
+        if not isinstance(request.stream, httpx.ByteStream):
+            return {each for each in found if len(each) >= _SHORTEST}  # uploaded files, and bodies in pieces: they have gone by
         content = request.content
         if b'"password"' in content or b'"token"' in content:
             found += _named(content)

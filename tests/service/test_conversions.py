@@ -88,7 +88,13 @@ def is_empty(value: Any) -> bool:
     return value is None or value is False or value == []
 
 
-PAIRS = [(old, old_many, new, new_many) for old, new in product(TYPES, TYPES) for old_many in several(old) for new_many in several(new)]
+PAIRS = [
+    (old, old_many, new, new_many)
+    for old, new in product(TYPES, TYPES)
+    for old_many in several(old)
+    for new_many in several(new)
+    if new != "ATTACHMENT"  # refused: files would have to be fetched inside the transaction
+]
 
 
 @pytest.fixture(scope="module")
