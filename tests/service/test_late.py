@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tablehouse.errors import ApiError, BadRequest, ServiceUnavailable
+from tablehouse.errors import ApiError, BadRequest, ServiceUnavailable, ValidationError
 from tablehouse.query.requests import PinIndex
 from tablehouse.service import indexes, records
 from tablehouse.service.revision import revision_of
@@ -249,6 +249,33 @@ def test_lookups_of_what_changes_by_itself(table: LocalTable, local: Local, hand
     assert parents.cells("Ages") == ["4, 11", "41", None]
     hands.move(days=1)
     assert table.cells("Late")[0] == 12, "what was kept for the conversion is gone"
+
+
+def test_what_changes_by_itself_may_use_what_others_hold(table: LocalTable, local: Local, hands: Hands) -> None:
+    local.add_people()
+    parents = local.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}], database=table.database)
+    table.add_field(name="Who", type="USER")
+    parents.add_field(name="Tasks", type="LINKED_RECORD", options={"linkedTableId": table.id})
+    parents.add_field(name="Dues", type="LOOKUP", options={"linkedRecordFieldId": "Tasks", "lookupFieldId": "Due"})
+    parents.add_field(name="People", type="LOOKUP", options={"linkedRecordFieldId": "Tasks", "lookupFieldId": "Who"})
+    parents.add_field(**formula("Age", 'DATETIME_DIFF(NOW(), MAX({Dues}), "days")'))
+    parents.add_field(**formula("Names", '{People} & "/" & {Tasks}'))
+    tasks = {each["fields"]["Title"]: each["id"] for each in table.page()[0]}
+    table.update(tasks["r1"], Who="ada@example.org")
+    made = parents.create(Name="one", Tasks=[tasks["r1"], tasks["r0"]])
+    assert (made["fields"]["Age"], made["fields"]["Names"]) == (3, "ada, /r1, r0")
+    hands.move(days=2)
+    assert parents.cells("Age") == [5]
+    assert len(parents.search(filter=condition("Age", "IS", 5))[0]) == 1
+    assert len(parents.search(filter=condition("Names", "CONTAINS", "ADA"))[0]) == 1
+    back = next(field.name for field in table.schema.fields if field.type_name == "LINKED_RECORD")
+    table.add_field(name="Ages of one", type="LOOKUP", options={"linkedRecordFieldId": back, "lookupFieldId": "Age"})
+    assert table.cells("Ages of one") == [[5], [5], [], [], []]
+    assert titles(table.search(filter=condition("Ages of one", "CONTAINS", 5))) == ["r0", "r1"]
+    with pytest.raises(ValidationError, match="change by themselves in other records"):
+        table.add_field(**formula("Sum", "SUM({Ages of one})"))
+    parents.add_field(name="Go", type="BUTTON", options={"urlFormula": '"https://example.com/" & COUNTA({Tasks})'})
+    assert parents.cells("Go")[0]["url"] == "https://example.com/2"
 
 
 def test_conversion_takes_the_values_of_the_moment_and_back(table: LocalTable, hands: Hands) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from tablehouse.fields.address import Address
 from tablehouse.fields.attachment import Attachment
 from tablehouse.fields.base import FieldType
+from tablehouse.fields.button import Button
 from tablehouse.fields.checkbox import Checkbox
 from tablehouse.fields.count import Count
 from tablehouse.fields.currency import Currency
@@ -57,6 +58,7 @@ FIELD_TYPES: tuple[FieldType[Any], ...] = (
     Rollup(),
     Count(),
     Formula(),
+    Button(),
     CreatedAt(),
     UpdatedAt(),
     CreatedBy(),

@@ -26,11 +26,16 @@ class Url(FieldType[NoOptions]):
 
     def read(self, value: object, spec: Spec[NoOptions]) -> Read:
         text = bounded(only_text(value).strip(), 0, _LONGEST)
-        # Browsers skip control characters and blanks inside a scheme, so look at the text as they do.
-        if _INVISIBLE.sub("", text).lower().startswith(_UNSAFE):
+        if runs_code(text):
             raise Reject(f"{describe(text)} could run code in a browser; use an http or https address.")
         if _INVISIBLE.search(text):
             raise Reject(f"{describe(text)} is not a web address: blanks must be written as %20.")
         if not (_SCHEME.match(text) or _HOST.fullmatch(text)):
             raise Reject(f"{describe(text)} is not a web address; write it like https://example.com/page.")
         return text
+
+
+def runs_code(text: str) -> bool:
+    """Returns whether a browser that opens an address could run code of whoever wrote it."""
+    # Browsers skip control characters and blanks inside a scheme, so look at the text as they do.
+    return _INVISIBLE.sub("", text).lower().startswith(_UNSAFE)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 class FormulaError(ValueError):
-    """A formula text that cannot be saved. The message says what to do; `position` counts characters of the text from 0."""
+    """A formula text that cannot be saved. The message says what to do; `position` counts characters of the text from 0.
+
+    `option`: the option of the field that holds the text, where it is not `formula`.
+    """
+
+    option = "formula"
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(message)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from tablehouse.errors import ServiceUnavailable
+from tablehouse.fields.button import ButtonOptions
 from tablehouse.query.computed import Computation, Computer, Setting, computation_of_volatile
-from tablehouse.schema.formulas import read_late
+from tablehouse.schema.buttons import condition_of
+from tablehouse.schema.formulas import formulas_of, read_late
 from tablehouse.schema.model import Field, Table
 
 _EVERY: Final = 64
@@ -29,6 +31,14 @@ class LateLookup(msgspec.Struct, frozen=True, eq=False):
     leaf: Field
     key: str
     computation: Computation
+
+
+class LateButton(msgspec.Struct, frozen=True, eq=False):
+    """What a button shows beside its address. `enabled`: the name of the value that says whether it is; None where it always is, or never."""
+
+    label: str
+    enabled: str | None
+    always: bool
 
 
 class AtRead(msgspec.Struct, frozen=True, eq=False):
@@ -56,12 +66,29 @@ def _at_read(table: Table, fields: Sequence[Field]) -> AtRead | None:
     if not late:
         return None
     own = tuple(field for field, leaf in late if leaf is field)
+    nums = [num for field in own for num in _nums(field)]
     lookups = tuple(LateLookup(field, leaf, f"v{field.num}", _alone(leaf)) for field, leaf in late if leaf is not field)
-    return AtRead(own, computation_of_volatile(table, [field.num for field in own]) if own else None, lookups)
+    return AtRead(own, computation_of_volatile(table, nums) if own else None, lookups)
+
+
+def _nums(field: Field) -> list[int]:
+    """Returns the numbers of the values that showing a field takes."""
+    button = button_of(field)
+    return [field.num] if button is None or button.enabled is None else [field.num, condition_of(field).num]
+
+
+def button_of(field: Field) -> LateButton | None:
+    """Returns what a button shows beside its address; None for other fields."""
+    options = field.options
+    if not isinstance(options, ButtonOptions):
+        return None
+    valid = field.num not in formulas_of(field.around[field.table_num]).broken
+    conditional = valid and options.condition_formula is not None
+    return LateButton(options.label or field.name, condition_of(field).cell_names[0] if conditional else None, valid)
 
 
 def _alone(field: Field) -> Computation:
-    return computation_of_volatile(field.around[field.table_num], [field.num])
+    return computation_of_volatile(field.around[field.table_num], _nums(field))
 
 
 class Chance:
@@ -142,7 +169,8 @@ class Evaluator:
             made = self._own.cells(inputs)
             found = {field.num: made[field.cell_names[0]] for field in self._what.shown}
         for lookup, computer in self._lookups:
-            values = self._looked_up(lookup, computer, inputs)
+            name = lookup.leaf.cell_names[0]
+            values = [made[name] for made in self._looked_up(lookup, computer, inputs)]
             found[lookup.field.num] = _ENCODER.encode(values).decode() if values else None
         return found
 
@@ -152,24 +180,42 @@ class Evaluator:
             self._deadline.check(len(self._own.computation.steps))
             made = self._own.cells(inputs)
             for field in self._what.shown:
-                reason = made[str(field.error_column)]
+                reason = _reason(field, made)
                 if reason is not None:
                     failed[field.id] = reason
-                self._put(record, field, shown_value(made[field.cell_names[0]]))
+                self._put(record, field, _shown(field, made))
         for lookup, computer in self._lookups:
-            self._put(record, lookup.field, [shown_value(value) for value in self._looked_up(lookup, computer, inputs)])
+            found = self._looked_up(lookup, computer, inputs)
+            self._put(record, lookup.field, [_shown(lookup.leaf, made) for made in found])
         if failed:
             record.errors = failed if record.errors is msgspec.UNSET else {**record.errors, **failed}
         return record
 
-    def _looked_up(self, lookup: LateLookup, computer: Computer, inputs: dict[str, Any]) -> list[Any]:
+    def _looked_up(self, lookup: LateLookup, computer: Computer, inputs: dict[str, Any]) -> list[dict[str, Any]]:
         found = inputs[lookup.key]
         self._deadline.check(len(found))
-        name = lookup.leaf.cell_names[0]
-        return [computer.cells(each)[name] for each in found]
+        return [computer.cells(each) for each in found]
 
     def _put(self, record: _Record, field: Field, value: Any) -> None:
         record.fields[field.name if self._by_name else field.id] = msgspec.Raw(_ENCODER.encode(value))
+
+
+def _shown(field: Field, made: Mapping[str, Any]) -> Any:
+    """Returns a cell as records show it."""
+    value = shown_value(made[field.cell_names[0]])
+    button = button_of(field)
+    if button is None:
+        return value
+    return {"label": button.label, "url": value, "enabled": button.always if button.enabled is None else bool(made[button.enabled])}
+
+
+def _reason(field: Field, made: Mapping[str, Any]) -> str | None:
+    """Returns why a cell failed; of a button also why it is not known to be enabled."""
+    reason: str | None = made[str(field.error_column)]
+    button = button_of(field)
+    if reason is None and button is not None and button.enabled is not None:
+        reason = made[str(condition_of(field).error_column)]
+    return reason
 
 
 def shown_value(value: Any) -> Any:

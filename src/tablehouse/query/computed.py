@@ -98,8 +98,8 @@ class Computation(msgspec.Struct, frozen=True, eq=False, dict=True):
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """The fields that are computed, in this order."""
-        return tuple(step.field for step in self.steps)
+        """The fields that are computed, in this order; conditions of buttons are none of the table's."""
+        return tuple(step.field for step in self.steps if step.field.num > 0)
 
     @cached_property
     def parameters(self) -> dict[str, Any]:

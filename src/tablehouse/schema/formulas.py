@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.formula.checker import KnownField, KnownFields
 from tablehouse.formula.faults import FormulaError
@@ -15,6 +16,7 @@ from tablehouse.formula.parser import parse
 from tablehouse.formula.printer import with_names
 from tablehouse.formula.tree import references
 from tablehouse.kinds.kind import FILE, PERSON
+from tablehouse.schema.buttons import button_parts, condition_of
 from tablehouse.schema.model import Field, Table
 
 _ALWAYS_CHANGING: Final = "LAST_MODIFIED_TIME"
@@ -81,10 +83,9 @@ def read_formulas(fields: Sequence[Field]) -> Formulas:
     """Returns the formulas among the fields of a table, whether they name fields by id or by name."""
     reader = _Reader(fields)
     for field in fields:
-        if isinstance(field.options, FormulaOptions):
+        if isinstance(field.options, FormulaOptions | ButtonOptions):
             reader.read(field, ())
-    volatile = frozenset(ready.field.num for ready in reader.ready if ready.volatile)
-    return Formulas(tuple(reader.ready), reader.broken, reader.known(), volatile)
+    return Formulas(tuple(reader.ready), reader.broken, reader.known(), frozenset(reader.volatile))
 
 
 def is_volatile(field: Field) -> bool:
@@ -118,7 +119,7 @@ class _Reader:
         self._known = {field.id: KnownField(field.id, field.name, field.kind, field.many) for field in fields}
         self._names = KnownFields(self._known.values())
         self._done: set[int] = set()
-        self._volatile: set[int] = set()
+        self.volatile: set[int] = set()
         self._local: set[int] = set()
         self.ready: list[ReadyFormula] = []
         self.broken: dict[int, FormulaError] = {}
@@ -137,6 +138,9 @@ class _Reader:
         for needed in self._needed(field):
             self.read(needed, (*behind, field))
         self._done.add(field.num)
+        if isinstance(field.options, ButtonOptions):
+            self._read_button(field)
+            return
         if field.num in self.broken:
             return
         try:
@@ -145,14 +149,14 @@ class _Reader:
             self.broken[field.num] = error
             return
         inputs = tuple(self._by_id[each] for each in formula.references)
-        volatile = _changes_by_itself(formula, inputs, self._volatile)
-        reason = _only_when_read(inputs, volatile)
+        volatile = _changes_by_itself(formula, inputs, self.volatile)
+        reason = _only_when_read(inputs)
         if reason is not None:
             self.broken[field.num] = FormulaError(f"This formula cannot be stored in a field yet: {reason}.", 0)
             return
         self._known[field.id] = KnownField(field.id, field.name, formula.kind, many=False)
         if volatile:
-            self._volatile.add(field.num)
+            self.volatile.add(field.num)
         local = not any(each.joined or (each.type.computed and each.num not in self._local) for each in inputs)
         if local:
             self._local.add(field.num)
@@ -160,18 +164,43 @@ class _Reader:
 
     def _needed(self, field: Field) -> Iterable[Field]:
         """The formula fields that a formula names; none for one that does not parse."""
+        texts = [part.text for part in button_parts(field)] if isinstance(field.options, ButtonOptions) else [field.options.formula]
         try:
-            names = [reference.name for reference in references(parse(field.options.formula))]
+            names = [reference.name for text in texts for reference in references(parse(text))]
         except FormulaError:
             return ()
         found = (self._names.find(name) for name in names)
         needed = (self._by_id[known.id] for known in found if known is not None)
-        return [each for each in needed if isinstance(each.options, FormulaOptions)]
+        return [each for each in needed if isinstance(each.options, FormulaOptions | ButtonOptions)]
+
+    def _read_button(self, field: Field) -> None:
+        """A button is shown where nothing can be computed, too; what it is made of is never stored."""
+        self.volatile.add(field.num)
+        found = []
+        for part in button_parts(field):
+            try:
+                if (error := self.broken.get(field.num)) is not None:
+                    raise error
+                formula = part.formula(self.known())
+            except FormulaError as error:
+                error.option = part.option
+                self.broken[field.num] = error
+                return
+            inputs = tuple(self._by_id[each] for each in formula.references)
+            if (reason := _only_when_read(inputs)) is not None:
+                self.broken[field.num] = FormulaError(f"This formula cannot be used: {reason}.", 0)
+                self.broken[field.num].option = part.option
+                return
+            found.append(ReadyFormula(part.field, formula, inputs, local=False, volatile=True))
+        self.volatile.update(ready.field.num for ready in found)
+        self.ready += found
 
 
-def shown_options(table: Table, field: Field) -> FormulaOptions:
-    """Returns a formula field's options as they read: current names in the text, the fields it uses, whether it can be computed."""
+def shown_options(table: Table, field: Field) -> FormulaOptions | ButtonOptions:
+    """Returns the options of a formula field or a button as they read: current names in the texts, the fields used, whether it can be computed."""
     formulas, options = formulas_of(table), field.options
+    if isinstance(options, ButtonOptions):
+        return _shown_button(formulas, field, options)
     assert isinstance(options, FormulaOptions)
     assert options.formula is not None
     ready = formulas.of(field)
@@ -182,6 +211,25 @@ def shown_options(table: Table, field: Field) -> FormulaOptions:
         referenced_field_ids=used,
         is_valid=ready is not None,
         valid=ready is not None,
+    )
+
+
+def _shown_button(formulas: Formulas, field: Field, options: ButtonOptions) -> ButtonOptions:
+    def named(text: str | None) -> str | None:
+        return None if text is None else with_names(text, formulas.known)
+
+    def used(text: str | None, ready: ReadyFormula | None) -> tuple[str, ...]:
+        return () if text is None or ready is None else ready.formula.references
+
+    valid = field.num not in formulas.broken
+    return msgspec.structs.replace(
+        options,
+        condition_formula=named(options.condition_formula),
+        condition_referenced_field_ids=used(options.condition_formula, formulas.of(condition_of(field))),
+        url_formula=named(options.url_formula),
+        url_referenced_field_ids=used(options.url_formula, formulas.of(field)),
+        is_valid=valid,
+        valid=valid,
     )
 
 
@@ -198,6 +246,8 @@ def _ends_volatile(field: Field, behind: tuple[Field, ...] = ()) -> bool:
         leaf = None if field.path is None else field.path.leaf
         return leaf is not None and _ends_volatile(leaf, behind)
     own = field.around.get(field.table_num)
+    if isinstance(field.options, ButtonOptions):
+        return True
     if field.kind is PERSON or not isinstance(field.options, FormulaOptions) or own is None or field in behind:
         return field.kind is PERSON
     known = KnownFields(KnownField(each.id, each.name, each.kind, each.many) for each in own.fields)
@@ -208,13 +258,11 @@ def _ends_volatile(field: Field, behind: tuple[Field, ...] = ()) -> bool:
     return formula.volatile or any(_ends_volatile(own.field_by_id[each], (*behind, field)) for each in formula.references)
 
 
-def _only_when_read(inputs: Sequence[Field], volatile: bool) -> str | None:
+def _only_when_read(inputs: Sequence[Field]) -> str | None:
     """Returns why a formula's value cannot be stored with its record; None when it can."""
     for field in inputs:
         if field.kind is FILE:
             return f'it uses "{field.name}", which holds files'
-        if field.joined and volatile:
-            return f'it changes by itself and uses "{field.name}", whose values other records hold'
-        if field.joined and _ends_volatile(field):
-            return f'it uses "{field.name}", whose values change by themselves'
+        if field.joined and field.kind is not PERSON and _ends_volatile(field):
+            return f'it uses "{field.name}", whose values change by themselves in other records'
     return None

@@ -39,6 +39,8 @@ class Signatures:
     def _formula(self, table: Table, field: Field) -> Hashable:
         ready = formulas_of(table).of(field)
         assert ready is not None
+        if ready.volatile:
+            return "evaluated at read", field.num, ready.formula.kind.name
         inputs = tuple(self._input(table, each) for each in ready.inputs)
         return field.options.formula, field.num, ready.formula.kind.name, ready.volatile, self._zone, inputs
 

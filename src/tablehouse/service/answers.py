@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tablehouse.errors import Fault
+from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.linked_record import LinkedRecordOptions
 from tablehouse.fields.lookup import LookupOptions
@@ -325,7 +326,9 @@ def database_answer(snapshot: Snapshot, workspace_id: str) -> DatabaseAnswer:
 
 def field_answer(table: Table, field: Field, next_number: int) -> FieldAnswer:
     """Returns a field of a table as the API shows it; `next_number` is what the table's next record gets."""
-    options = field.type.wire_options(shown_options(table, field) if isinstance(field.options, FormulaOptions) else field.options)
+    options = field.type.wire_options(
+        shown_options(table, field) if isinstance(field.options, FormulaOptions | ButtonOptions) else field.options
+    )
     if isinstance(field.options, AutonumberOptions):
         options["counter"] = next_number - 1 + field.offset
     if isinstance(field.options, LinkedRecordOptions):

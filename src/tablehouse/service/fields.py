@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta
 
 from tablehouse.errors import BadRequest, ConstraintViolation
 from tablehouse.fields.base import describe
+from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.linked_record import LinkedRecordOptions
 from tablehouse.fields.rollup import RollupOptions
@@ -33,7 +34,7 @@ from tablehouse.service.computing import clear_values, keep_values
 from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
 from tablehouse.service.field_making import drop_columns, make_columns, make_field, make_unique, with_offset
 from tablehouse.service.file_writes import FileWriter
-from tablehouse.service.formula_fields import checked_formula, settle
+from tablehouse.service.formula_fields import checked_formula, same_texts, settle
 from tablehouse.service.jobs import check_filled
 from tablehouse.service.limits import check_limit
 from tablehouse.service.link_fields import delete_pair, join_relation, leave_relation
@@ -265,6 +266,8 @@ class _Change:
 
     def _with_formula(self, field: Field) -> Field:
         """A formula's new text is checked; the columns follow when it is known what they hold (`settle`)."""
+        if isinstance(field.options, ButtonOptions):
+            return self._with_button(field, field.options)
         if isinstance(field.options, RollupOptions) and not self._moves and field.kind is not self._old.kind:
             return msgspec.structs.replace(
                 field, options=msgspec.structs.replace(field.options, returned_field=self._old.options.returned_field)
@@ -280,6 +283,14 @@ class _Change:
             return checked
         options = msgspec.structs.replace(checked.options, returned_field=self._old.options.returned_field)
         return msgspec.structs.replace(checked, options=options)
+
+    def _with_button(self, field: Field, options: ButtonOptions) -> Field:
+        before = self._old.options
+        if isinstance(before, ButtonOptions) and same_texts(self._table, options, before):
+            # Also of one that is not valid any more everything else can be changed.
+            kept = msgspec.structs.replace(options, condition_formula=before.condition_formula, url_formula=before.url_formula)
+            return msgspec.structs.replace(field, options=kept)
+        return checked_formula(tuple(field if other is self._old else other for other in self._table.fields), field)
 
     def _is_text_there(self, text: str | None) -> bool:
         """Whether a formula's text is the one that is there, be it with other blanks or names; one that cannot be read is another."""

@@ -7,9 +7,11 @@ from collections.abc import Hashable, Iterator, Sequence
 import msgspec
 
 from tablehouse.errors import BadRequest, ConstraintViolation, Fault, ValidationError
+from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.returned import shown_as
 from tablehouse.fields.rollup import RollupOptions
+from tablehouse.formula.checker import KnownFields
 from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.printer import with_ids
 from tablehouse.kinds.kind import Kind
@@ -34,21 +36,39 @@ def checked_formula(fields: Sequence[Field], field: Field, path: str = "") -> Fi
     `fields`: all of the table, this one among them. Raises ValidationError for a formula that cannot be saved, ConstraintViolation for
     one that closes a circle.
     """
-    if not isinstance(field.options, FormulaOptions):
+    if not isinstance(field.options, FormulaOptions | ButtonOptions):
         return field
     formulas = read_formulas(fields)
     error = formulas.broken.get(field.num)
     if isinstance(error, Cycle):
         raise ConstraintViolation(
-            error.message, fieldId=field.id, path=f"{path}options.formula", position=0, fieldIds=[each.id for each in error.path]
+            error.message, fieldId=field.id, path=f"{path}options.{error.option}", position=0, fieldIds=[each.id for each in error.path]
         )
     if error is not None:
         raise _refused(field, error, path)
+    if isinstance(field.options, ButtonOptions):
+        return msgspec.structs.replace(field, options=_with_ids(field.options, formulas.known))
     ready = formulas.of(field)
     assert ready is not None
     assert field.options.formula is not None
     stored = msgspec.structs.replace(field.options, formula=with_ids(field.options.formula, formulas.known))
     return msgspec.structs.replace(field, options=shown_as(stored, ready.formula.kind))
+
+
+def _with_ids(options: ButtonOptions, known: KnownFields) -> ButtonOptions:
+    def written(text: str | None) -> str | None:
+        return None if text is None else with_ids(text, known)
+
+    return msgspec.structs.replace(options, condition_formula=written(options.condition_formula), url_formula=written(options.url_formula))
+
+
+def same_texts(table: Table, options: ButtonOptions, before: ButtonOptions) -> bool:
+    """Returns whether a button's formulas are those that are there, be it with other blanks or names; one that cannot be read is another."""
+    try:
+        new = _with_ids(options, formulas_of(table).known)
+    except FormulaError:
+        return False
+    return (new.condition_formula, new.url_formula) == (before.condition_formula, before.url_formula)
 
 
 def settle(writing: Writing, before: Snapshot) -> None:
@@ -225,4 +245,4 @@ class _Columns:
 
 
 def _refused(field: Field, error: FormulaError, path: str) -> ValidationError:
-    return ValidationError([Fault(f"{field.name}: {error.message}", f"{path}options.formula", field.id)], position=error.position)
+    return ValidationError([Fault(f"{field.name}: {error.message}", f"{path}options.{error.option}", field.id)], position=error.position)

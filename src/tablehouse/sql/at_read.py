@@ -13,6 +13,7 @@ from tablehouse.query.checks import Node
 from tablehouse.query.computed import Computation
 from tablehouse.schema.model import Table
 from tablehouse.sql.catalog_tables import META
+from tablehouse.sql.computed import gathered
 from tablehouse.sql.conditions import condition
 from tablehouse.sql.elements import Json, JsonObject, JsonRows, Plain
 from tablehouse.sql.joined import values_of
@@ -47,6 +48,8 @@ def _inputs(computation: Computation, columns: Columns) -> Iterator[tuple[str, C
         yield name, cell_json(field, columns) if field.kind is PERSON else columns[name]
         if field.error_column:
             yield field.error_column, columns[field.error_column]
+    for gathering in computation.gathers:
+        yield gathering.name, gathered(gathering, columns)
 
 
 def inputs_of_records(computation: Computation, table: Table, node: Node | None) -> sa.Select[Any]:

@@ -91,10 +91,10 @@ def reached_from(links: Sequence[Link]) -> sa.Select[Any]:
 
 def _inputs(columns: sa.Table, fields: Sequence[Field], gathers: Sequence[Gathering]) -> list[sa.ColumnElement[Any]]:
     here = dict(columns.c.items())
-    return [*(columns.c[name] for name in input_names(fields)), *(_gathered(each, here).label(each.name) for each in gathers)]
+    return [*(columns.c[name] for name in input_names(fields)), *(gathered(each, here).label(each.name) for each in gathers)]
 
 
-def _gathered(gathering: Gathering, columns: Columns) -> sa.ColumnElement[Any]:
+def gathered(gathering: Gathering, columns: Columns) -> sa.ColumnElement[Any]:
     """Returns the expression for the values of linked records as a JSON array, in link order, or for how many are linked."""
     if gathering.counted:
         link = gathering.path.links[0].link

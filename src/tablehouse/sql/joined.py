@@ -48,8 +48,10 @@ def values_of(field: Field, columns: Columns) -> Values | None:
 
 def values_along(path: Path, columns: Columns) -> Values:
     """Returns the values at the end of a path from the record that has these columns."""
-    steps = [pairs(link.link, f"step{place}") for place, link in enumerate(path.links) if link.link is not None]
-    there = record_table(path.table).alias("there")
+    # What a record at the end of a path needs of others is asked inside: the names there must not be those around.
+    name, step_name = ("beyond", "further") if _is_named(columns, "there") else ("there", "step")
+    steps = [pairs(link.link, f"{step_name}{place}") for place, link in enumerate(path.links) if link.link is not None]
+    there = record_table(path.table).alias(name)
     rows: sa.FromClause = steps[0].rows
     for before, step in pairwise(steps):
         rows = rows.join(step.rows, step.own == before.other)
@@ -87,6 +89,11 @@ def some(path: Path, columns: Columns, test: Callable[[Columns], Test]) -> Test:
         step = pairs(link.link, f"step{place}")
         reached = sa.select(step.own).where(step.other.in_(reached))
     return number_of(columns).in_(reached)
+
+
+def _is_named(columns: Columns, name: str) -> bool:
+    table = getattr(columns["n"], "table", None)
+    return isinstance(table, NamedFromClause) and table.name == name
 
 
 def number_of(columns: Columns) -> sa.ColumnElement[Any]:
