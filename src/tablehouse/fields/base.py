@@ -97,6 +97,7 @@ class FieldType(Generic[O_co]):
     `clock`: a number of seconds whose text form is h:mm:ss.
     `computed`: cells are computed from others and stored; `fails`: with the reason where that fails.
     `empty_text_clears`: writing "" empties the cell. `always_several`: whatever a field is told. `has_default`: fields may have a default value.
+    `schema`: JSON Schema of what a cell reads, where that is not a value of the kind.
     """
 
     name: ClassVar[str]
@@ -119,6 +120,7 @@ class FieldType(Generic[O_co]):
     empty_text_clears: ClassVar[bool] = True
     always_several: ClassVar[bool] = False
     has_default: ClassVar[bool] = True
+    schema: ClassVar[dict[str, Any] | None] = None
     alias_of: ClassVar[str | None] = None
 
     def kind_of(self, options: Any) -> Kind:

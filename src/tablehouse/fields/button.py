@@ -5,7 +5,7 @@ What the two formulas make of the record's other cells is found by `schema.formu
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -16,7 +16,8 @@ from tablehouse.kinds import kind
 
 class ButtonOptions(Options, frozen=True, kw_only=True):
     label: Annotated[
-        str | None, Meta(max_length=200, description="What stands on it; the field's name when left out.", examples=["Open"])
+        Annotated[str, Meta(max_length=200)] | None,
+        Meta(description="What stands on it; the field's name when left out.", examples=["Open"]),
     ] = None
     condition_formula: Annotated[
         str | None, Meta(description="Formula that says where it is enabled; everywhere when left out.", examples=['{Status} = "Open"'])
@@ -46,6 +47,12 @@ class Button(FieldType[ButtonOptions]):
     Options = ButtonOptions
     readonly = True
     computed = True
+    schema: ClassVar[dict[str, Any] | None] = {
+        "type": "object",
+        "properties": {"label": {"type": "string"}, "url": {"type": ["string", "null"]}, "enabled": {"type": "boolean"}},
+        "required": ["label", "url", "enabled"],
+        "additionalProperties": False,
+    }
 
     def check_options(self, options: ButtonOptions) -> ButtonOptions:
         # What is derived is derived anew whenever the field is shown; sent back by a client, it says nothing.

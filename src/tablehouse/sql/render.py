@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
-from tablehouse.schema.formulas import read_late
+from tablehouse.schema.formulas import is_volatile, read_late
 from tablehouse.schema.jobs import COMPUTING
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
@@ -52,7 +52,7 @@ def record_json(table: Table, columns: Columns, fields: Sequence[Field], by_name
 def _failure(field: Field, columns: Columns) -> Cell | None:
     """Returns the expression for why a cell failed, NULL where it did not; None for fields whose cells never do."""
     if field.error_column:
-        return columns[field.error_column]
+        return None if is_volatile(field) else columns[field.error_column]
     # Which of the cells shown are there, the other records know; until all are, none is relied on.
     return sa.literal_column(f"'{COMPUTING}'", sa.Text()) if field.awaited else None
 

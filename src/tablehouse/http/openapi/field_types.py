@@ -71,7 +71,13 @@ def _type_with_options(field_type: FieldType[Any], name_of: Callable[[str], str]
 
 def _cell_value() -> Schema:
     several = [{"type": "array", "items": KIND_SCHEMAS[field_type.kind.name]} for field_type in FIELD_TYPES if field_type.several]
+    own = [{"title": field_type.name, **field_type.schema} for field_type in FIELD_TYPES if field_type.schema is not None]
     return {
         "description": "What a cell reads depends on the field's type. An empty cell is null, false for a CHECKBOX, [] where several are allowed.",
-        "anyOf": [*({"title": name, **schema} for name, schema in KIND_SCHEMAS.items()), *several, {"title": "empty", "type": "null"}],
+        "anyOf": [
+            *({"title": name, **schema} for name, schema in KIND_SCHEMAS.items()),
+            *own,
+            *several,
+            {"title": "empty", "type": "null"},
+        ],
     }
