@@ -85,7 +85,8 @@ def dump(file: Database) -> list[tuple[Any, ...]]:
 
 
 def is_empty(value: Any) -> bool:
-    return value is None or value is False or value == []
+    # A button is its address.
+    return value is None or value is False or value == [] or (isinstance(value, dict) and value.get("url", "") is None)
 
 
 PAIRS = [

@@ -74,7 +74,7 @@ def test_a_server_s_export_is_the_store_s(name: str, desk: Desk, server: Server,
     assert from_server[0] == ["row", "value"]
     if name in SYSTEM:
         shown = [record["fields"]["value"] for record in api.get(f"{made.path}/records", fieldNames="true").data]
-        assert [row[1] for row in from_server[1:]] == [value["name"] if isinstance(value, dict) else str(value) for value in shown]
+        assert [row[1] for row in from_server[1:]] == [text_of(value) for value in shown]
         return
     same = desk.local.new_table(
         [{"name": "row", "type": "SINGLE_LINE_TEXT"}, field], name="t", database=desk.local.new_database(name="Base")
@@ -83,15 +83,22 @@ def test_a_server_s_export_is_the_store_s(name: str, desk: Desk, server: Server,
     assert from_server == list(csv.reader(io.StringIO(desk.exported("t"), newline="")))
 
 
+def text_of(value: Any) -> str:
+    """The text form of what the server fills: of a person the name, of a button the address."""
+    if isinstance(value, dict):
+        return str(value["name"] if "name" in value else value["url"] or "")
+    return str(value)
+
+
 @pytest.mark.parametrize("name", SYSTEM)
 def test_what_the_store_fills_itself_is_exported_as_it_reads(name: str, desk: Desk) -> None:
     database = desk.local.new_database(name="Base", timezone="Pacific/Auckland")
-    given = {"UPDATED_AT": {"precision": "DATE"}, "FORMULA": {"formula": "{row} / 4"}}
+    given = {"UPDATED_AT": {"precision": "DATE"}, "FORMULA": {"formula": "{row} / 4"}, "BUTTON": {"urlFormula": "{row}"}}
     options = {"options": given[name]} if name in given else {}
     fields: list[dict[str, Any]] = [{"name": "row", "type": "SINGLE_LINE_TEXT"}, {"name": "value", "type": name, **options}]
     table = desk.local.new_table(fields, name="t", database=database)
     table.fill([{"row": "1"}, {"row": "2"}])
-    values = [value["name"] if isinstance(value, dict) else str(value) for value in table.cells("value")]
+    values = [text_of(value) for value in table.cells("value")]
     assert [row[1] for row in desk.rows("t")] == values
 
 

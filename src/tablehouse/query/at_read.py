@@ -6,22 +6,19 @@ formulas need, by their names, and for each lookup of such cells an array of the
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from tablehouse.errors import ServiceUnavailable
 from tablehouse.fields.button import ButtonOptions
 from tablehouse.query.computed import Computation, Computer, Setting, computation_of_volatile
 from tablehouse.schema.buttons import condition_of
 from tablehouse.schema.formulas import formulas_of, read_late
 from tablehouse.schema.model import Field, Table
 
-_EVERY: Final = 64
-"""Cells between two looks at the clock: they may take 50 ms each, and mostly take some microseconds."""
+Spend = Callable[[int], None]
+"""Is told how many cells are about to be evaluated; raises when there is no time left for them."""
 
 
 class LateLookup(msgspec.Struct, frozen=True, eq=False):
@@ -91,42 +88,6 @@ def _alone(field: Field) -> Computation:
     return computation_of_volatile(field.around[field.table_num], _nums(field))
 
 
-class Chance:
-    """Dice whose throws depend on a seed, the record and the field alone: a cell has one value, however often a request evaluates it."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._for = ("", 0)
-        self._dice: random.Random | None = None
-
-    def draw(self, record_id: str, field_num: int) -> None:
-        """The next throws are those of this cell."""
-        self._for = (record_id, field_num)
-        self._dice = None
-
-    def __call__(self) -> float:
-        """Returns the next throw, from 0 to 1."""
-        if self._dice is None:
-            self._dice = random.Random(f"{self._seed} {self._for[0]} {self._for[1]}")  # noqa: S311 - no secret
-        return self._dice.random()
-
-
-class Deadline:
-    """When evaluating has to end: `seconds` from now."""
-
-    def __init__(self, seconds: float) -> None:
-        self._at = time.monotonic() + seconds
-        self._cells = 0
-
-    def check(self, cells: int) -> None:
-        """Counts cells. Raises ServiceUnavailable when the time is over."""
-        self._cells += cells
-        if self._cells >= _EVERY:
-            self._cells = 0
-            if time.monotonic() > self._at:
-                raise ServiceUnavailable("Evaluating formulas took longer than the server's time limit for a statement. Ask for less.")
-
-
 class _Record(msgspec.Struct):
     """A rendered record as far as it has to be taken apart."""
 
@@ -146,10 +107,10 @@ _ENCODER: Final = msgspec.json.Encoder()
 class Evaluator:
     """Evaluates the cells of records that have been read. `by_name`: whether the records have names as keys."""
 
-    def __init__(self, what: AtRead, setting: Setting, deadline: Deadline, by_name: bool = False) -> None:
+    def __init__(self, what: AtRead, setting: Setting, spend: Spend, by_name: bool = False) -> None:
         self._what = what
         self._by_name = by_name
-        self._deadline = deadline
+        self._spend = spend
         self._own = None if what.own is None else Computer(what.own, setting)
         self._lookups = [(lookup, Computer(lookup.computation, setting)) for lookup in what.lookups]
 
@@ -177,7 +138,7 @@ class Evaluator:
     def _completed(self, record: _Record, inputs: dict[str, Any]) -> _Record:
         failed: dict[str, str] = {}
         if self._own is not None:
-            self._deadline.check(len(self._own.computation.steps))
+            self._spend(len(self._own.computation.steps))
             made = self._own.cells(inputs)
             for field in self._what.shown:
                 reason = _reason(field, made)
@@ -193,7 +154,7 @@ class Evaluator:
 
     def _looked_up(self, lookup: LateLookup, computer: Computer, inputs: dict[str, Any]) -> list[dict[str, Any]]:
         found = inputs[lookup.key]
-        self._deadline.check(len(found))
+        self._spend(len(found))
         return [computer.cells(each) for each in found]
 
     def _put(self, record: _Record, field: Field, value: Any) -> None:

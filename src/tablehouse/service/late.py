@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.clock import iso
+from tablehouse.errors import ServiceUnavailable
 from tablehouse.kinds.zones import zone_named
-from tablehouse.query.at_read import Chance, Deadline, Evaluator, Late, at_read, late_fields
+from tablehouse.query.at_read import Evaluator, Late, Spend, at_read, late_fields
 from tablehouse.query.checks import Checks, Plan, conjuncts, fields_of, planned
 from tablehouse.query.computed import Computer, Setting, computation_of_volatile
 from tablehouse.schema.model import Field, Table
@@ -27,6 +28,9 @@ from tablehouse.storage.transaction import Reading, Writing
 _AT_ONCE: Final = 50_000
 """Records whose inputs are read by one statement: some 10 MB."""
 
+_EVERY: Final = 64
+"""Cells between two looks at the clock: they may take 50 ms each, and mostly take some microseconds."""
+
 _DICE: Final = random.SystemRandom()
 
 Run = Callable[[Statement, tuple[Any, ...], dict[str, Any]], list[Row]]
@@ -38,6 +42,42 @@ class Moment(msgspec.Struct, frozen=True, array_like=True):
 
     now: int
     seed: int
+
+
+def deadline(seconds: float) -> Spend:
+    """Returns what lets cells be evaluated for so long, and then raises ServiceUnavailable."""
+    end = time.monotonic() + seconds
+    cells = 0
+
+    def spend(more: int) -> None:
+        nonlocal cells
+        cells += more
+        if cells >= _EVERY:
+            cells = 0
+            if time.monotonic() > end:
+                raise ServiceUnavailable("Evaluating formulas took longer than the server's time limit for a statement. Ask for less.")
+
+    return spend
+
+
+class Chance:
+    """Dice whose throws depend on a seed, the record and the field alone: a cell has one value, however often a request evaluates it."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._for = ("", 0)
+        self._dice: random.Random | None = None
+
+    def draw(self, record_id: str, field_num: int) -> None:
+        """The next throws are those of this cell."""
+        self._for = (record_id, field_num)
+        self._dice = None
+
+    def __call__(self) -> float:
+        """Returns the next throw, from 0 to 1."""
+        if self._dice is None:
+            self._dice = random.Random(f"{self._seed} {self._for[0]} {self._for[1]}")  # noqa: S311 - no secret
+        return self._dice.random()
 
 
 class LateRecord(str):
@@ -66,7 +106,7 @@ def evaluator(
     what = at_read(table, fields)
     if what is None:
         return None
-    return Evaluator(what, setting_at(reading, at or moment_of(app)), Deadline(app.settings.statement_timeout), by_name)
+    return Evaluator(what, setting_at(reading, at or moment_of(app)), deadline(app.settings.statement_timeout), by_name)
 
 
 def shown_record(app: App, reading: Reading, table: Table, by_name: bool, rendered: Sequence[str]) -> str:
@@ -91,7 +131,7 @@ def late_values(app: App, reading: Reading, table: Table, late: Late, plan: Plan
 
     Raises ServiceUnavailable when evaluating them takes longer than a statement may.
     """
-    evaluating = _Evaluating(reading, setting_at(reading, at), Deadline(app.settings.statement_timeout), run)
+    evaluating = _Evaluating(reading, setting_at(reading, at), deadline(app.settings.statement_timeout), run)
     values = {parameter_of(field): evaluating.values(field.around[field.table_num], (field,), None) for field in late.found}
     if late.own:
         values[OWN] = evaluating.values(table, late.own, None if plan is None else _stored_parts(plan))
@@ -116,10 +156,10 @@ def _stored_parts(plan: Plan) -> Plan | None:
 class _Evaluating:
     """Evaluates fields of many records, some ten thousand at a time."""
 
-    def __init__(self, reading: Reading, setting: Setting, deadline: Deadline, run: Run) -> None:
+    def __init__(self, reading: Reading, setting: Setting, spend: Spend, run: Run) -> None:
         self._reading = reading
         self._setting = setting
-        self._deadline = deadline
+        self._spend = spend
         self._run = run
 
     def values(self, table: Table, fields: Sequence[Field], plan: Plan | None) -> str:
@@ -139,7 +179,7 @@ class _Evaluating:
             inputs, count, last = self._run(statement, shape, {**literals, "after": after, "limit": _AT_ONCE})[0]
             after = last or 0
             for raw in msgspec.json.decode(inputs):
-                self._deadline.check(cost)
+                self._spend(cost)
                 values = picked(cells_of(raw))
                 rows.append((raw["n"], values) if single else (raw["n"], *values))
         return msgspec.json.encode(rows).decode()
