@@ -47,6 +47,7 @@ class Button(FieldType[ButtonOptions]):
     Options = ButtonOptions
     readonly = True
     computed = True
+    fails = True
     schema: ClassVar[dict[str, Any] | None] = {
         "type": "object",
         "properties": {"label": {"type": "string"}, "url": {"type": ["string", "null"]}, "enabled": {"type": "boolean"}},
