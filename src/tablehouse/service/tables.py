@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from tablehouse.errors import BadRequest, ConstraintViolation, Fault, ValidationError
+from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.parser import parse
@@ -283,11 +284,16 @@ def _made_later(drafts: Sequence[Draft]) -> list[int]:
 
 
 def _named_by(draft: Draft) -> set[str]:
-    """Returns the names of fields in a formula, as they compare; none for one that does not parse."""
-    if not isinstance(draft.options, FormulaOptions):
+    """Returns the names of fields in a formula or a button's two, as they compare; none for those that do not parse."""
+    options = draft.options
+    if isinstance(options, FormulaOptions):
+        texts = [options.formula or ""]
+    elif isinstance(options, ButtonOptions):
+        texts = [text for text in (options.condition_formula, options.url_formula) if text is not None]
+    else:
         return set()
     try:
-        return {fold(each.name) for each in references(parse(draft.options.formula or ""))}
+        return {fold(each.name) for text in texts for each in references(parse(text))}
     except FormulaError:
         return set()
 
