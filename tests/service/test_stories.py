@@ -20,4 +20,4 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.timeout(1200)  # with --deep, very many stories; otherwise some hundred changes of schemas, each with all its statements
 def test_computed_cells_and_links_are_always_right(shared: Local, deep: int) -> None:
-    tell(lambda: LocalCalls(shared, shared.new_database()), examples=8, steps=20, deep=deep)
+    tell(lambda: LocalCalls(shared, shared.new_database()), examples=6, steps=20, deep=deep)
