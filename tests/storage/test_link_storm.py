@@ -52,10 +52,10 @@ def writer(local: Local, tables: list[LocalTable], seed: int) -> int:
         mine, others = ([record["id"] for record in each.page(limit=200)[0]] for each in (table, following))
         some = luck.sample(others, min(len(others), 1 if place == 1 else luck.randrange(3)))
         try:
-            match luck.randrange(8):
+            match luck.randrange(8) if len(mine) > 2 else 0:  # others may have deleted all the rest
                 case 0:
                     table.create(Name="new", Next=some, Size=luck.randrange(9))
-                case 1 if len(mine) > 2:
+                case 1:
                     table.delete(luck.choice(mine))
                 case 2 if place == 0:
                     table.update(luck.choice(mine), Own=luck.choice(mine))
