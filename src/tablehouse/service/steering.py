@@ -92,7 +92,9 @@ def in_blocks(table: Table, plan: Plan | None, keys: Sequence[SortKey], wanted: 
         return False
     if wanted * (len(blocks_of(keys[0]) or ()) + 1) > _MOST_IN_BLOCKS:
         return False
-    return _at_once(table, need)
+    # One that goes on with other columns has the records of a choice side by side, too; they are then put in order of creation.
+    longer = not need.sorting and any(index.ready and index.spec.columns[: len(need.equal)] == need.equal for index in table.indexes)
+    return longer or _at_once(table, need)
 
 
 def to_count(plan: Plan, live: Callable[[], int], candidates: Candidates) -> Plan:
