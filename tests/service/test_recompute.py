@@ -16,6 +16,8 @@ from tablehouse.schema.model import Snapshot
 from tablehouse.service import fields
 from tablehouse.service.answers import FieldAnswer
 from tablehouse.service.computing import fill
+from tablehouse.service.recompute import recompute
+from tablehouse.sql.catalog_tables import PEOPLE
 from tablehouse.sql.record_tables import record_table
 from tablehouse.storage.transaction import Reading, Writing
 from tests.local import Local, LocalTable
@@ -264,6 +266,26 @@ def test_a_computed_field_becomes_a_stored_one_and_back(pair: tuple[LocalTable, 
     projects.change_field("R", **rollup("Hours", "MAX"))
     projects.change_field("N", type="COUNT", options={"linkedRecordFieldId": "Tasks"})
     assert (projects.cells("R"), projects.cells("N")) == ([4], [2])
+    refilled(projects)
+
+
+def test_rollups_of_people_follow_when_somebody_has_another_name(pair: tuple[LocalTable, LocalTable]) -> None:
+    projects, tasks = pair
+    one = projects.create(Name="one")["id"]
+    tasks.add_field(name="By", type="CREATED_BY")
+    me = tasks.create(Project=[one])["fields"]["By"]["name"]
+    projects.add_field(name="People", **rollup("By", "ARRAYUNIQUE"))
+    projects.add_field(name="Shown", type="FORMULA", options={"formula": "{People} & '!'"})
+    assert projects.cells("Shown") == [f"{me}!"]
+
+    def once_called_otherwise(writing: Writing, _: Any) -> None:
+        other = sa.update(PEOPLE).values(json=sa.func.replace(PEOPLE.c.json, f'"{me}"', '"Old name"'))
+        writing.rows(writing.dialect.compile(other))
+        writing.changes.renamed = True
+        recompute(writing)
+
+    tasks.file.write(lambda _: None, once_called_otherwise)
+    assert projects.cells("Shown") == ["Old name!"]
     refilled(projects)
 
 

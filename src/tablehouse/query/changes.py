@@ -38,6 +38,8 @@ class Changes:
     def __init__(self) -> None:
         self.records: dict[int, RecordChanges] = {}
         self.links: dict[int, LinkChanges] = {}
+        self.renamed = False
+        """Whether people who are in cells have other names now."""
         self.before: dict[int, dict[int, tuple[Any, ...]]] = {}
         """What records of linked tables gave to rollups before they were written: rollup's number -> record -> what `query.differences` calls a gift."""
 

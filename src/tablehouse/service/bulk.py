@@ -25,6 +25,7 @@ from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
 from tablehouse.service.computing import new_columns
 from tablehouse.service.limits import check_record_quota
+from tablehouse.service.recompute import recompute
 from tablehouse.service.row_writes import with_new_choices
 from tablehouse.service.tables import TablePlan, make_table, plan_within_limits
 from tablehouse.service.things import find_table
@@ -184,7 +185,8 @@ class _Load:
         return [Refused(place, faults[place]) for place in sorted(faults)]
 
     def done(self) -> Loaded:
-        """Returns what has been loaded."""
+        """Returns what has been loaded; its records have no links yet, but whoever loads them may have another name now."""
+        recompute(self._writing)
         following, live = self._writing.catalog.counter(self._table)
         return Loaded(table_answer(self._table, following, live), self._inserted, self._refused)
 

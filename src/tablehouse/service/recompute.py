@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from tablehouse.kinds.kind import PERSON
 from tablehouse.query.changes import Changes, LinkChanges
 from tablehouse.query.computed import Computation, Computer, computation_of
 from tablehouse.query.differences import Moving, moving_of
@@ -32,6 +33,8 @@ def recompute(writing: Writing, stale: Collection[int] = ()) -> None:
     `stale`: numbers of computed fields of which all cells are computed anew.
     """
     changes, writing.changes = writing.changes, Changes()
+    if changes.renamed:
+        stale = {*stale, *_of_people(writing.snapshot)}
     done: set[int] = set()
     for table in writing.snapshot.tables if stale else _written(writing.snapshot, changes):
         if table.num in done:
@@ -40,6 +43,15 @@ def recompute(writing: Writing, stale: Collection[int] = ()) -> None:
         done.update(table.around or (table.num,))
         if dependencies.steps and (stale or _concerns(dependencies, changes)):
             _Recomputation(writing, dependencies, changes, frozenset(stale)).run()
+
+
+def _of_people(snapshot: Snapshot) -> set[int]:
+    """Returns the rollups that read names of people, and what follows from them, by number."""
+    found: set[int] = set()
+    for table in snapshot.tables:
+        own = [field.num for field in table.fields if field.gathered and field.gathered.leaf and field.gathered.leaf.kind is PERSON]
+        found.update(own, dependencies_of(table).followers(own) if own else ())
+    return found
 
 
 def _written(snapshot: Snapshot, changes: Changes) -> Iterator[Table]:

@@ -166,4 +166,5 @@ class Writing(Reading):
             self.rows(self.dialect.fixed(sql.INSERT_PERSON), {"num": num, "id": person.id, **cells})
         elif found[0][1] != shown:
             self.rows(self.dialect.fixed(sql.UPDATE_PERSON), {"which": num, **cells})
+            self.changes.renamed = True
         return num
