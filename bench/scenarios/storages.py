@@ -4,6 +4,7 @@ PostgreSQL is the server that TABLEHOUSE_TEST_POSTGRES names, else the one of th
 faster than a server's that keeps what it promises, and its reads are not. Which one it was is noted beside the figures.
 """
 
+import math
 import os
 import random
 import resource
@@ -14,6 +15,9 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any
+
+import msgspec
 
 from bench.findings import Findings, at_least, at_most, figure, row
 from bench.flights import unpack
@@ -29,6 +33,8 @@ CROWD = 64
 CROWD_SECONDS = 60.0
 """What the issue asks for: so many clients, reads and writes mixed, on four processes for so long."""
 PAGES = 10_000
+PARENTS = 20  # few: writers have to wait for each other
+REVENUE = next(place for place, field in enumerate(FIELDS) if field["type"] == "CURRENCY")
 WIDTH = 512  # fields: the most that the default limits allow
 LONG_TEXT = "a text that is long enough to be kept outside of its row, if not alone then with the others. " * 3
 CUSTOMER = next(place for place, field in enumerate(FIELDS) if field["type"] == "CHECKBOX")
@@ -141,13 +147,75 @@ def _crowd(workplace: Workplace, found: Findings) -> None:
     with _database() as url, start_server(workplace.directory / "crowd", "--database-url", url, "--workers", "4") as server:
         table = make_bench_table(server)
         ids = load_records(server, table, islice(made_up_rows(seed=5), 10_000))
-        kinds = _kinds(table, ids)
+        family = _make_family(server, table)
+        kinds = {**_kinds(table, ids), "create one": family.creates()}
         sets = {kind: RequestSet(kind, write_requests(workplace.directory / f"crowd-{kind[:6]}.requests", kinds[kind])) for kind in kinds}
         quick = workplace.settings.records < PAGES * 10
         seconds = workplace.settings.seconds if quick else CROWD_SECONDS
         settings = workplace.settings.__class__(seconds=seconds, rounds=1)
         asked = Asked(server.running, sets["list 20, any"], CROWD, server.headers, beside=(sets["get one"], sets["create one"]))
         outcome = alternate({"crowd": asked}, settings)["crowd"]
+        wrong, made = family.wrong(server)
     name = f"list 20 among gets and creates, 4 processes on PostgreSQL, {seconds:g} s"
     found.rows.append(row(name, CROWD, outcome))
     found.figures.append(figure(f"{name}: p95 / p50", outcome.p95_us / outcome.p50_us, "x", at_most(10)))
+    found.figures.append(
+        figure("parents whose sum or count is wrong afterwards", wrong, "", at_most(0), f"{PARENTS} parents of {made:,} records")
+    )
+
+
+class _Family(msgspec.Struct, frozen=True):
+    """Records that are children of few parents, which have their sum and count: all writers write to the same few records."""
+
+    table: Table
+    link: str
+    parents: Table
+    parent_ids: tuple[str, ...]
+    total: str
+    count: str
+
+    def creates(self) -> list[Request]:
+        """Requests for children of all parents in turn."""
+        bodies = (dict(zip(self.table.fields, values, strict=True)) for values in islice(made_up_rows(seed=3), PAGES))
+        return [
+            Request("POST", self.table.records, msgspec.json.encode({"fields": {**body, self.link: [self.parent_ids[number % PARENTS]]}}))
+            for number, body in enumerate(bodies)
+        ]
+
+    def wrong(self, server: Server) -> tuple[int, int]:
+        """(Parents that show another sum or count than their children have, how many children there are)."""
+        sums: dict[str, list[float]] = {parent: [] for parent in self.parent_ids}
+        offset, total = 0, 1
+        while offset < total:
+            answer = answer_to(server.api.get(f"{self.table.records}?limit=200&offset={offset}")).json()
+            total = answer["metadata"]["total"]
+            for record in answer["data"]:
+                for parent in record["fields"][self.link]:
+                    sums[parent["id"]].append(record["fields"][self.table.fields[REVENUE]])
+            offset += 200
+        wrong = 0
+        for parent, values in sums.items():
+            cells = answer_to(server.api.get(f"{self.parents.records}/{parent}")).json()["data"]["fields"]
+            right = cells[self.count] == len(values) and math.isclose(cells[self.total] or 0, math.fsum(values), rel_tol=1e-9, abs_tol=1e-6)
+            wrong += not right
+        return wrong, sum(map(len, sums.values()))
+
+
+def _make_family(server: Server, table: Table) -> _Family:
+    base = table.records.removesuffix("/records")
+    tables = base.rpartition("/")[0]
+
+    def make(path: str, body: object) -> dict[str, Any]:
+        made: dict[str, Any] = answer_to(server.api.post(path, json=body)).json()["data"]
+        return made
+
+    parents = make(tables, {"name": "Parents", "fields": [{"name": "Name", "type": "SINGLE_LINE_TEXT"}]})
+    path = f"{tables}/{parents['id']}"
+    link = make(f"{base}/fields", {"name": "Parent", "type": "LINKED_RECORD", "options": {"linkedTableId": parents["id"]}})
+    inverse = link["options"]["inverseLinkFieldId"]
+    total = {"linkedRecordFieldId": inverse, "rollupFieldId": table.fields[REVENUE], "function": "SUM"}
+    made = make(f"{path}/fields", {"name": "Total", "type": "ROLLUP", "options": total})
+    count = make(f"{path}/fields", {"name": "Count", "type": "COUNT", "options": {"linkedRecordFieldId": inverse}})
+    of_parents = Table(f"{path}/records", (parents["fields"][0]["id"],))
+    ids = load_records(server, of_parents, [(f"Parent {number}",) for number in range(PARENTS)])
+    return _Family(table, link["id"], of_parents, tuple(ids), made["id"], count["id"])
