@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import msgspec
 
@@ -46,10 +47,35 @@ def formulas(workplace: Workplace) -> Findings:
             seconds.append(time.perf_counter() - began)
         note = f"{', '.join(f'{each:.2f}' for each in sorted(seconds))} s for {few:,} records"
         found.figures.append(figure("formula in the request", median(seconds), "s", at_most(2 * share), note))
+        _evaluated_at_read(server, small, few, found)
     with start_server(workplace.directory / "large", "--job-records", "1000") as server:
         _by_a_job(server, large, many, share, found)
         _beside_a_job(workplace, server, large, many, found)
     return found
+
+
+def _evaluated_at_read(server: Server, table: Table, count: int, found: Findings) -> None:
+    """What a formula over NOW() costs: on a page that shows it, and in a search that evaluates it in every record."""
+    stored = ",".join(table.fields)
+    _add(server, table, "Old", "DATETIME_DIFF(NOW(), {Founded}, 'days') > 30")
+    old = "Old"
+    plain = _median_ms(server, "GET", f"{table.records}?limit=20&fields={stored}")
+    shown = _median_ms(server, "GET", f"{table.records}?limit=20&fields={stored},{old}")
+    found.figures.append(
+        figure("list of 20 with a formula over NOW()", shown, "ms", note=f"{plain:.2f} ms without it, one client, kept pages")
+    )
+    body = {"filter": {"leftSide": old, "operator": "IS", "rightSide": 1}, "paging": {"limit": 20}}
+    milliseconds = _median_ms(server, "POST", f"{table.records}/search", body, times=5)
+    found.figures.append(figure("search by a formula over NOW()", milliseconds, "ms", note=f"evaluated in {count:,} records, exact total"))
+
+
+def _median_ms(server: Server, method: str, path: str, body: dict[str, Any] | None = None, times: int = 50) -> float:
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        answer_to(server.api.request(method, path, json=body))
+        taken.append((time.perf_counter() - began) * 1000)
+    return median(taken)
 
 
 def _by_a_job(server: Server, table: Table, count: int, share: float, found: Findings) -> None:
