@@ -62,6 +62,11 @@ class FileLinks:
             made += (b'"', link, b"/", rest)
         return b"".join(made), until or None
 
+    def link(self, base: str, database_id: str, file_id: str, rest: str, minutes: int | None) -> str:
+        """Returns one link. `rest`: what cells read of the file (`file_json`)."""
+        mark = f"{_MARK}{file_id}{'' if minutes is None else f'.{minutes}'}{rest.partition(chr(34))[0]}"
+        return self.complete(mark.encode(), base, database_id).decode()[1:]
+
     def check(self, database_id: str, file_id: str, key: str) -> int | None:
         """Returns when a link ends, in milliseconds; None for never. Raises BadLink when the key is not that file's."""
         found = _KEY.fullmatch(key)

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from tablehouse.fields.attachment import AttachmentOptions
+from tablehouse.kinds.kind import FILE
 from tablehouse.query.cells import text_of
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller, workspace_of
@@ -15,6 +17,7 @@ from tablehouse.service.late import evaluator
 from tablehouse.service.things import find_table
 from tablehouse.sql import bulk as sql
 from tablehouse.sql import catalog as catalog_sql
+from tablehouse.sql import files as file_sql
 from tablehouse.storage.transaction import Reading
 
 Row = Sequence[str]
@@ -36,6 +39,7 @@ def read_texts(app: App, caller: Caller, database_id: str, table_id: str, write:
         table = find_table(reading.snapshot, table_id)
         check_filled(reading, table.fields)
         people = {num: msgspec.json.decode(shown)["name"] for num, shown in reading.rows(reading.dialect.fixed(catalog_sql.READ_PEOPLE))}
+        people |= _files(app, reading, table)
         columns = [_Column(field, people, _KNOWN_TEXTS // len(table.fields)) for field in table.fields]
         statement = reading.compiled(table, ("stored",), lambda: sql.stored_cells(table, table.fields))
         write([[field.name for field in table.fields]])
@@ -52,6 +56,22 @@ def read_texts(app: App, caller: Caller, database_id: str, table_id: str, write:
 
     with app.store.database(database_id) as database:
         return database.read(work)
+
+
+def _files(app: App, reading: Reading, table: Table) -> dict[int, str]:
+    """Returns the text of each file that a table's cells show, by number: numbers of files and of people are never the same.
+
+    It is the file's link where the server's address is known, else its name.
+    """
+    base, texts = app.settings.public_url, {}
+    for field in table.fields:
+        if field.kind is FILE:
+            holder = field.shown
+            minutes = holder.options.link_minutes if isinstance(holder.options, AttachmentOptions) else None
+            found = reading.rows(reading.dialect.fixed(file_sql.FILES_OF_FIELD), {"table_num": holder.table_num, "field_num": holder.num})
+            for num, file_id, filename, rest in found:
+                texts[num] = filename if base is None else app.file_links.link(base, reading.snapshot.database.id, file_id, rest, minutes)
+    return texts
 
 
 def _put(table: Table, columns: list[Any], values: Sequence[Mapping[int, Any]]) -> None:

@@ -79,6 +79,10 @@ NAMES_OF_FIELD: Final = sa.select(FILES.c.num, FILES.c.filename).where(
     FILES.c.table_num == sa.bindparam("table_num"), FILES.c.field_num == sa.bindparam("field_num"), _HELD
 )
 
+FILES_OF_FIELD: Final = sa.select(FILES.c.num, FILES.c.id, FILES.c.filename, FILES.c.json).where(
+    FILES.c.table_num == sa.bindparam("table_num"), FILES.c.field_num == sa.bindparam("field_num"), _HELD
+)
+
 GONE_FILES: Final = sa.select(FILES.c.num, FILES.c.content).where(FILES.c.gone_at <= sa.bindparam("before")).limit(sa.bindparam("limit"))
 DELETE_FILES: Final = sa.delete(FILES).where(InItems(FILES.c.num, sa.bindparam("nums")))
 CONTENTS_IN_USE: Final = sa.select(FILES.c.content).where(InItems(FILES.c.content, sa.bindparam("keys"))).distinct()

@@ -11,7 +11,7 @@ import msgspec
 from tablehouse.fields.base import decode_options
 from tablehouse.fields.linked_record import LABELS_JOINED_BY
 from tablehouse.fields.registry import BY_NAME
-from tablehouse.kinds.kind import CHOICE, PERSON, RECORD
+from tablehouse.kinds.kind import CHOICE, FILE, PERSON, RECORD
 from tablehouse.schema.model import spec_of
 from tablehouse.service.answers import FieldAnswer
 
@@ -27,6 +27,8 @@ def text_form(field: FieldAnswer) -> Callable[[Any], str]:
         return lambda value: ", ".join(choice["label"] for choice in _items(value))
     if field_type.kind is PERSON:
         return lambda value: ", ".join(person["name"] for person in _items(value))
+    if field_type.kind is FILE:
+        return lambda value: ", ".join(file["url"] for file in _items(value))
     options = decode_options(field_type, field.options)
     # Read values carry their offset or have none: the zone that a write assumes plays no part.
     spec = spec_of(options, field.allow_multiple_entries, ZoneInfo("UTC"))
