@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from bench.findings import Findings
 from bench.scenarios.commits import commits
 from bench.scenarios.computed import computed
+from bench.scenarios.files import files
 from bench.scenarios.flights import flights
 from bench.scenarios.formulas import formulas
 from bench.scenarios.links import links
@@ -32,6 +33,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "storages": storages,
     "search": search,
     "security": security,
+    "files": files,
 }
 
 BY_STORAGE: Mapping[str, list[str]] = {

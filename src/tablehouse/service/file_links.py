@@ -27,7 +27,9 @@ _SAME: Final = b"+"
 _STEPS: Final = 8
 """Links that end are made for so many parts of their time: one asked for again within a part is the same, and is not signed anew."""
 _KNOWN: Final = 20_000
-"""Beginnings of links that are remembered, some 200 bytes each."""
+"""Beginnings of links that are remembered for a database and an address, some 200 bytes each …"""
+_PLACES: Final = 32
+"""… and for how many of these."""
 _OWN: Final = re.compile(r"https?://[^/]+(?:/.*)?/files/([0-9a-f-]{36})/([A-Za-z0-9]{22})/(?:([0-9a-z]{1,9})-)?([A-Za-z0-9_-]{22})(?:/|$)")
 _KEY: Final = re.compile(r"(?:([0-9a-z]{1,9})-)?([A-Za-z0-9_-]{22})")
 
@@ -38,7 +40,8 @@ class FileLinks:
     def __init__(self, secret: Callable[[], bytes], now: Callable[[], int]) -> None:
         self._secret = secret
         self._now = now
-        self._known: dict[tuple[bytes, str, bytes, int], tuple[bytes, int]] = {}
+        self._known: dict[tuple[bytes, str], dict[bytes, tuple[bytes, int]]] = {}
+        """Of each place: what a mark holds → (the link up to its key, until when, 0 for ever)."""
 
     def complete(self, json: bytes, base: str, database_id: str) -> bytes:
         """Returns what the database rendered with whole links in the place of their marks. `base`: where clients reach the server."""
@@ -51,16 +54,20 @@ class FileLinks:
             return json, None
         secret, now = self._secret(), self._now()
         place = f"{base}/files/{database_id}/"
-        until = 0
-        link = b""
-        made = [parts[0]]
-        for part in parts[1:]:
-            head, _, rest = part.partition(b"/")
+        known = self._known_of(secret, place)
+        until, link = 0, b""
+        for at in range(1, len(parts)):
+            # Once for each file of a page: a dictionary's answer and two texts joined.
+            head, slash, rest = parts[at].partition(b"/")
             if head != _SAME:
-                link, ends = self._beginning(secret, place, head, database_id, now)
-                until = min(until or ends, ends) if ends else until
-            made += (b'"', link, b"/", rest)
-        return b"".join(made), until or None
+                found = known.get(head)
+                if found is None or 0 < found[1] <= now:
+                    found = known[head] = _beginning(secret, place, head, database_id, now)
+                link, ends = found
+                if ends and (ends < until or not until):
+                    until = ends
+            parts[at] = link + slash + rest
+        return b"".join(parts), until or None
 
     def link(self, base: str, database_id: str, file_id: str, rest: str, minutes: int | None) -> str:
         """Returns one link. `rest`: what cells read of the file (`file_json`)."""
@@ -85,23 +92,25 @@ class FileLinks:
         signed = _sign(self._secret(), database_id, found[2], found[3] or "")
         return found[2] if hmac.compare_digest(signed, found[4].encode()) else None
 
-    def _beginning(self, secret: bytes, place: str, head: bytes, database_id: str, now: int) -> tuple[bytes, int]:
-        """Returns (a link up to its key, when another would come out or 0)."""
-        file_id, _, minutes = head.decode().partition(".")
-        part, expiry = 0, ""
-        if minutes:
-            step = int(minutes) * 60_000 // _STEPS
-            part = now // step
-            expiry = _base36((part * step + int(minutes) * 60_000) // 1000)
-        known = self._known.get((secret, place, head, part))
-        if known is None:
-            key = _sign(secret, database_id, file_id, expiry).decode()
-            ends = (part + 1) * (int(minutes) * 60_000 // _STEPS) if minutes else 0
-            known = f"{place}{file_id}/{expiry}-{key}".encode() if expiry else f"{place}{file_id}/{key}".encode(), ends
-            if len(self._known) >= _KNOWN:
+    def _known_of(self, secret: bytes, place: str) -> dict[bytes, tuple[bytes, int]]:
+        known = self._known.get((secret, place))
+        if known is None or len(known) > _KNOWN:
+            if len(self._known) >= _PLACES:
                 self._known.clear()
-            self._known[secret, place, head, part] = known
+            known = self._known[secret, place] = {}
         return known
+
+
+def _beginning(secret: bytes, place: str, head: bytes, database_id: str, now: int) -> tuple[bytes, int]:
+    """Returns (a link up to its key, quotation mark and all; until when another would not come out, 0 for ever)."""
+    file_id, _, given = head.decode().partition(".")
+    if not given:
+        return f'"{place}{file_id}/{_sign(secret, database_id, file_id, "").decode()}'.encode(), 0
+    lasts = int(given) * 60_000
+    step = lasts // _STEPS
+    part = now // step
+    expiry = _base36((part * step + lasts) // 1000)
+    return f'"{place}{file_id}/{expiry}-{_sign(secret, database_id, file_id, expiry).decode()}'.encode(), (part + 1) * step
 
 
 class BadLink(Exception):
