@@ -15,6 +15,7 @@ from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
 from tablehouse.sql.elements import (
     ClockText,
     Filled,
+    ItemOrder,
     Json,
     JsonItems,
     JsonObject,
@@ -164,7 +165,7 @@ def _each_of(there: sa.Table, cell: Cell) -> Cell:
 def _files(field: Field, cell: Cell) -> Cell:
     items = JsonItems(cell).table_valued("key", "value", name="items")
     shown = file_json(field).label("json")
-    found = sa.select(shown).select_from(items.join(FILES, FILES.c.num == items.c.value)).order_by(items.c.key).subquery("held")
+    found = sa.select(shown).select_from(items.join(FILES, FILES.c.num == items.c.value)).order_by(ItemOrder(items.c.key)).subquery("held")
     return Json(sa.select(JsonRows(found.c.json)).scalar_subquery())
 
 
