@@ -45,6 +45,8 @@ FORMULAS: Final = (
 )
 """Formulas over one field or two."""
 FILTERS: Final = ("IS_NOT_EMPTY", "IS_EMPTY", "CONTAINS", "GREATER_THAN")
+OFTEN: Final = ("SUM", "AVERAGE", "MIN", "MAX", "COUNT", "COUNTA")
+"""Rollup functions whose values are moved by the difference."""
 PRIMARY: Final = ("SINGLE_LINE_TEXT", "NUMBER", "FORMULA", "AUTONUMBER")
 
 
@@ -106,7 +108,8 @@ class Story(RuleBasedStateMachine):
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         for number in range(data.draw(st.integers(2, 4))):
-            self.calls.new_table({"name": f"T{number}", "fields": [{"name": "Name", "type": "SINGLE_LINE_TEXT"}]})
+            given = [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Number", "type": "NUMBER"}]
+            self.calls.new_table({"name": f"T{number}", "fields": given})
         self.look()
         for table in self.tables:
             for kind in data.draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=2)):
@@ -116,7 +119,7 @@ class Story(RuleBasedStateMachine):
             self.add(data, pick(data, self.tables), "LINKED_RECORD")
         self.look()
         for table in self.tables:
-            self.insert(table, [self.cells(data, table) for _ in range(data.draw(st.integers(1, 4)))])
+            self.insert(table, [self.cells(data, table) for _ in range(data.draw(st.integers(2, 5)))])
             self.look()
         for _ in range(data.draw(st.integers(2, 6))):
             self.add(data, pick(data, self.tables), pick(data, COMPUTED))
@@ -147,8 +150,10 @@ class Story(RuleBasedStateMachine):
         if kind == "LOOKUP":
             options["lookupFieldId"] = pick(data, there["fields"])["id"]
         if kind == "ROLLUP":
-            options |= {"rollupFieldId": pick(data, there["fields"])["id"], "function": pick(data, ROLLUPS).name}
-            if data.draw(st.booleans()):
+            numbers = self.fields(there, "NUMBER", "COUNT") if data.draw(st.booleans()) else []
+            function = pick(data, (*OFTEN, *OFTEN, *(each.name for each in ROLLUPS)))
+            options |= {"rollupFieldId": pick(data, numbers or there["fields"])["id"], "function": function}
+            if data.draw(st.integers(0, 2)) == 2:
                 options["filter"] = self.filter(data, there)
         return {**name, "options": options}
 
@@ -188,28 +193,33 @@ class Story(RuleBasedStateMachine):
                     f"change {field['type']}", lambda: self.calls.change_field(table["id"], field["id"], {"options": given["options"]})
                 )
 
-    @rule(data=st.data())
+    @rule(
+        data=st.data(),
+        what=st.sampled_from(["rename_field", "delete_field", "change_primary", "convert", "convert_to_link", "add_table", "drop_table"]),
+    )
+    def change_schema(self, data: st.DataObject, what: str) -> None:
+        """What happens more rarely than that records are written."""
+        getattr(self, what)(data)
+
     def rename_field(self, data: st.DataObject) -> None:
         table = pick(data, self.tables)
         name = data.draw(st.one_of(st.just(None), st.sampled_from([field["name"] for field in table["fields"]])))
         field = pick(data, table["fields"])
         self.done("rename", lambda: self.calls.change_field(table["id"], field["id"], {"name": name or next(self.names)}))
 
-    @rule(data=st.data())
     def delete_field(self, data: st.DataObject) -> None:
         table = pick(data, self.tables)
         field = pick(data, table["fields"])
         self.done("delete field", lambda: self.calls.delete_field(table["id"], field["id"]))
 
-    @rule(data=st.data())
     def change_primary(self, data: st.DataObject) -> None:
         table = pick(data, self.tables)
         field = pick(data, self.fields(table, *PRIMARY))
         self.done("primary", lambda: self.calls.change_table(table["id"], {"primaryFieldId": field["id"]}))
 
-    @rule(data=st.data(), to=st.sampled_from(["SINGLE_LINE_TEXT", "LONG_TEXT", "NUMBER", "SELECT", "CHECKBOX"]))
-    def convert(self, data: st.DataObject, to: str) -> None:
+    def convert(self, data: st.DataObject) -> None:
         """A field becomes a stored one."""
+        to = pick(data, ["SINGLE_LINE_TEXT", "LONG_TEXT", "NUMBER", "SELECT", "CHECKBOX"])
         table = pick(data, self.tables)
         field = pick(data, table["fields"])
         labels = {
@@ -222,9 +232,9 @@ class Story(RuleBasedStateMachine):
             if labels and to in ("SINGLE_LINE_TEXT", "LONG_TEXT"):
                 assert {record: self.stored[table["id"], record][field["id"]] or "" for record in labels} == labels
 
-    @rule(data=st.data(), many=st.booleans())
-    def convert_to_link(self, data: st.DataObject, many: bool) -> None:
+    def convert_to_link(self, data: st.DataObject) -> None:
         """Text becomes links, by the text of the linked table's primary field: as a whole, or else its parts between commas."""
+        many = data.draw(st.booleans())
         table, there = pick(data, self.tables), pick(data, self.tables)
         found = [field for field in self.fields(table, "SINGLE_LINE_TEXT", "NUMBER") if field["id"] != table["primaryFieldId"]]
         if not found:
@@ -259,15 +269,13 @@ class Story(RuleBasedStateMachine):
             if done and not many:
                 self.links.keep_first(side)
 
-    @rule(data=st.data())
     def add_table(self, data: st.DataObject) -> None:
         if len(self.tables) < 5:
             name = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
             self.done("table", lambda: self.calls.new_table({"name": next(self.names), "fields": [name]}))
 
-    @rule(data=st.data(), sure=st.integers(0, 3))
-    def drop_table(self, data: st.DataObject, sure: int) -> None:
-        if len(self.tables) > 3 and not sure:
+    def drop_table(self, data: st.DataObject) -> None:
+        if len(self.tables) > 3:
             table = pick(data, self.tables)
             self.calls.drop_table(table["id"])
             for record in self.records(table):
@@ -283,8 +291,13 @@ class Story(RuleBasedStateMachine):
         made = self.calls.create(table["id"], cells)
         self.wrote(table, [(made, cells)])
 
-    @rule(data=st.data(), links=st.booleans())
-    def update(self, data: st.DataObject, links: bool) -> None:
+    @rule(data=st.data(), links=st.booleans(), again=st.integers(1, 4))
+    def update(self, data: st.DataObject, links: bool, again: int) -> None:
+        for _ in range(again):
+            self.answered = {}  # what the one before showed may have moved
+            self.update_one(data, links)
+
+    def update_one(self, data: st.DataObject, links: bool) -> None:
         table = pick(data, self.tables)
         if self.records(table):
             record, cells = pick(data, self.records(table)), self.cells(data, table, links)
