@@ -69,7 +69,7 @@ def test_a_listed_database_without_its_file_is_a_fault_of_the_storage(local: Loc
     local.close()
     layout_of(local).database(lost.database).rename(layout_of(local).root / "moved.db")
     again = open_local()
-    with pytest.raises(ServiceUnavailable, match="missing from the data directory"):
+    with pytest.raises(ServiceUnavailable, match="missing from the storage"):
         lost.seen_by(again).page()
     assert fine.seen_by(again).page()[1].total == 0
     (layout_of(again).root / "moved.db").rename(layout_of(again).database(lost.database))

@@ -76,6 +76,11 @@ CONTACTS: Final = CreateTable(
         CreateField(name="Last contact", type="DATETIME"),
         CreateField(name="Best time to call", type="TIME"),
         CreateField(name="Newsletter", type="CHECKBOX"),
+        CreateField(
+            name="Write",
+            type="BUTTON",
+            options={"label": "Write a mail", "urlFormula": '"mailto:" & {Email}', "conditionFormula": '{Email} != ""'},
+        ),
         CreateField(name="Notes", type="LONG_TEXT"),
         CreateField(name="Added", type="CREATED_AT"),
         CreateField(name="Added by", type="CREATED_BY"),
