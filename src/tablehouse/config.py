@@ -136,6 +136,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             flag="--allow-fetch-host",
         ),
     ] = ()
+    fetch_timeout: Annotated[
+        _Positive,
+        _Says(
+            "Seconds that one request may wait for all files that it names by their addresses; a single file has 20.",
+            "a whole number of seconds from 1 on",
+        ),
+    ] = 60
     log_format: Annotated[
         Literal["json", "console"], _Says("Form of the log on standard error: json for machines, console for people.", "json or console")
     ] = "json"

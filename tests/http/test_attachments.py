@@ -316,7 +316,14 @@ def test_batches_and_conversions(api: Api, shelf: Shelf) -> None:
     assert (metadata["converted"], metadata["cleared"]) == (2, 0)
     assert [record["Files"] for record in shelf.all()] == ["file.txt, file.txt", "file.txt"]
     assert fetched(api, link).status_code == 404
-    api.send("PUT", f"{shelf.path}/fields/{files}", {"type": "ATTACHMENT"}).refused("BAD_REQUEST", "ATTACHMENT")
+    # Back again: addresses are fetched, what is none becomes empty, and the answer says why.
+    shelf.create(Name="d", Files=f"{HELLO}, {HELLO}")
+    assert api.send("PUT", f"{shelf.path}/fields/{files}?dryRun=true", {"type": "ATTACHMENT"}).metadata["converted"] == 1
+    metadata = api.send("PUT", f"{shelf.path}/fields/{files}", {"type": "ATTACHMENT"}).metadata
+    assert (metadata["converted"], metadata["cleared"]) == (1, 2)
+    assert all("begins with http" in example["reason"] for example in metadata["examples"])
+    (link, _) = (file["url"] for file in shelf.all()[-1]["Files"])
+    assert fetched(api, link).text == "hello"
 
 
 def test_options_and_defaults(api: Api, shelf: Shelf, make_table: MakeTable) -> None:

@@ -81,15 +81,18 @@ class Fetcher:
         """Made when it is first needed: reading all authorities takes a tenth of a second."""
         return self._own_tls or httpcore.default_ssl_context()
 
-    def fetch(self, url: str, *, sink: Sink) -> Fetched:
-        """Returns what the address gave, once all of it is in the sink. Raises FetchError; the sink then holds a part, for the caller to drop."""
+    def fetch(self, url: str, *, sink: Sink, seconds: float | None = None) -> Fetched:
+        """Returns what the address gave, once all of it is in the sink. Raises FetchError; the sink then holds a part, for the caller to drop.
+
+        `seconds`: what is left of a time for several files; one never takes longer than it may by itself.
+        """
         if url.strip()[:5].lower() == "data:":
             declared, data = read_data_url(url.strip())
             arrival = _Arrival(sink, self._limit)
             arrival.take(data)
             return arrival.finished("", declared)
         target = read_target(url)
-        deadline = Deadline(self._seconds)
+        deadline = Deadline(self._seconds if seconds is None else min(self._seconds, seconds))
         for _ in range(_MOST_REDIRECTS + 1):
             try:
                 came = self._ask(target, deadline, sink)

@@ -20,24 +20,30 @@ from tablehouse.kinds.kind import FILE, PERSON, TEXT, fold
 from tablehouse.query.cells import parameters, stored_value, text_of, texts_of
 from tablehouse.query.members import Members
 from tablehouse.schema.model import Field, Table
+from tablehouse.service.access import App
+from tablehouse.service.file_conversion import CellFiles, page_of_cells, people_in
 from tablehouse.service.jobs import check_filled
 from tablehouse.service.link_writes import add_links
 from tablehouse.sql import bulk as bulk_sql
-from tablehouse.sql import catalog as sql
 from tablehouse.sql import ddl
 from tablehouse.sql import files as file_sql
 from tablehouse.storage.transaction import Writing
 
-_AT_ONCE: Final = 2_000
 _EXAMPLES: Final = 10
 
 
-class Example(msgspec.Struct, frozen=True, rename="camel"):
-    """What would become of one cell: its text form before, and after; null where it would be empty."""
+class Example(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What becomes of one cell: its text form before, and after; null where it is empty then. `reason`: why files are missing there."""
 
     record_id: str
     before: str
     after: str | None
+    reason: str | None = None
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether something of the cell gets lost."""
+        return self.after is None or self.reason is not None
 
 
 class Outcome(msgspec.Struct):
@@ -56,20 +62,21 @@ class Conversion:
     """
 
     def __init__(
-        self, writing: Writing, table: Table, old: Field, new: Field, most_choices: int, members: Members, match: Field | None = None
+        self, app: App, writing: Writing, table: Table, old: Field, new: Field, members: Members, match: Field | None = None
     ) -> None:
         self._writing = writing
         self._table = table
         self._old = old
         self._new = new
-        self._most_choices = most_choices
+        self._most_choices = app.settings.max_choices
         self._members = members
         self._convert = conversion(old.type, old.spec, new.type, new.spec)
         self._labels: dict[str, int] = {}
-        self._people = self._names_of_people() if PERSON in (old.kind, new.kind) else {}
+        self._people = people_in(writing, old if old.kind is PERSON else new)
         if old.kind is FILE:
             self._people = self._names_of_files()
-        self._write = self._link if new.link is not None else self._fill
+        self._files = CellFiles(app, writing, table, old, new, members.arrivals) if new.kind is FILE and new is not old else None
+        self._write = self._link if new.link is not None else self._fill if self._files is None else partial(self._attach, self._files)
         self._match = match or (new.linked_table.primary if new.linked_table is not None else None)
         self.outcome = Outcome()
 
@@ -77,6 +84,8 @@ class Conversion:
         """Returns what became of the cells; the new ones are written."""
         for page in self._pages():
             self._write(page)
+        if self._files is not None:
+            self._files.finish()
         return self.outcome
 
     def _fill(self, page: list[Any]) -> None:
@@ -105,10 +114,14 @@ class Conversion:
                 cells.append((num, tuple(found.values())))
         add_links(self._writing, self._table, self._new, cells)
 
+    def _attach(self, files: CellFiles, page: list[Any]) -> None:
+        """Gives a page of records the files that their cells name."""
+        for (_, raw, record_id), names, reason in files.write(page):
+            self._count(record_id, raw, None if names is None else names.__str__, reason)
+
     def _pages(self) -> Iterator[list[Any]]:
-        read = self._writing.dialect.compile(ddl.filled_cells(self._table, self._old))
         after = 0
-        while page := self._writing.rows(read, {"after": after, "limit": _AT_ONCE}):
+        while page := page_of_cells(self._writing, self._table, self._old, after):
             after = page[-1][0]
             yield page
 
@@ -156,19 +169,20 @@ class Conversion:
             self.outcome.choices.append(Choice(label=item.label, id=new_uuid(), num=num))
         return self._labels[label]
 
-    def _count(self, record_id: str, raw: Any, after: Callable[[], str] | None) -> None:
-        """Counts a cell; `after` gives the text that it becomes, None stands for none."""
+    def _count(self, record_id: str, raw: Any, after: Callable[[], str] | None, reason: str | None = None) -> None:
+        """Counts a cell; `after` gives the text that it becomes, None stands for none. `reason`: why something of it gets lost."""
         if after is None:
             self.outcome.cleared += 1
         else:
             self.outcome.converted += 1
         examples = self.outcome.examples
-        if len(examples) >= _EXAMPLES and (after is not None or all(example.after is None for example in examples)):
+        full = len(examples) >= _EXAMPLES
+        if full and ((after is not None and reason is None) or all(example.is_loss for example in examples)):
             return
-        shown = Example(record_id, text_of(self._old, raw, self._people), None if after is None else after())
-        if len(examples) >= _EXAMPLES:
-            # What would be lost matters most: it takes the place of an example that converts.
-            examples.remove(next(example for example in reversed(examples) if example.after is not None))
+        shown = Example(record_id, text_of(self._old, raw, self._people), None if after is None else after(), reason)
+        if full:
+            # What gets lost matters most: it takes the place of an example that converts.
+            examples.remove(next(example for example in reversed(examples) if not example.is_loss))
         examples.append(shown)
 
     def _text(self, field: Field, stored: Any) -> str:
@@ -184,10 +198,6 @@ class Conversion:
         holder = self._old.shown
         values = {"table_num": holder.table_num, "field_num": holder.num}
         return dict(self._writing.rows(self._writing.dialect.fixed(file_sql.NAMES_OF_FIELD), values))
-
-    def _names_of_people(self) -> dict[int, str]:
-        rows = self._writing.rows(self._writing.dialect.fixed(sql.READ_PEOPLE))
-        return {num: msgspec.json.decode(shown)["name"] for num, shown in rows}
 
 
 def numbers_by_text(writing: Writing, field: Field, match: Field, texts: Collection[str]) -> dict[str, int]:

@@ -18,7 +18,7 @@ from tablehouse.fields.select import SelectOptions
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.printer import with_ids
-from tablehouse.kinds.kind import DATE, DATETIME, FILE, NUMBER, TEXT, fold
+from tablehouse.kinds.kind import DATE, DATETIME, NUMBER, TEXT, fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.query.computed import computation_of_volatile
 from tablehouse.query.definitions import Draft, draft_change, draft_field, field_from, numbered, unnumbered
@@ -33,6 +33,7 @@ from tablehouse.service.answers import FieldAnswer, field_answer
 from tablehouse.service.computing import clear_values, keep_values
 from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
 from tablehouse.service.field_making import drop_columns, make_columns, make_field, make_unique, with_offset
+from tablehouse.service.file_conversion import with_files_of_cells
 from tablehouse.service.file_writes import FileWriter
 from tablehouse.service.formula_fields import checked_formula, same_texts, settle
 from tablehouse.service.jobs import check_filled
@@ -57,7 +58,10 @@ class ChangeMetadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     converted: Annotated[int | None, Meta(description="Cells kept in the new type.", examples=[3])] = None
     cleared: Annotated[int | None, Meta(description="Cells that became empty.", examples=[0])] = None
     empty: Annotated[int | None, Meta(description="Cells that a field made required leaves empty.", examples=[])] = None
-    examples: Annotated[list[Example] | None, Meta(description="Up to ten cells, before and after; of a dry run only.", examples=[])] = None
+    examples: Annotated[
+        list[Example] | None,
+        Meta(description="Up to ten cells, before and after: of a dry run, and of cells whose files could not be fetched.", examples=[]),
+    ] = None
 
 
 class FieldChange(msgspec.Struct, frozen=True):
@@ -143,12 +147,6 @@ def update_field(
         field = find_field(table, field_id)
         body = payload.decode(PutField)
         draft = draft_change(field, body, zone_named(snapshot.database.timezone))
-        if draft.type.kind is FILE and field.type_name != draft.type_name:
-            raise BadRequest(
-                "Cells cannot be turned into attachments: their files would have to be fetched while nobody else can write. "
-                "Make an ATTACHMENT field beside this one, and write the addresses into it.",
-                path="type",
-            )
         draft = members.settle_default(draft, "defaultValue", field, body.default_value is not UNSET)
         draft = settle_draft(snapshot, table, draft, field)
         _check_name(table, draft.name, except_for=field)
@@ -167,7 +165,9 @@ def update_field(
 
     with app.store.database(database_id) as database:
         try:
-            return database.write(prepare, apply)
+            return with_files_of_cells(
+                app, database, database_id, members.arrivals, lambda: database.write(prepare, apply), keep=not dry_run
+            )
         except _DryRun as answer:
             return answer.change
 
@@ -216,7 +216,6 @@ class _Change:
         self._draft = draft
         self._members = members
         self._force = force
-        self._most_choices = app.settings.max_choices
         self._most_fields = app.settings.max_fields
         self._match_on = match_on
         self._moves = _moves_cells(field, draft)
@@ -236,7 +235,7 @@ class _Change:
             if self._moves:
                 new, outcome = self._move(new, version)
             elif self._loses_choices:
-                outcome = Conversion(self._writing, self._table, self._old, new, self._most_choices, self._members).run()
+                outcome = Conversion(self._app, self._writing, self._table, self._old, new, self._members).run()
             for view in self._table.views:
                 if (fresh := with_labels_of(view, self._old)) != view:
                     self._writing.catalog.save_view(fresh)
@@ -324,7 +323,7 @@ class _Change:
             filled = writing.rows(writing.dialect.compile(ddl.count_filled(table, self._old)))[0][0]
             outcome = Outcome(cleared=filled)
         else:
-            outcome = Conversion(writing, both, self._old, new, self._most_choices, self._members, match).run()
+            outcome = Conversion(self._app, writing, both, self._old, new, self._members, match).run()
             new = with_made_choices(new, outcome.choices)
         if evaluated is not None and evaluated is not self._old:
             home = evaluated.around[evaluated.table_num]
@@ -376,9 +375,9 @@ class _Change:
             empty = self._writing.rows(self._writing.dialect.compile(counted))[0][0]
         if not (self._moves or self._loses_choices or dry_run):
             return None if empty is None else ChangeMetadata(empty=empty)
-        return ChangeMetadata(
-            converted=outcome.converted, cleared=outcome.cleared, empty=empty, examples=outcome.examples if dry_run else None
-        )
+        # Why a file could not be had nobody can find out afterwards: it is said of the change itself as well.
+        examples = outcome.examples if dry_run else [example for example in outcome.examples if example.reason is not None] or None
+        return ChangeMetadata(converted=outcome.converted, cleared=outcome.cleared, empty=empty, examples=examples)
 
 
 def _moves_cells(field: Field, draft: Draft) -> bool:

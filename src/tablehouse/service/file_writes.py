@@ -42,6 +42,7 @@ class FileWriter:
         self._writing = writing
         self._table_num = 0
         self._changes: dict[int, _Change] = {}
+        self._named: dict[str, NewFile] = {}
         self._more = 0
 
     def settle(self, table: Table, rows: Sequence[Cells], record_ids: Sequence[str]) -> Sequence[Cells]:
@@ -53,7 +54,7 @@ class FileWriter:
         self._changes.clear()
         if not table.file_fields or not any(row.files or any(field.kind is FILE for field in row.values) for row in rows):
             return rows
-        known = self._known(rows)
+        known = self._named = self._known(rows)
         held = self._held(table, record_ids)
         settled = []
         for place, row in enumerate(rows):
@@ -67,6 +68,10 @@ class FileWriter:
             self._changes[place] = change
             settled.append(msgspec.structs.replace(row, values=values))
         return settled
+
+    def filename(self, file: NewFile | HeldFile) -> str:
+        """Returns what a file of the rows settled last is called."""
+        return (self._named[file.id] if isinstance(file, HeldFile) else file).filename
 
     def write(self, place: int, number: int) -> None:
         """Writes what the row at this place among those settled last brings and lets go; `number` is its record's."""

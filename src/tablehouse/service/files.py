@@ -18,7 +18,7 @@ from tablehouse.query.arrivals import GivenFiles, HeldFile, NewFile
 from tablehouse.query.cells import Cells, stored_value
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
-from tablehouse.service.file_arrivals import drop, keep_file
+from tablehouse.service.fetching import drop, keep_file
 from tablehouse.service.file_links import BadLink
 from tablehouse.service.file_quota import within_quota
 from tablehouse.service.row_writes import RowWriter

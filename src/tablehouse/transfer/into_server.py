@@ -158,7 +158,9 @@ class _Sending:
                     place = places[int(found[1])]
                     reasons[place] = f"{reasons[place]} {fault['message']}" if place in reasons else fault["message"]
             return [Refused(place, reason) for place, reason in reasons.items()]
-        if refusal.error_code in ("CONSTRAINT_VIOLATION", "PAYLOAD_TOO_LARGE"):
+        # A limit on one request: of files that it has fetched, of the time that they take.
+        too_much = refusal.error_code == "BAD_REQUEST" and "limit" in refusal.details
+        if too_much or refusal.error_code in ("CONSTRAINT_VIOLATION", "PAYLOAD_TOO_LARGE"):
             return [Refused(place, refusal.message) for place in places]
         return []
 
