@@ -204,6 +204,24 @@ def test_every_bad_value_of_a_batch_is_named_with_its_place(table: Table) -> Non
     assert details["errors"][0]["path"] == "upsert.records[0].fields.Size"
 
 
+def test_a_repeated_unique_value_is_named_with_its_place(table: Table, api: Api) -> None:
+    by_id = table.field_id("Code")
+    holder = table.create({"Code": "taken"})
+    other = table.create({})
+    fine: dict[str, Any] = {"fields": {"Name": "fine"}}
+    upsert = {"matchOn": ["Name"], "records": [{"fields": {"Name": "x", "Code": "taken"}}]}
+    for body, path, record in (
+        ({"create": [fine, {"fields": {"Code": "TAKEN"}}]}, "create[1].fields.Code", holder["id"]),
+        ({"create": [{"fields": {"code": "new"}}, {"fields": {by_id: "New"}}]}, f"create[1].fields.{by_id}", None),
+        ({"update": [fine | {"id": other["id"]}, {"id": other["id"], "fields": {"Code": "taken"}}]}, "update[1].fields.Code", holder["id"]),
+        ({"upsert": upsert}, "upsert.records[0].fields.Code", holder["id"]),
+    ):
+        details = batch(table, body).refused("CONSTRAINT_VIOLATION", "Code")
+        assert (details["fieldId"], details["path"], details.get("recordId")) == (by_id, path, record)
+    details = api.patch(table.record_path(other["id"]), {"fields": {"Code": "taken"}}).refused("CONSTRAINT_VIOLATION")
+    assert details["path"] == "fields.Code"
+
+
 @pytest.mark.parametrize(
     "body",
     [

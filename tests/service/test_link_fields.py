@@ -76,7 +76,7 @@ def test_where_a_link_may_not_lead(pair: tuple[LocalTable, LocalTable]) -> None:
     people, companies = pair
     partner = companies.field_id("People")
     for options, path, says in (
-        ({}, "linkedTableId", "missing"),
+        ({}, "linkedTableId", "missing. The tables are"),
         ({"linkedTableId": "nowhere"}, "linkedTableId", "no table"),
         ({"linkedTableId": companies.id, "inverseLinkFieldId": "abcde"}, "inverseLinkFieldId", "no field"),
         ({"linkedTableId": companies.id, "inverseLinkFieldId": partner}, "inverseLinkFieldId", "has a partner already"),

@@ -205,9 +205,13 @@ def test_a_filter_says_which_records_count(pair: tuple[LocalTable, LocalTable]) 
 @pytest.mark.parametrize(
     ("options", "says", "path"),
     [
-        ({"linkedRecordFieldId": "Name"}, "no link field", "options.linkedRecordFieldId"),
-        ({"rollupFieldId": "Hour"}, "Hours", "options.rollupFieldId"),
-        ({"function": "MEAN"}, "no function", "options.function"),
+        ({"linkedRecordFieldId": "Name"}, 'no link field of the table "Projects": "Name". It has Tasks', "options.linkedRecordFieldId"),
+        ({"linkedRecordFieldId": None}, "linkedRecordFieldId is missing: the id or name of a link field", "options.linkedRecordFieldId"),
+        ({"rollupFieldId": "Hour"}, 'names no field of the table "Tasks": "Hour". Did you mean "Hours"', "options.rollupFieldId"),
+        ({"rollupFieldId": None}, "rollupFieldId is missing", "options.rollupFieldId"),
+        ({"function": "MEAN"}, 'has no function "MEAN"', "options.function"),
+        ({"function": "SUMM"}, 'Did you mean "SUM". There are SUM', "options.function"),
+        ({"function": None}, "needs the option function. There are SUM", "options.function"),
         ({"filter": {"operator": "IS", "leftSide": "Hours", "rightSide": "x"}}, "finite number", "options.filter.rightSide"),
         ({"filter": {"operator": "IS", "leftSide": "Hour", "rightSide": 1}}, "Hours", "options.filter"),
         ({"filter": {"operator": "IS", "leftSide": "Due", "rightSide": "PREDEFINED:TODAY"}}, "which moves", "options.filter"),

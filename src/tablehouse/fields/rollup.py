@@ -60,8 +60,8 @@ class Rollup(FieldType[RollupOptions]):
     def check_options(self, options: RollupOptions) -> RollupOptions:
         name = options.function
         if name is None or name.upper() not in BY_NAME:
-            said = "needs the option function" if name is None else f"has no function {describe(name)}.{nearest(name.upper(), BY_NAME)}"
-            raise OptionFault("function", f"A ROLLUP field {said}: one of {', '.join(BY_NAME)}.")
+            said = "needs the option function." if name is None else f"has no function {describe(name)}.{nearest(name.upper(), BY_NAME)}"
+            raise OptionFault("function", f"A ROLLUP field {said} There are {', '.join(BY_NAME)}.")
         # What is derived is derived anew whenever the field is shown; sent back by a client, it says nothing.
         return RollupOptions(
             linked_record_field_id=options.linked_record_field_id,

@@ -31,6 +31,15 @@ class Cells(msgspec.Struct, frozen=True):
     links: dict[Field, LinkedIds] = msgspec.field(default_factory=dict)
     files: dict[Field, GivenFiles] = msgspec.field(default_factory=dict)
     """Files that are to be held; their numbers are among the values once they have some (`service.file_writes`)."""
+    given: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    """What the request said, by field id or name; nothing where no request says it."""
+    path: str = ""
+    """Where `given` stands in the request."""
+
+    def path_of(self, field: Field) -> str | None:
+        """Where the request writes this field's cell; None where no request does, as of a default."""
+        key = next((key for key in self.given if key == field.id or fold(key) == fold(field.name)), None)
+        return None if key is None else f"{self.path}.{key}"
 
     @property
     def new_choices(self) -> bool:
@@ -68,7 +77,7 @@ def read_cells(table: Table, given: Mapping[str, Any], path: str, faults: list[F
             values[field] = read
         if field.required and is_empty(field, read):
             faults.append(Fault(f'"{field.name}" is required and cannot be left empty.', f"{path}.{key}", field.id))
-    return Cells(values, links, files)
+    return Cells(values, links, files, given, path)
 
 
 def read_new_record(table: Table, given: Mapping[str, Any], now: str, path: str, faults: list[Fault], members: Members) -> Cells:
@@ -224,17 +233,16 @@ def with_choices(cells: Sequence[Cells], table: Table) -> list[Cells]:
                 values[current] = _settle(current, value)
         current_fields = table.field_by_num
         links = {current_fields[field.num]: linked for field, linked in row.links.items()}
-        settled.append(Cells(values, links, {current_fields[field.num]: files for field, files in row.files.items()}))
+        files = {current_fields[field.num]: held for field, held in row.files.items()}
+        settled.append(msgspec.structs.replace(row, values=values, links=links, files=files))
     return settled
 
 
 def with_people(cells: Sequence[Cells], number: Callable[[Person], int]) -> list[Cells]:
     """Returns the cells with people as the numbers that `number` gives."""
     return [
-        Cells(
-            {field: people_numbered(value, number) if field.kind is PERSON else value for field, value in row.values.items()},
-            row.links,
-            row.files,
+        msgspec.structs.replace(
+            row, values={field: people_numbered(value, number) if field.kind is PERSON else value for field, value in row.values.items()}
         )
         for row in cells
     ]

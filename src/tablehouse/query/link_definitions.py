@@ -68,7 +68,7 @@ def _settle_link(snapshot: Snapshot, table: Table, options: LinkedRecordOptions,
     if linked is None:
         names = ", ".join(f"{each.id} ({each.name})" for each in snapshot.tables[:20])
         said = "is missing" if options.linked_table_id is None else f'"{options.linked_table_id}" is no table of this database'
-        raise _fault(f"linkedTableId {said}. It has {names}.", f"{path}linkedTableId")
+        raise _fault(f"linkedTableId {said}. The tables are {names}.", f"{path}linkedTableId")
     inverse = options.inverse_link_field_id
     if before is not None and before.link is not None and before.linked_table is linked:
         if inverse is not None and (before.partner is None or inverse != before.partner.id):
@@ -146,8 +146,9 @@ def _link_named(table: Table, name: str | None, path: str) -> tuple[Field, Table
     linked = None if through is None else through.linked_table
     if through is None or linked is None:
         links = [field.name for field in table.fields if field.link is not None]
-        there = f"It has {', '.join(links)}." if links else "It has none."
-        raise _fault(f'linkedRecordFieldId names no link field of the table "{table.name}": {name}. {there}', f"{path}linkedRecordFieldId")
+        there = f"It has {', '.join(links)}." if links else "It has none: make one first."
+        said = _said("linkedRecordFieldId", name, f'link field of the table "{table.name}"')
+        raise _fault(f"{said}. {there}", f"{path}linkedRecordFieldId")
     return through, linked
 
 
@@ -156,8 +157,13 @@ def _field_named(linked: Table, name: str | None, key: str, path: str) -> Field:
     of = linked.find_field(name or "")
     if of is None:
         hint = nearest(name or "", [field.name for field in linked.fields])
-        raise _fault(f'{key} names no field of the table "{linked.name}": {name}.{hint}', f"{path}{key}")
+        said = _said(key, name, f'field of the table "{linked.name}"')
+        raise _fault(f"{said}.{hint}", f"{path}{key}")
     return of
+
+
+def _said(key: str, name: str | None, what: str) -> str:
+    return f"{key} is missing: the id or name of a {what}" if name is None else f'{key} names no {what}: "{name}"'
 
 
 def _refuse_circle(field: Field, name: str, of: Field) -> None:

@@ -313,7 +313,10 @@ def duplicate(writing: Writing, table: Table, rows: Sequence[Cells], own: Collec
                 where = f"the record {holder} has it already" if holder else "it is given twice"
                 shown = field.type.text(current[field.num], field.spec)
                 return ConstraintViolation(
-                    f'"{field.name}" is unique, and "{shown}" would repeat: {where}.', fieldId=field.id, recordId=holder
+                    f'"{field.name}" is unique, and "{shown}" would repeat: {where}.',
+                    fieldId=field.id,
+                    recordId=holder,
+                    path=cells.path_of(field),
                 )
             seen.add(value)
     return ConstraintViolation("A value would repeat in a unique field.")
