@@ -22,6 +22,7 @@ The exceptions are what the layers raise; only `http` turns them into a body.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Final
@@ -226,6 +227,11 @@ class InternalError(ApiError):
     code = "INTERNAL_ERROR"
 
 
+def counted(count: int, thing: str) -> str:
+    """Returns how many things there are: `1 record`, `2,000 records`."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 _LONGEST_NAME: Final = 255
 """No name is longer, and comparing takes time that grows with the length."""
 
@@ -239,20 +245,45 @@ def nearest(wanted: str, known: Iterable[str]) -> str:
     return f' Did you mean "{by_fold[close[0]]}"?' if close else ""
 
 
-_TYPES: Final = (
-    ("`str`", "text"),
-    ("`int`", "a whole number"),
-    ("`float`", "a number"),
-    ("`bool`", "true or false"),
-    ("`array`", "an array"),
-    ("`object`", "an object"),
-    ("`null`", "null"),
-)
+_TYPES: Final = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "an object",
+    "null": "null",
+}
+"""msgspec's words for types, and the API's."""
+_TYPE: Final = re.compile(r"`(\w+(?: \| \w+)*)`")
+_LENGTH: Final = re.compile(r"(text|an array)( or null)? of length (>=|<=) (\d+)")
+_RANGE: Final = re.compile(r"(>=|<=) (?=-?\d)")
+_MISSING: Final = re.compile(r"Object missing required field `(.+)`")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+)`")
+_LEAST_OR_MOST: Final = {">=": "at least", "<=": "at most"}
 
 
-def in_plain_words(sentence: str, nullable: str = "") -> str:
-    """Returns msgspec's sentence about a wrong type with the API's words for types; `nullable` stands for its ` | null`."""
-    for technical, plain in _TYPES:
-        sentence = sentence.replace(technical, plain)
-    sentence = sentence.replace(" | null", nullable)
-    return sentence[:1].lower() + sentence[1:]
+def shape_of(error: msgspec.ValidationError, nullable: bool = False) -> tuple[str, str]:
+    """Returns (where, what): the path to a value of the wrong shape, empty for all of it, and what is wrong in the API's words for types.
+
+    `nullable`: whether null is mentioned where it may stand, too.
+    """
+    sentence, _, path = str(error).partition(" - at `$")
+    place = path.rstrip("`").lstrip(".")
+    for form, says in ((_MISSING, "it is missing"), (_UNKNOWN, "there is no such key")):
+        if key := form.fullmatch(sentence):
+            return f"{place}.{key[1]}" if place else key[1], says
+    sentence = _TYPE.sub(lambda found: _in_plain_words(found[1], nullable), sentence)
+    sentence = _LENGTH.sub(lambda found: f"{found[1]}{found[2] or ''} of {_in_items(*found.group(1, 3, 4))}", sentence)
+    sentence = _RANGE.sub(lambda found: f"of {_LEAST_OR_MOST[found[1]]} ", sentence)
+    return place, sentence[:1].lower() + sentence[1:]
+
+
+def _in_plain_words(types: str, nullable: bool) -> str:
+    each = types.split(" | ")
+    return " or ".join(_TYPES.get(name, name) for name in each if nullable or name != "null" or len(each) == 1)
+
+
+def _in_items(of: str, relation: str, count: str) -> str:
+    item = "character" if of == "text" else "item"
+    return f"{_LEAST_OR_MOST[relation]} {count} {item}{'' if count == '1' else 's'}"

@@ -107,6 +107,36 @@ def test_a_dry_run_says_what_would_happen_with_ten_examples_and_changes_nothing(
     assert table.column("Value")[:4] == [None, 1, None, 3]
 
 
+def test_a_dry_run_says_what_one_value_to_a_cell_would_cost(make_table: MakeTable, api: Api) -> None:
+    names = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
+    there = make_table([names], name="There")
+    one, two = (row["id"] for row in there.create_many([{"Name": "one"}, {"Name": "two"}]))
+    choices = {"choices": [{"label": "a"}, {"label": "b"}]}
+    table = make_table(
+        [
+            names,
+            {"name": "Labels", "type": "SELECT", "options": choices, "allowMultipleEntries": True},
+            {"name": "Links", "type": "LINKED_RECORD", "options": {"linkedTableId": there.id}},
+        ]
+    )
+    several = table.create({"Labels": ["b", "a"], "Links": [two, one]})
+    table.create({"Labels": ["a"], "Links": [one]})
+    table.create()
+    for name, before, after in (("Labels", "b, a", "b"), ("Links", "two, one", "two")):
+        to_one = {"allowMultipleEntries": False}
+        shown = api.get(table.records_path).data
+        tried = api.put(table.field_path(name), to_one, dryRun="true")
+        assert tried.data["allowMultipleEntries"] is False
+        assert tried.metadata == tried.metadata | {"converted": 2, "cleared": 0, "several": 1}
+        assert {"recordId": several["id"], "before": before, "after": after} in tried.metadata["examples"]
+        assert api.put(table.field_path(name), to_one, dryRun="true", force="true").metadata == tried.metadata
+        assert api.get(table.records_path).data == shown
+        assert api.put(table.field_path(name), to_one).refused("CONSTRAINT_VIOLATION", "in 1 record.", "force=true")["count"] == 1
+        assert "several" not in (api.put(table.field_path(name), to_one, force="true").metadata or {})
+    assert table.column("Labels")[0]["label"] == "b"
+    assert [link["id"] for link in table.column("Links")[0]] == [two]
+
+
 def test_a_dry_run_of_bad_options_is_refused_like_the_change_itself(make_table: MakeTable, api: Api) -> None:
     table = make_table([NAME, {"name": "Value", "type": "SINGLE_LINE_TEXT"}])
     api.put(table.field_path("Value"), {"type": "RATING", "options": {"max": 99}}, dryRun="true").refused("VALIDATION_ERROR", "10")

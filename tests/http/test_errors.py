@@ -131,14 +131,43 @@ def damage(storage: Storage, database: str) -> None:
         (b'{\n  "fields": {\n    "Name" "x"\n  }\n}', 3, 12),
         (b'{"fields": {}', 1, 14),
         (b'{"fields": x}', 1, 12),
+        ('{"fields": {"Name": "ß"},\n "ß" 1}'.encode(), 2, 6),
+        (b'{"fields": [], "and": x}', 1, 23),
+        (b'{\n"fields": {"Name": "\xff"}}', 2, 21),
     ],
 )
 def test_what_is_not_json_is_told_by_line_and_column(raw: bytes, line: int, column: int, table: Table, api: Api) -> None:
-    answer = api.send("POST", table.records_path, raw=raw)
-    answer.refused("BAD_REQUEST", f"line {line}")
-    said = json.dumps(answer.body)
-    # Parsers count the offending character or the one before it.
-    assert any(f"column {number}" in said for number in (column - 1, column, column + 1)), answer
+    details = api.send("POST", table.records_path, raw=raw).refused("BAD_REQUEST", f"line {line}, column {column}:")
+    assert (details["line"], details["column"]) == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "says"),
+    [
+        ([], None, "The body: expected an object, got an array."),
+        ({}, "fields", "fields: it is missing."),
+        ({"fields": None}, "fields", "fields: expected an object, got null."),
+    ],
+)
+def test_a_body_of_another_shape_is_told_in_plain_words(body: Any, path: str | None, says: str, table: Table, api: Api) -> None:
+    assert api.post(table.records_path, body).refused("BAD_REQUEST", says).get("path") == path
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "says"),
+    [
+        ({"type": "NUMBER"}, "name", "name: it is missing."),
+        ({"name": "", "type": "NUMBER"}, "name", "name: expected text of at least 1 character."),
+        ({"name": "x" * 256, "type": "NUMBER"}, "name", "name: expected text of at most 255 characters."),
+        ({"name": "x", "type": "NUMBER", "required": "x"}, "required", "required: expected true or false or null, got text."),
+        ({"name": "x", "type": "NUMBER", "options": []}, "options", "options: expected an object or null, got an array."),
+        ({"name": "x", "type": "SELECT", "options": {"choices": [{}]}}, "options.choices[0].label", "it is missing."),
+        ({"name": "x", "type": "SELECT", "options": {"choices": [{"label": "a", "key": 1}]}}, "options.choices[0].key", "no such key"),
+    ],
+)
+def test_a_field_of_another_shape_is_told_in_plain_words(body: Any, path: str, says: str, table: Table, api: Api) -> None:
+    answer = api.post(f"{table.path}/fields", body)
+    assert answer.refused("VALIDATION_ERROR" if path.startswith("options.") else "BAD_REQUEST", says)["path"] == path
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_a_default_is_checked_like_any_write(keys: dict[str, Any]) -> None:
         ({"type": "CREATED_AT", "defaultValue": "2025-01-01"}, "defaultValue"),
         ({"type": "NUMBER", "options": {"mix": 1}}, "options.mix"),
         ({"type": "SELECT", "options": {"choices": [{"label": "A"}, {"label": ""}]}}, "options.choices[1].label"),
-        ({"type": "SELECT", "options": {"choices": [{"label": "A", "colour": "red"}]}}, "options.choices[0]"),
+        ({"type": "SELECT", "options": {"choices": [{"label": "A", "colour": "red"}]}}, "options.choices[0].colour"),
     ],
 )  # fmt: skip
 def test_what_a_field_cannot_be(keys: dict[str, Any], path: str) -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tablehouse.errors import in_plain_words, nearest
+from tablehouse.errors import nearest, shape_of
 from tablehouse.kinds.kind import Kind
 
 Stored = str | int | float
@@ -174,11 +174,10 @@ def decode_options(field_type: FieldType[Any], given: Mapping[str, Any], before:
     try:
         options = msgspec.convert(present, field_type.Options)
     except msgspec.ValidationError as error:
-        sentence, _, path = str(error).partition(" - at `$")
-        inside = path.rstrip("`").lstrip(".")
-        if sentence.startswith("Invalid enum value"):
+        inside, sentence = shape_of(error)
+        if sentence.startswith("invalid enum value"):
             sentence = f"{sentence}; it is one of {', '.join(_values_of(field_type.Options, inside))}"
-        raise OptionFault(inside, f'Option "{inside}" of {field_type.name}: {in_plain_words(sentence)}.') from None
+        raise OptionFault(inside, f'Option "{inside}" of {field_type.name}: {sentence}.') from None
     return field_type.check_options(options)
 
 

@@ -10,24 +10,24 @@ from typing import Any, Final
 import falcon
 import msgspec
 
-from tablehouse.errors import BadRequest, in_plain_words
+from tablehouse.errors import BadRequest, shape_of
+from tablehouse.fields.base import describe
 from tablehouse.http.body import read_body
 from tablehouse.http.call import Call, Reply, StrangerCall
 from tablehouse.http.operation import BODY_METHODS, Operation
 from tablehouse.http.session_cookie import session_of
 from tablehouse.http.throttle import Throttle
+from tablehouse.query.paging import FURTHEST
 from tablehouse.query.requests import NoQuery
 from tablehouse.service.access import OPEN, App, actor_of
 from tablehouse.service.payload import Payload
-from tablehouse.service.permission import check_permission
+from tablehouse.service.permission import check_permission, check_there
 from tablehouse.service.revision import names_revision
 from tablehouse.storage.acting import acting
 
 # Read from text, msgspec takes 1e2 and 5.0 for integers.
-_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
-# A page's limit is cut to the most there are on one, however much more is asked for.
-_BEYOND: Final = re.compile(r"[0-9]{19,}")
-_MOST_ASKED: Final = "9" * 18
+_INTEGER: Final = re.compile(r"(-?)0*([0-9]+)")
+_DIGITS: Final = len(str(FURTHEST)) + 1  # so many tell that a number is larger, however many there are
 _NO_PAYLOAD: Final = Payload(b"")
 
 
@@ -50,7 +50,11 @@ class Endpoint:
         check_permission(app, caller, operation.level, path)
         with_body = operation.method in BODY_METHODS and not operation.form
         payload = Payload(read_body(request.env, app.settings.max_body)) if with_body else _NO_PAYLOAD
-        query = read_query(request.params, operation.query)
+        try:
+            query = read_query(request.params, operation.query)
+        except BadRequest:
+            check_there(app, caller, path)  # 404 goes before 400 (contract §9.11)
+            raise
         if_match = request.env.get("HTTP_IF_MATCH") if operation.conditional else None
         key = request.env.get("HTTP_IDEMPOTENCY_KEY") if operation.repeatable else None
         call = Call(app, caller, path, query, payload, request, if_match, key)
@@ -83,20 +87,25 @@ def read_query(given: Mapping[str, Any], kind: type[Any]) -> Any:
     """Returns query parameters as that struct; unknown ones are ignored. Raises BadRequest."""
     if kind is NoQuery or not given:
         return kind()
-    if _BEYOND.fullmatch(str(given.get("limit"))):
-        given = {**given, "limit": _MOST_ASKED}
+    read = dict(given)
     for name in _integers(kind):
         value = given.get(name)
-        if isinstance(value, str) and not _INTEGER.fullmatch(value):
-            raise BadRequest(f"{name}: expected a whole number; got {value!r}.", path=name)
+        if not isinstance(value, str):
+            continue
+        digits = _INTEGER.fullmatch(value)
+        if digits is None:
+            raise BadRequest(f"{name}: expected a whole number, got {describe(value)}.", path=name)
+        number = min(int(digits[2][:_DIGITS]), FURTHEST)
+        read[name] = -number if digits[1] else number
     try:
-        return msgspec.convert(given, kind, strict=False)
+        return msgspec.convert(read, kind, strict=False)
     except msgspec.ValidationError as error:
-        sentence, _, path = str(error).partition(" - at `$.")
-        name = path.rstrip("`").partition("[")[0]
-        if isinstance(given.get(name), list):
-            sentence = "given more than once"
-        raise BadRequest(f"{name}: {in_plain_words(sentence)}; got {given.get(name)!r}.", path=name) from None
+        place, sentence = shape_of(error)
+        name = place.partition("[")[0]
+        value = given.get(name)
+        if isinstance(value, list):
+            raise BadRequest(f"{name}: given more than once: {', '.join(map(describe, value))}.", path=name) from None
+        raise BadRequest(f"{name}: {sentence.partition(', got ')[0]}, got {describe(value)}.", path=name) from None
 
 
 _INTEGERS: Final[dict[type[Any], tuple[str, ...]]] = {}

@@ -13,6 +13,9 @@ from tablehouse.errors import BadRequest
 MOST: Final = 200
 """Records on one page; asking for more is not an error (contract §4)."""
 
+FURTHEST: Final = 2**53
+"""Past the end of any table; an offset beyond it is cut to it, as JSON carries no larger number exactly."""
+
 _MAC_BYTES: Final = 12
 
 

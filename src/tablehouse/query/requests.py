@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from tablehouse.query.paging import FURTHEST
 from tablehouse.query.wire import (
     Cells,
     Description,
@@ -92,12 +93,12 @@ class BatchQuery(Query, frozen=True, kw_only=True):
 
 
 class ListAudit(Query, frozen=True, kw_only=True):
-    offset: Annotated[int, Meta(ge=0, le=2**53, description="Events to skip; the latest come first.")] = 0
+    offset: Annotated[int, Meta(ge=0, le=FURTHEST, description="Events to skip; the latest come first.")] = 0
     limit: Annotated[int, Meta(ge=1, description="Events on the page; more than 200 gives 200.")] = 20
 
 
 class ListRecords(Query, frozen=True, kw_only=True):
-    offset: Annotated[int, Meta(ge=0, le=2**53, description="Records to skip.")] = 0
+    offset: Annotated[int, Meta(ge=0, le=FURTHEST, description="Records to skip.")] = 0
     limit: Annotated[int, Meta(ge=1, description="Records on the page; more than 200 gives 200.")] = 20
     field_names: FieldNames = False
     view_id: Annotated[ViewId | None, Meta(description="Only what this view shows.")] = None

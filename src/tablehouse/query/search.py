@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,12 +15,11 @@ from tablehouse.query.checks import Plan, plan_condition
 from tablehouse.query.conditions import Condition, Group, read_filter
 from tablehouse.query.kept import hold
 from tablehouse.query.operands import Surroundings
-from tablehouse.query.paging import MOST
+from tablehouse.query.paging import FURTHEST, MOST
 from tablehouse.query.sorting import SortKey, read_sorting
 from tablehouse.schema.model import Table, View
 
 _WHOLE: Final = re.compile("[0-9]{1,400}", re.ASCII)
-_LARGEST: Final = 2**53
 _USUAL_LIMIT: Final = 20
 
 
@@ -78,19 +76,19 @@ def read_paging(given: Any) -> tuple[int, int, str | None]:
         return 0, _USUAL_LIMIT, None
     if not isinstance(given, Mapping):
         raise BadRequest(f"paging: expected an object with offset and limit, got {describe(given)}.", path="paging")
-    offset = _read_whole(given, "offset", 0, 0, _LARGEST)
-    limit = _read_whole(given, "limit", 1, _USUAL_LIMIT, math.inf)
+    offset = _read_whole(given, "offset", 0, 0)
+    limit = _read_whole(given, "limit", 1, _USUAL_LIMIT)
     cursor = given.get("cursor") or None
     if cursor is not None and not isinstance(cursor, str):
         raise BadRequest(f"paging.cursor: expected text, got {describe(cursor)}.", path="paging.cursor")
-    return offset, min(limit, MOST), cursor
+    return min(offset, FURTHEST), min(limit, MOST), cursor
 
 
-def _read_whole(given: Mapping[str, Any], name: str, least: int, usual: int, most: float) -> int:
+def _read_whole(given: Mapping[str, Any], name: str, least: int, usual: int) -> int:
     value = given.get(name)
     if value is None or value == "":
         return usual
     number = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
-    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
         raise BadRequest(f"paging.{name}: expected a whole number from {least} on, got {describe(value)}.", path=f"paging.{name}")
     return number

@@ -152,7 +152,7 @@ class _Reader:
         volatile = _changes_by_itself(formula, inputs, self.volatile)
         reason = _only_when_read(inputs)
         if reason is not None:
-            self.broken[field.num] = FormulaError(f"This formula cannot be stored in a field yet: {reason}.", 0)
+            self.broken[field.num] = FormulaError(f"This formula cannot be stored in a field: {reason}.", 0)
             return
         self._known[field.id] = KnownField(field.id, field.name, formula.kind, many=False)
         if volatile:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.clock import iso
-from tablehouse.errors import BadRequest, ConstraintViolation, Fault, NotFound
+from tablehouse.errors import BadRequest, ConstraintViolation, Fault
 from tablehouse.query.cells import Cells, compared_value, find_field, read_cells, read_new_record
 from tablehouse.query.members import Members
 from tablehouse.query.requests import Batch, Upsert
@@ -20,7 +20,7 @@ from tablehouse.service.idempotency import Repeatable, write_once
 from tablehouse.service.link_writes import Targets, resolve_links
 from tablehouse.service.payload import Payload
 from tablehouse.service.row_writes import RowWriter, Written, raise_faults
-from tablehouse.service.things import find_table
+from tablehouse.service.things import find_table, no_record
 from tablehouse.sql import records as sql
 from tablehouse.storage.transaction import Writing
 
@@ -143,7 +143,7 @@ class _Doing:
         self._writing = writing
         self._plan = plan
         self._force = force
-        self._rows = RowWriter(app, caller, writing, plan.table, field_names)
+        self._rows = RowWriter(app, caller, writing, plan.table, field_names, rendered_last=_writes_twice(plan))
 
     def run(self) -> BatchAnswer:
         """Returns what was done, in this order: create, update, delete, upsert."""
@@ -178,7 +178,7 @@ class _Doing:
         gone = set(self._rows.remove(self._plan.delete, self._force))
         for place, record_id in enumerate(self._plan.delete):
             if record_id not in gone:
-                raise NotFound(f"delete[{place}]: there is no record {record_id}.", path=f"delete[{place}]")
+                raise no_record(self._plan.table, record_id, f"delete[{place}]")
 
     def _upsert(self, links: Sequence[Targets]) -> tuple[list[Written], list[Written]]:
         plan, rows = self._plan, self._rows
@@ -212,6 +212,13 @@ class _Doing:
         for record_id, *key in self._writing.rows(statement, {"values": msgspec.json.encode(firsts).decode()}):
             holders.setdefault(tuple(key), []).append(record_id)
         return holders
+
+
+def _writes_twice(plan: _Plan) -> bool:
+    """Returns whether a batch may write some record twice, so that what it reads is known only in the end."""
+    ids = {record_id for record_id, _ in plan.update}
+    keys = {row.key for row in plan.upsert}
+    return len(ids) < len(plan.update) or len(keys) < len(plan.upsert) or bool(plan.upsert and (plan.create or plan.update))
 
 
 def _check_new_rows(rows: list[_Upserted], there: Collection[tuple[Any, ...]]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -82,7 +83,7 @@ class Conversion:
 
     def run(self) -> Outcome:
         """Returns what became of the cells; the new ones are written."""
-        for page in self._pages():
+        for page in _pages(self._writing, self._table, self._old):
             self._write(page)
         if self._files is not None:
             self._files.finish()
@@ -118,12 +119,6 @@ class Conversion:
         """Gives a page of records the files that their cells name."""
         for (_, raw, record_id), names, reason in files.write(page):
             self._count(record_id, raw, None if names is None else names.__str__, reason)
-
-    def _pages(self) -> Iterator[list[Any]]:
-        after = 0
-        while page := page_of_cells(self._writing, self._table, self._old, after):
-            after = page[-1][0]
-            yield page
 
     def _after(self, before: Any) -> Any:
         old, new = self._old, self._new
@@ -198,6 +193,25 @@ class Conversion:
         holder = self._old.shown
         values = {"table_num": holder.table_num, "field_num": holder.num}
         return dict(self._writing.rows(self._writing.dialect.fixed(file_sql.NAMES_OF_FIELD), values))
+
+
+def first_of_each(writing: Writing, table: Table, field: Field) -> Outcome:
+    """Returns what becomes of a link field's cells when only the first link of each is kept; examples are of those that hold several."""
+    outcome = Outcome()
+    for _, raw, record_id in chain.from_iterable(_pages(writing, table, field)):
+        texts = texts_of(field, raw, {})
+        outcome.converted += 1
+        if len(texts) > 1 and len(outcome.examples) < _EXAMPLES:
+            outcome.examples.append(Example(record_id, LABELS_JOINED_BY.join(texts), texts[0]))
+    return outcome
+
+
+def _pages(writing: Writing, table: Table, field: Field) -> Iterator[list[Any]]:
+    """Gives (number, cell, record id) of the records whose cell is not empty, a few thousand at a time."""
+    after = 0
+    while page := page_of_cells(writing, table, field, after):
+        after = page[-1][0]
+        yield page
 
 
 def numbers_by_text(writing: Writing, field: Field, match: Field, texts: Collection[str]) -> dict[str, int]:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from tablehouse.clock import iso
-from tablehouse.errors import BadRequest, NotFound
+from tablehouse.errors import BadRequest, NotFound, counted
 from tablehouse.ids import new_uuid
 from tablehouse.kinds.zones import zone_named
 from tablehouse.query.definitions import clean_name, clean_text
@@ -117,7 +117,7 @@ def delete_database(app: App, caller: Caller, database_id: str, force: bool) -> 
     def apply(inside: Writing, tables: int) -> None:
         # Inside the database's own transaction, so that no table is made between the look and the deletion.
         if tables and not force:
-            raise BadRequest(f"The database has {tables} tables. Delete them first, or add ?force=true to delete all of it.")
+            raise BadRequest(f"The database has {counted(tables, 'table')}. Delete them first, or add ?force=true to delete all of it.")
         app.store.control.change(lambda writing: unlist(writing, inside.snapshot.database.name))
 
     with app.store.database(database_id) as file:

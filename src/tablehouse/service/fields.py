@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import UNSET, Meta
 
-from tablehouse.errors import BadRequest, ConstraintViolation
+from tablehouse.errors import BadRequest, ConstraintViolation, counted
 from tablehouse.fields.base import describe
 from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
@@ -31,7 +31,7 @@ from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import FieldAnswer, field_answer
 from tablehouse.service.computing import clear_values, keep_values
-from tablehouse.service.conversion import Conversion, Example, Outcome, with_made_choices
+from tablehouse.service.conversion import Conversion, Example, Outcome, first_of_each, with_made_choices
 from tablehouse.service.field_making import drop_columns, make_columns, make_field, make_unique, with_offset
 from tablehouse.service.file_conversion import with_files_of_cells
 from tablehouse.service.file_writes import FileWriter
@@ -39,7 +39,7 @@ from tablehouse.service.formula_fields import checked_formula, same_texts, settl
 from tablehouse.service.jobs import check_filled
 from tablehouse.service.limits import check_limit
 from tablehouse.service.link_fields import delete_pair, join_relation, leave_relation
-from tablehouse.service.link_writes import keep_first_links
+from tablehouse.service.link_writes import count_several_links, keep_first_links
 from tablehouse.service.payload import Payload
 from tablehouse.service.tables import check_primary
 from tablehouse.service.things import find_field, find_table
@@ -58,6 +58,13 @@ class ChangeMetadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     converted: Annotated[int | None, Meta(description="Cells kept in the new type.", examples=[3])] = None
     cleared: Annotated[int | None, Meta(description="Cells that became empty.", examples=[0])] = None
     empty: Annotated[int | None, Meta(description="Cells that a field made required leaves empty.", examples=[])] = None
+    several: Annotated[
+        int | None,
+        Meta(
+            description="Cells that hold several values where the field is to hold one; without `force=true` the change is 409. Of a dry run only.",
+            examples=[],
+        ),
+    ] = None
     examples: Annotated[
         list[Example] | None,
         Meta(description="Up to ten cells, before and after: of a dry run, and of cells whose files could not be fetched.", examples=[]),
@@ -225,10 +232,10 @@ class _Change:
 
     def run(self, dry_run: bool) -> ChangeMetadata | None:
         """Returns what happened to cells, None when nothing did. The schema is changed."""
+        several, outcome = 0, Outcome()
         if self._old.many and not self._draft.many and self._draft.type_name == self._old.type_name:
-            self._keep_first()
+            several, outcome = self._keep_first(dry_run)
         new = self._new_field()
-        outcome = Outcome()
 
         def change(version: int) -> None:
             nonlocal new, outcome
@@ -249,7 +256,7 @@ class _Change:
         before = self._writing.snapshot
         self._writing.change_schema(change)
         settle(self._writing, before)
-        return self._metadata(new, outcome, dry_run)
+        return self._metadata(new, outcome, several, dry_run)
 
     def _new_field(self) -> Field:
         draft = self._draft
@@ -354,20 +361,29 @@ class _Change:
             table = msgspec.structs.replace(self._table, fields=tuple(new if field is self._old else field for field in self._table.fields))
             make_unique(self._writing, table, new)
 
-    def _keep_first(self) -> None:
-        """Raises ConstraintViolation when cells hold several values and there is no force, which keeps the first of each."""
-        if self._old.link is not None:
-            keep_first_links(self._writing, self._table, self._old, self._force)
-            return
-        several = self._writing.rows(self._writing.dialect.compile(ddl.count_several(self._table, self._old)))[0][0]
-        if several and not self._force:
+    def _keep_first(self, dry_run: bool) -> tuple[int, Outcome]:
+        """Returns how many cells hold several values, and what keeping the first of each does to links.
+
+        Raises ConstraintViolation when some do and neither force nor a dry run.
+        """
+        writing, old = self._writing, self._old
+        if old.link is not None:
+            several = count_several_links(writing, old)
+        else:
+            several = writing.rows(writing.dialect.compile(ddl.count_several(self._table, old)))[0][0]
+        if several and not self._force and not dry_run:
             raise ConstraintViolation(
-                f'{several:,} records hold several values in "{self._old.name}". Add ?force=true to keep the first of each.',
-                fieldId=self._old.id,
+                f'"{old.name}" holds several values in {counted(several, "record")}. Add ?force=true to keep the first of each.',
+                fieldId=old.id,
                 count=several,
             )
+        if old.link is None or not several:
+            return several, Outcome()
+        outcome = first_of_each(writing, self._table, old) if dry_run else Outcome()
+        keep_first_links(writing, self._table, old)
+        return several, outcome
 
-    def _metadata(self, new: Field, outcome: Outcome, dry_run: bool) -> ChangeMetadata | None:
+    def _metadata(self, new: Field, outcome: Outcome, several: int, dry_run: bool) -> ChangeMetadata | None:
         empty = None
         if new.required and not self._old.required:
             table = find_table(self._writing.snapshot, self._table.id)
@@ -377,7 +393,13 @@ class _Change:
             return None if empty is None else ChangeMetadata(empty=empty)
         # Why a file could not be had nobody can find out afterwards: it is said of the change itself as well.
         examples = outcome.examples if dry_run else [example for example in outcome.examples if example.reason is not None] or None
-        return ChangeMetadata(converted=outcome.converted, cleared=outcome.cleared, empty=empty, examples=examples)
+        return ChangeMetadata(
+            converted=outcome.converted,
+            cleared=outcome.cleared,
+            empty=empty,
+            several=several if dry_run and several else None,
+            examples=examples,
+        )
 
 
 def _moves_cells(field: Field, draft: Draft) -> bool:

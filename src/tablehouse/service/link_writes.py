@@ -91,18 +91,16 @@ def remove_links(writing: Writing, table: Table, numbers: Collection[int]) -> No
         writing.changes.unlinked(link, gone)
 
 
-def keep_first_links(writing: Writing, table: Table, field: Field, force: bool) -> None:
-    """Leaves at most one link in each cell of a field that is to hold one. Raises ConstraintViolation when some hold several and no force."""
+def count_several_links(writing: Writing, field: Field) -> int:
+    """Returns how many cells of a link field hold several links."""
     assert field.link is not None
-    several = writing.rows(writing.dialect.compile(sql.count_several(field.link)))[0][0]
-    if not several:
-        return
-    if not force:
-        raise ConstraintViolation(
-            f'{several:,} records hold several links in "{field.name}". Add ?force=true to keep the first of each.',
-            fieldId=field.id,
-            count=several,
-        )
+    count: int = writing.rows(writing.dialect.compile(sql.count_several(field.link)))[0][0]
+    return count
+
+
+def keep_first_links(writing: Writing, table: Table, field: Field) -> None:
+    """Leaves at most one link in each cell of a field that is to hold one."""
+    assert field.link is not None
     dropped = [(own, other) for own, other in writing.rows(writing.dialect.compile(sql.links_but_first(field.link)))]
     _Side(writing, table, field).remove(dropped)
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from tablehouse.errors import BadRequest, in_plain_words
+from tablehouse.errors import BadRequest, shape_of
 
 T = TypeVar("T")
 
@@ -35,27 +35,37 @@ def decode(raw: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:
+        # What comes behind the first value of the wrong shape has not been read: it may be no JSON at all.
+        if kind is not Any:
+            decode(text, Any)
         raise shape_fault(error) from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise _not_json(text, error) from None
     except UnicodeDecodeError as error:
-        raise _not_json(text, error, error.start) from None
+        raise _not_json(text, error) from None
 
 
 def shape_fault(error: msgspec.ValidationError) -> BadRequest:
     """Returns the refusal of a body that is JSON of the wrong shape; `details.path` says where."""
-    sentence, _, path = str(error).partition(" - at `$")
-    place = path.rstrip("`").lstrip(".")
-    where = f"{place}: " if place else "The body: "
-    return BadRequest(where + in_plain_words(sentence, " or null") + ".", path=place or None)
+    place, sentence = shape_of(error, nullable=True)
+    return BadRequest(f"{place or 'The body'}: {sentence}.", path=place or None)
 
 
-def _not_json(text: bytes, error: Exception, at: int | None = None) -> BadRequest:
-    found = _BYTE.search(str(error))
-    if at is None:
-        at = int(found[1]) if found else len(text)
+def _not_json(text: bytes, error: Exception) -> BadRequest:
+    at, reason = _where(text, error)
     before = text[:at]
     line = before.count(b"\n") + 1
     column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-    reason = "nested too deeply" if isinstance(error, RecursionError) else _BYTE.sub("", str(error)).strip().rstrip(":")
     return BadRequest(f"The body is not JSON: line {line}, column {column}: {reason}.", line=line, column=column)
+
+
+def _where(text: bytes, error: Exception) -> tuple[int, str]:
+    """Returns the byte from which on a body is no JSON, and why."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as wrong:  # msgspec counts from the beginning of the text inside the quotes
+        return wrong.start, f"this is not UTF-8 ({wrong.reason})"
+    if isinstance(error, RecursionError):
+        return len(text), "nested too deeply"
+    found = _BYTE.search(str(error))
+    return int(found[1]) if found else len(text), _BYTE.sub("", str(error)).strip().rstrip(":")

@@ -22,6 +22,12 @@ def check_permission(app: App, caller: Caller, level: int, path: Mapping[str, st
     if allowed >= level:
         return
     # What is not there is said to be not there, also to those who may not touch it.
+    check_there(app, caller, path)
+    raise app.access.refusal(caller, level)
+
+
+def check_there(app: App, caller: Caller, path: Mapping[str, str]) -> None:
+    """Raises NotFound when something that the path names in its database is not there."""
     if "table" in path:
         with app.store.database(path["database"]) as database:
             table = find_table(database.snapshot(), path["table"])
@@ -31,4 +37,3 @@ def check_permission(app: App, caller: Caller, level: int, path: Mapping[str, st
             find_view(table, path["view"])
         if "record" in path:
             get_record(app, caller, path["database"], path["table"], path["record"])
-    raise app.access.refusal(caller, level)

@@ -64,19 +64,25 @@ class _Change(msgspec.Struct, frozen=True):
 class RowWriter:
     """Writes rows of one table within a unit of work: first all rows, then all links, and only then what they read is rendered.
 
-    Where no relation leads to or from the table, a row's own statement renders it. `field_names`: whether records have names as keys.
+    Where no relation leads to or from the table, a row's own statement renders it, unless `rendered_last` says that a later one may write it
+    again. `field_names`: whether records have names as keys.
     """
 
-    def __init__(self, app: App, caller: Caller, writing: Writing, table: Table, field_names: bool) -> None:
+    def __init__(self, app: App, caller: Caller, writing: Writing, table: Table, field_names: bool, *, rendered_last: bool = False) -> None:
         self._app = app
         self._writing = writing
         self._by = writing.person(caller.person)
         self._field_names = field_names
+        self._again = rendered_last
         self._pending: list[tuple[int, Targets]] = []
         self._files = FileWriter(app, writing)
         self.table = table
         self.newest_id = ""
         """The id of the record inserted last."""
+
+    @property
+    def _rendered_last(self) -> bool:
+        return self._again or self.table.rendered_last
 
     def insert(self, rows: Sequence[Cells], links: Sequence[Targets]) -> list[Written]:
         """Returns new rows, in their order. Raises ConstraintViolation, QuotaExceeded."""
@@ -85,7 +91,7 @@ class RowWriter:
         rows = self._settled(rows)
         table, writing = self.table, self._writing
         numbers, values = new_rows(writing, table, rows, self._by)
-        if table.rendered_last:
+        if self._rendered_last:
             statement = writing.compiled(table, ("insert", "silent"), lambda: sql.insert_record(table, None, False))
         else:
             statement = writing.compiled(
@@ -103,7 +109,7 @@ class RowWriter:
         self._pending += zip(numbers, links, strict=True)
         for place, number in enumerate(numbers):
             self._files.write(place, number)
-        if table.rendered_last:
+        if self._rendered_last:
             return [Written(number, None) for number in numbers]
         return [Written(number, self._shown(row)) for number, row in zip(numbers, made, strict=True)]
 
@@ -118,7 +124,7 @@ class RowWriter:
         for place, ((record_id, _), cells, targets) in enumerate(zip(changes, rows, links, strict=True)):
             if not cells.values and not targets:
                 changed += self._write_alike(alike)
-                changed.append(self._unchanged(record_id))
+                changed.append(self._unchanged(record_id, _row_path(cells)))
                 alike = []
                 continue
             bound = parameters(cells.values)
@@ -136,17 +142,18 @@ class RowWriter:
         if not changes:
             return []
         table, names, written = self.table, self._field_names, changes[0].written
-        shown = None if table.rendered_last else table.fields
+        shown = None if self._rendered_last else table.fields
         remember(self._writing, table, [field.num for field in written], [change.record_id for change in changes])
         compose = partial(sql.update_record, table, written, shown, names)
-        statement = self._writing.compiled(table, ("update", names, table.rendered_last, *changes[0].shape), compose)
+        statement = self._writing.compiled(table, ("update", names, self._rendered_last, *changes[0].shape), compose)
         found = self._rows_of(statement, changes)
         if len(found) < len(changes):
             there = self._writing.compiled(table, ("existing",), lambda: sql.existing_ids(table))
             ids = msgspec.json.encode([change.record_id for change in changes]).decode()
             known = {record_id for (record_id,) in self._writing.rows(there, {"ids": ids})}
-            raise no_record(table, next(change.record_id for change in changes if change.record_id not in known))
-        if not table.rendered_last:
+            unknown = next(change for change in changes if change.record_id not in known)
+            raise no_record(table, unknown.record_id, _row_path(unknown.cells))
+        if not self._rendered_last:
             return [Written(0, self._shown(row)) for row in found]
         for change, (number,) in zip(changes, found, strict=True):
             self._files.write(change.place, number)
@@ -221,22 +228,27 @@ class RowWriter:
             rows = with_people(rows, self._writing.person)
         return self._files.settle(self.table, rows, record_ids)
 
-    def _unchanged(self, record_id: str) -> Written:
+    def _unchanged(self, record_id: str, path: str | None) -> Written:
         table, names = self.table, self._field_names
-        if table.rendered_last:
+        if self._rendered_last:
             statement = self._writing.compiled(table, ("numbers",), partial(link_sql.record_numbers, table))
             numbers = self._writing.rows(statement, {"ids": msgspec.json.encode([record_id]).decode()})
             if not numbers:
-                raise no_record(table, record_id)
+                raise no_record(table, record_id, path)
             return Written(numbers[0][1], None)
         statement = self._writing.compiled(table, ("get", names), lambda: sql.get_record(table, table.fields, names))
         found = self._writing.rows(statement, {"id": record_id})
         if not found:
-            raise no_record(table, record_id)
+            raise no_record(table, record_id, path)
         return Written(0, self._shown(found[0][1:]))
 
     def _shown(self, rendered: Sequence[str]) -> str:
         return shown_record(self._app, self._writing, self.table, self._field_names, rendered)
+
+
+def _row_path(cells: Cells) -> str | None:
+    """Returns where a body names the record that cells are written to; None where the request's path does."""
+    return cells.path.rpartition(".")[0] or None
 
 
 def new_rows(writing: Writing, table: Table, rows: Sequence[Cells], by: int) -> tuple[list[int], list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import UNSET
 
-from tablehouse.errors import BadRequest, ConstraintViolation, Fault, ValidationError
+from tablehouse.errors import BadRequest, ConstraintViolation, Fault, ValidationError, counted
 from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.formula.faults import FormulaError
@@ -134,7 +134,9 @@ def delete_table(app: App, caller: Caller, database_id: str, table_id: str, forc
     def apply(writing: Writing, table: Table) -> None:
         _, live = writing.catalog.counter(table)
         if live and not force:
-            raise BadRequest(f'The table "{table.name}" has {live:,} records. Delete them first, or add ?force=true to delete all of it.')
+            raise BadRequest(
+                f'The table "{table.name}" has {counted(live, "record")}. Delete them first, or add ?force=true to delete all of it.'
+            )
 
         def change(version: int) -> None:
             remove_links_to(writing, table, version)

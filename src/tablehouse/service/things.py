@@ -22,6 +22,7 @@ def find_field(table: Table, field_id: str) -> Field:
     return field
 
 
-def no_record(table: Table, record_id: str) -> NotFound:
-    """Returns the refusal of a record that is not there."""
-    return NotFound(f'There is no record {record_id} in the table "{table.name}".')
+def no_record(table: Table, record_id: str, path: str | None = None) -> NotFound:
+    """Returns the refusal of a record that is not there. `path`: where a body names it."""
+    where = f"{path}: there" if path else "There"
+    return NotFound(f'{where} is no record {record_id} in the table "{table.name}".', path=path)
