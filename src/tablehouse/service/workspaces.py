@@ -68,7 +68,9 @@ def delete_workspace(app: App, caller: Caller, workspace_id: str, force: bool) -
         find_workspace(writing.before, caller, workspace_id)
         inside = [database for database, workspace in writing.before.databases.items() if workspace == workspace_id]
         if inside and not force:
-            raise BadRequest(f"The workspace has {counted(len(inside), "database")}. Delete them first, or add ?force=true to delete all of it.")
+            raise BadRequest(
+                f"The workspace has {counted(len(inside), 'database')}. Delete them first, or add ?force=true to delete all of it."
+            )
         for database_id in inside:
             writing.run(sql.DELETE_DATABASE, which=database_id)
         for statement in (sql.DELETE_MEMBERS, sql.DELETE_INVITATIONS, sql.DELETE_WORKSPACE_TOKENS, sql.DELETE_WORKSPACE):
