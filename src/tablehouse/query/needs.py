@@ -98,12 +98,17 @@ def wanted_indexes(need: Need) -> list[Spec]:
     return specs
 
 
-def serves(there: Spec, wanted: Spec) -> bool:
-    """Returns whether an index does what a wanted one would: it begins with the same columns in the same order."""
+def serves(there: Spec, wanted: Spec, both_ways: bool = True) -> bool:
+    """Returns whether an index does what a wanted one would: it begins with the same columns in the same order.
+
+    `both_ways`: an index of one column gives the descending order, too, empty cells last.
+    """
     if there.kind != wanted.kind or there.columns[: len(wanted.parts)] != wanted.columns:
         return False
     # Of a single column both directions serve; the block of equal values is then sorted by creation.
-    return len(wanted.parts) == 1 or all(mine.descending == its.descending for mine, its in zip(there.parts, wanted.parts, strict=False))
+    return (both_ways and len(wanted.parts) == 1) or all(
+        mine.descending == its.descending for mine, its in zip(there.parts, wanted.parts, strict=False)
+    )
 
 
 def in_one_table(table: Table, spec: Spec) -> bool:

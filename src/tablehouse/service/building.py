@@ -25,6 +25,7 @@ from tablehouse.service.things import find_table
 from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql import indexes as sql
 from tablehouse.sql.catalog_tables import NOT_BEGUN
+from tablehouse.sql.record_tables import record_table
 from tablehouse.storage.database import Database
 from tablehouse.storage.session import Session
 from tablehouse.storage.transaction import Reading, Writing
@@ -123,9 +124,19 @@ def _build_beside(database: Database, table_id: str, num: int, go_on: Callable[[
     def build(reading: Reading) -> None:
         with _stopped_unless(reading.session, go_on):
             reading.session.build_index(name, text, go_on)
+        found = _find(reading.snapshot, table_id, num)
+        if found is not None:
+            analyze(reading, found[0])
 
     database.read_versioned(build)
     return database.write(lambda snapshot: _find(snapshot, table_id, num), finish)
+
+
+def analyze(reading: Reading, table: Table) -> None:
+    """Lets the planner look at what is in a table, now that very much of it is new, or an index: of the expressions in one it knows nothing
+    before. Outside of any transaction.
+    """
+    reading.session.analyze(each.name for each in reading.dialect.sql_tables(record_table(table)))
 
 
 @contextmanager
@@ -227,6 +238,9 @@ def _begin(writing: Writing, table: Table, index: Index) -> Index:
 
 def _begin_announced(writing: Writing, table: Table, index: Index) -> None:
     writing.catalog.delete_index(index)
+    if writing.dialect.builds_beside:
+        # One that an older version made of other stuff gives way.
+        writing.session.script(sql.drop_index(writing.dialect, index))
     _begin(writing, table, index)
 
 
@@ -243,7 +257,7 @@ def _change(writing: Writing, table: Table, change: Callable[[], Any]) -> None:
 def _remove_replaced(writing: Writing, table: Table, spec: Spec) -> None:
     """Removes the automatic indexes for which one with this spec does as well."""
     for replaced in table.indexes:
-        if replaced.origin == AUTOMATIC and replaced.ready and serves(spec, replaced.spec):
+        if replaced.origin == AUTOMATIC and replaced.ready and serves(spec, replaced.spec, writing.dialect.reads_both_ways):
             _remove(writing, replaced)
 
 

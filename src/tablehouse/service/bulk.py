@@ -23,6 +23,7 @@ from tablehouse.query.requests import CreateTable
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
+from tablehouse.service.building import analyze
 from tablehouse.service.computing import new_columns
 from tablehouse.service.limits import check_record_quota
 from tablehouse.service.recompute import recompute
@@ -104,7 +105,9 @@ def load_records(
         return load.done()
 
     with app.store.database(database_id) as database:
-        return database.write(prepare, apply)
+        loaded = database.write(prepare, apply)
+        database.read_versioned(lambda reading: analyze(reading, find_table(reading.snapshot, loaded.table.id)))
+        return loaded
 
 
 class _Texts(dict[str, Any]):

@@ -183,7 +183,7 @@ def write_usage(writing: Writing, noted: DatabaseUsage) -> None:
 
 def decide(reading: Reading, eager: bool) -> Iterable[Wanted]:
     """Yields the indexes worth building, for each table those first for which its searches lost most time."""
-    live = reading.catalog.records_of_tables()
+    live, both_ways = reading.catalog.records_of_tables(), reading.dialect.reads_both_ways
     for table in reading.snapshot.tables:
         rows = reading.rows(reading.dialect.fixed(sql.READ_NEEDS), {"num": table.num})
         if not rows or (live[table.num] < LEAST_RECORDS and not eager):
@@ -196,9 +196,10 @@ def decide(reading: Reading, eager: bool) -> Iterable[Wanted]:
                 if spec.kind == TRIGRAM and not reading.has_trigrams():
                     continue
                 there = [*(index.spec for index in table.indexes), *_of_unique(table), *chosen]
-                if _has_columns(table, spec) and not any(serves(each, spec) for each in there):
+                if _has_columns(table, spec) and not any(serves(each, spec, both_ways) for each in there):
                     chosen.append(spec)
-        yield from (Wanted(table.id, spec) for spec in chosen if not any(other is not spec and serves(other, spec) for other in chosen))
+        kept = (spec for spec in chosen if not any(other is not spec and serves(other, spec, both_ways) for other in chosen))
+        yield from (Wanted(table.id, spec) for spec in kept)
 
 
 def unused_indexes(reading: Reading, now: int) -> Iterable[tuple[str, Index]]:

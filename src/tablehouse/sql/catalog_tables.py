@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import BYTES, INTEGER, TEXT
 
-FORMAT: Final = 10
+FORMAT: Final = 11
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()

@@ -47,6 +47,11 @@ class Dialect:
         return self.core.name != "sqlite"
 
     @property
+    def reads_both_ways(self) -> bool:
+        """Whether an index of one column gives both orders with empty cells last. PostgreSQL reads it backwards with these first."""
+        return self.core.name == "sqlite"
+
+    @property
     def longest_key(self) -> int:
         """How many characters of a text an index can hold; 0 for any number. PostgreSQL refuses entries of more than 2,704 bytes."""
         return 0 if self.core.name == "sqlite" else 600

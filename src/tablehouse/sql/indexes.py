@@ -33,7 +33,9 @@ def create_index(dialect: Dialect, table: Table, index: Index) -> list[str]:
     """
     beside: dict[str, Any] = {"postgresql_concurrently": True} if dialect.builds_beside else {}
     if index.spec.kind == ORDER:
-        expressions = [_directed(dialect, part_value(table, part), part) for part in index.spec.parts]
+        # SQLite's entries have the record's number at their end by themselves.
+        number = [record_table(table).c.n] if dialect.builds_beside else []
+        expressions = [*(_directed(dialect, part_value(table, part), part) for part in index.spec.parts), *number]
         return [dialect.ddl(CreateIndex(sa.Index(index.name, *expressions, _table=record_table(table), **beside)))]
     value = part_value(table, index.spec.parts[0])
     if dialect.core.name == "sqlite":

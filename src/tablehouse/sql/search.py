@@ -120,7 +120,9 @@ def _chain(parts: Sequence[sa.Select[Any]]) -> sa.CTE:
     left: sa.ColumnElement[Any] = sa.bindparam("more")
     links = []
     for place, part in enumerate(parts):
-        link = part.limit(left).cte(f"page{place}")
+        # PostgreSQL's planner does not know what is left, takes it for a tenth of all records, and plans to sort them: so it is told the most.
+        most = part.limit(sa.bindparam("more"))
+        link = (sa.select(most.subquery(f"part{place}")).limit(left) if place else most).cte(f"page{place}")
         left = left - sa.select(sa.func.count()).select_from(link).scalar_subquery()
         links.append(link)
     return sa.union_all(*(sa.select(link) for link in links)).cte("page") if len(links) > 1 else links[0]

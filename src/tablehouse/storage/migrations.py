@@ -37,6 +37,9 @@ _WORKSPACE_THERE: Final = 'workspace_id TEXT COLLATE "C", '
 _TRIGRAMS_ANEW: Final = """UPDATE indexes SET ready = 0, filled = -1 WHERE spec LIKE '["trigram"%'"""
 """Those that hold no places give candidates only. They are made anew in the background."""
 
+_ORDERS_ANEW: Final = f"""UPDATE {SCHEMA}.indexes SET ready = 0, filled = -1 WHERE spec LIKE '["order"%'"""
+"""Indexes of PostgreSQL have the record's number at their end since format 11. They, too, are made anew in the background."""
+
 _FILES: Final = """CREATE TABLE {schema}files (num {whole} NOT NULL, id {text} NOT NULL UNIQUE, table_num {whole} NOT NULL, field_num {whole} NOT NULL,
     record {whole} NOT NULL, content {text} NOT NULL, filename {text} NOT NULL, folded {text} NOT NULL, type {text} NOT NULL, size {whole} NOT NULL,
     sha256 {text} NOT NULL, width {whole}, height {whole}, json {text} NOT NULL, created_at {text} NOT NULL, gone_at {text}, PRIMARY KEY (num))"""
@@ -95,6 +98,7 @@ DATABASE_STEPS: Final[Steps] = {
     7: (_TRIGRAMS_ANEW,),
     8: ("DROP TABLE IF EXISTS leases", f"CREATE TABLE jobs {_JOBS.format(text='TEXT', integer='INTEGER')}"),
     9: _files_steps("", "INTEGER", "TEXT"),
+    10: (),
 }
 
 
@@ -123,6 +127,7 @@ POSTGRES_DATABASE_STEPS: Final[Steps] = {
     7: (),  # trigram indexes are PostgreSQL's own
     8: (f"DROP TABLE IF EXISTS {SCHEMA}.leases", f"CREATE TABLE {SCHEMA}.jobs {_JOBS.format(text=_TEXT_THERE, integer='BIGINT')}"),
     9: _files_steps(f"{SCHEMA}.", "BIGINT", 'TEXT COLLATE "C"'),
+    10: (_ORDERS_ANEW,),
 }
 """The same for PostgreSQL, from the formats on in which there has been any. Names of tables begin with `sql.dialect.SCHEMA`."""
 

@@ -85,6 +85,9 @@ class Session(Protocol):
     def has_index(self, name: str) -> bool:
         """Returns whether an index is there and whole."""
 
+    def analyze(self, names: Iterable[str]) -> None:
+        """Lets the planner look at what is in these SQL tables, if it cares; outside of any transaction."""
+
     def index_bytes(self, names: Iterable[str]) -> int | None:
         """Returns the space that what has these names takes together; None when it cannot be told."""
 

@@ -116,6 +116,9 @@ class SqliteSession:
         """Returns whether an index is there."""
         return bool(self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchall())
 
+    def analyze(self, names: Iterable[str]) -> None:
+        """Does nothing: plans are to be the same on each machine and each day (`service.steering` knows what it has to)."""
+
     def index_bytes(self, names: Iterable[str]) -> int | None:
         """Returns the space of all pages that hold what has these names; None without SQLite's table of pages."""
         wanted = list(names)
