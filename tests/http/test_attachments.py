@@ -344,3 +344,32 @@ def test_options_and_defaults(api: Api, shelf: Shelf, make_table: MakeTable) -> 
     required.api.post(required.table.records_path, {"fields": {"Name": "x", "Files": []}}).refused("VALIDATION_ERROR", "required")
     record = required.create(Name="x", Files=HELLO)
     required.api.patch(required.table.record_path(record["id"]), {"fields": {"Files": None}}).refused("VALIDATION_ERROR", "required")
+
+
+def test_formulas_see_files_by_their_names(make_table: MakeTable, api: Api) -> None:
+    texts = {
+        "Names": "ARRAYJOIN({Files})",
+        "Count": "COUNT({Files})",
+        "Text": 'UPPER({Files}) & "!"',
+        "Is": 'IF({Files} = "a.txt", "the one", IF({Files}, "others", "none"))',
+        "First": "ARRAYSLICE({Files}, 1, 2)",
+    }
+    formulas = [{"name": name, "type": "FORMULA", "options": {"formula": text}} for name, text in texts.items()]
+    shelf = Shelf(make_table([*FIELDS, *formulas]))
+    one = shelf.create(Name="one", Files=[{"url": HELLO, "filename": "a.txt"}, {"url": HELLO, "filename": "b.txt"}])
+    none = shelf.create(Name="none")
+    assert [one[name] for name in texts] == ["a.txt, b.txt", 2, "A.TXT, B.TXT!", "others", "a.txt"]
+    assert [none[name] for name in texts] == [None, 0, "!", "none", None]
+    one = shelf.update(one["id"], Files=[{"id": one["Files"][0]["id"]}])
+    assert [one[name] for name in texts] == ["a.txt", 1, "A.TXT!", "the one", "a.txt"]
+    assert [[record[name] for name in texts] for record in shelf.all()] == [[record[name] for name in texts] for record in (one, none)]
+    assert shelf.search({"filter": {"leftSide": "Count", "operator": "GREATER_THAN", "rightSide": 0}}) == ["one"]
+    assert shelf.search({"sorting": {"sortingField": "Names", "sortType": "DESC"}}) == ["one", "none"]
+    linked = Shelf(make_table([FIELDS[0], {"name": "Of", "type": "LINKED_RECORD", "options": {"linkedTableId": shelf.table.id}}]))
+    linked.table.add_field("Held", "LOOKUP", options={"linkedRecordFieldId": "Of", "lookupFieldId": "Files"})
+    linked.table.add_field("How many", "FORMULA", options={"formula": '{Held} & "/" & COUNTA({Held})'})
+    linked.table.add_field("Counts", "ROLLUP", options={"linkedRecordFieldId": "Of", "rollupFieldId": "Count", "function": "SUM"})
+    held = linked.create(Name="x", Of=[one["id"], none["id"]])
+    assert (held["How many"], held["Counts"]) == ("a.txt/1", 1)
+    shelf.update(none["id"], Files=[{"url": HELLO, "filename": "c.txt"}])
+    assert (linked.get(held["id"])["How many"], linked.get(held["id"])["Counts"]) == ("a.txt, c.txt/2", 2)

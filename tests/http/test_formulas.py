@@ -199,7 +199,7 @@ def test_what_changes_by_itself_is_current_at_every_read(make_table: MakeTable, 
     api.post(f"{table.path}/fields", formula("F", "{Nobody} & NOW()")).refused("VALIDATION_ERROR", "no field")
 
 
-def test_what_changes_by_itself_reads_other_records_but_not_what_changes_there(make_table: MakeTable, api: Api) -> None:
+def test_what_changes_by_itself_reads_what_others_hold_and_what_changes_there(make_table: MakeTable, api: Api) -> None:
     table = make_table([TITLE, {"name": "By", "type": "CREATED_BY"}, formula("Now", "NOW()")])
     table.add_field("Links", "LINKED_RECORD", options={"linkedTableId": table.id})
     for name in ("Now", "By"):
@@ -209,11 +209,19 @@ def test_what_changes_by_itself_reads_other_records_but_not_what_changes_there(m
     record = table.create({"Case": "y", "Links": [other["id"]]})
     year, by = record["createdAt"][:4], record["fields"]["By"]["name"]
     assert record["fields"]["F"] == f"x{year}{by}"
-    api.post(f"{table.path}/fields", formula("G", "{Their Now}")).refused("VALIDATION_ERROR", "change by themselves")
+    table.add_field("G", "FORMULA", options={"formula": "YEAR({Their Now})"})
     options = {"linkedRecordFieldId": "Links", "rollupFieldId": "Now", "function": "MAX"}
-    api.post(f"{table.path}/fields", {"name": "R", "type": "ROLLUP", "options": options}).refused(
-        "VALIDATION_ERROR", "change by themselves"
-    )
+    assert table.add_field("R", "ROLLUP", options=options)["options"]["isValid"] is True
+    today = {"leftSide": "created_at", "operator": "IS", "rightSide": "PREDEFINED:TODAY"}
+    table.add_field("T", "ROLLUP", options={**options, "rollupFieldId": "Case", "function": "COUNTA", "filter": today})
+    read = table.read(record["id"])
+    assert (read["G"], read["R"][:4], read["T"]) == (int(year), year, 1)
+    assert table.read(other["id"])["T"] == 0
+    sought = {"filter": {"leftSide": "R", "operator": "IS_NOT_EMPTY"}, "sorting": {"sortingField": "G", "sortType": "DESC"}}
+    found = api.post(f"{table.records_path}/search", sought)
+    assert ([each["id"] for each in found.data], found.metadata["total"]) == ([record["id"]], 1)
+    groups = api.post(f"{table.records_path}/aggregate", {"groupBy": ["T"], "aggregations": [{"field": "R", "function": "COUNT"}]}).data
+    assert [each["values"] for each in groups] == [[0], [1]]
 
 
 def test_a_formula_reads_the_labels_of_a_field_that_becomes_links(make_table: MakeTable, api: Api) -> None:

@@ -111,6 +111,7 @@ class Evaluator:
         self._what = what
         self._by_name = by_name
         self._spend = spend
+        setting = msgspec.structs.replace(setting, spend=spend)
         self._own = None if what.own is None else Computer(what.own, setting)
         self._lookups = [(lookup, Computer(lookup.computation, setting)) for lookup in what.lookups]
 

@@ -18,11 +18,13 @@ from tablehouse.formula.context import Context
 from tablehouse.formula.faults import CellError
 from tablehouse.formula.formula import Formula, evaluate
 from tablehouse.formula.values import Value, from_stored
-from tablehouse.kinds.kind import DATE, NUMBER, PERSON, TEXT
+from tablehouse.kinds.kind import DATE, FILE, NUMBER, PERSON, TEXT
 from tablehouse.query.cells import folded_text
+from tablehouse.query.dates import Calendar
 from tablehouse.query.rollups import NOBODY, ReadyRollup, Sieve, is_gathering, ready_rollup
+from tablehouse.query.sifting import Sifting, compared_name
 from tablehouse.schema.dependencies import awaited_along
-from tablehouse.schema.formulas import ReadyFormula, formulas_of
+from tablehouse.schema.formulas import ReadyFormula, formulas_of, is_volatile
 from tablehouse.schema.jobs import COMPUTING
 from tablehouse.schema.model import Field, Path, Table
 
@@ -41,6 +43,15 @@ class Setting(msgspec.Struct, frozen=True):
     random: Callable[[], float]
     processor_ns: Callable[[], int]
     draw: Callable[[str, int], None] | None = None
+    spend: Callable[[int], None] | None = None
+    """Told before cells of linked records are evaluated how many they are; raises when there is no time left for them."""
+    week_start: int = 0
+    """The first day of the database's week; Monday is 0."""
+
+    @property
+    def calendar(self) -> Calendar:
+        """Where and when this is, for dates relative to now."""
+        return Calendar(self.zone, self.week_start, round(_instant(self.now).timestamp() * 1000))
 
 
 class Step(msgspec.Struct, frozen=True, eq=False):
@@ -78,12 +89,30 @@ class Step(msgspec.Struct, frozen=True, eq=False):
 
 
 class Gathering(msgspec.Struct, frozen=True, eq=False):
-    """Values of linked records that a computation needs, as a JSON array under `name`; `counted`: only how many records are linked."""
+    """Values of linked records that a computation needs, as a JSON array under `name`; `counted`: only how many records are linked.
+
+    `late`: what they are made of comes instead, for them to be evaluated.
+    """
 
     name: str
     path: Path
     sieve: Sieve | None = None
     counted: bool = False
+    late: Late | None = None
+
+
+class Late(msgspec.Struct, frozen=True, eq=False):
+    """How values of linked records are evaluated. `leaf`: the computation of each value, None where it is stored; `sifting`: which of them
+    count, None for all. Of what that compares `sifted` is the computation of the record's own cells, None where all are stored, and `found` those of
+    what lookups find.
+
+    Each item of the array is an array: the value, or what it is made of; and, with a filter, what that compares, or that is made of.
+    """
+
+    leaf: Computation | None
+    sifting: Sifting | None = None
+    sifted: Computation | None = None
+    found: tuple[tuple[Field, Computation], ...] = ()
 
 
 class Computation(msgspec.Struct, frozen=True, eq=False, dict=True):
@@ -140,7 +169,7 @@ def computation_of_volatile(table: Table, fields: Collection[int]) -> Computatio
     wanted = set(fields)
     for ready in reversed(formulas.ready):
         if ready.field.num in wanted:
-            wanted.update(each.num for each in ready.inputs if each.num in formulas.volatile)
+            wanted.update(each.num for each in ready.inputs if each.num in formulas.volatile and not each.joined)
     computation = _computation(table, wanted)
     assert computation is not None
     return computation
@@ -156,6 +185,9 @@ class Computer:
 
     def __init__(self, computation: Computation, setting: Setting) -> None:
         self.computation = computation
+        self._gathered = [
+            (each.name, _Gatherer(each.late, each.path.leaf, setting)) for each in computation.gathers if each.late is not None
+        ]
         self._draw = setting.draw
         now = _instant(setting.now)
         self._context = Context(
@@ -164,6 +196,8 @@ class Computer:
 
     def cells(self, raw: Raw) -> dict[str, Any]:
         """Returns the computed cells as parameters of a statement."""
+        if self._gathered:
+            raw = {**raw, **{name: gatherer.values(raw[name]) for name, gatherer in self._gathered}}
         context, draw = self._context, self._draw
         context.record_id, context.created_at, context.updated_at = raw["id"], _instant(raw["created_at"]), _instant(raw["updated_at"])
         values: dict[int, Value] = {}
@@ -188,6 +222,51 @@ class Computer:
         return bound
 
 
+class _Gatherer:
+    """Evaluates what linked records hold."""
+
+    def __init__(self, late: Late, leaf: Field | None, setting: Setting) -> None:
+        self._leaf = leaf
+        self._stored = item_reader(leaf)
+        self._value = None if late.leaf is None else Computer(late.leaf, setting)
+        self._sifted = None if late.sifted is None else Computer(late.sifted, setting)
+        self._own = () if late.sifting is None else late.sifting.own
+        self._found = [(compared_name(field), field.shown.cell_names[0], Computer(each, setting)) for field, each in late.found]
+        self._passes = None if late.sifting is None else late.sifting.at(setting.calendar)
+        self._spend = setting.spend
+
+    def values(self, items: list[Any]) -> list[Value]:
+        """Returns the values of those that count, a cell that failed as its error."""
+        if self._spend is not None:
+            self._spend(len(items))
+        return [self._valued(item[0]) for item in items if self._passes is None or self._counts(item[1])]
+
+    def _valued(self, item: Any) -> Value:
+        if self._value is None:
+            return _item_value(item, self._stored)
+        assert self._leaf is not None
+        return stored_value(self._leaf, self._value.cells(item))
+
+    def _counts(self, compared: dict[str, Any]) -> bool:
+        assert self._passes is not None
+        if self._sifted is not None:
+            made = self._sifted.cells(compared)
+            compared |= {compared_name(field): made[field.cell_names[0]] for field in self._own}
+        for name, cell_name, computer in self._found:
+            compared[name] = [computer.cells(each)[cell_name] for each in compared[name]]
+        return self._passes(compared)
+
+
+def stored_value(field: Field, made: Mapping[str, Any]) -> Value:
+    """Returns the value of a computed cell among what `Computer.cells` returns, as formulas see it."""
+    reason = made[str(field.error_column)] if field.error_column else None
+    return CellError(reason) if reason is not None else from_stored(made[field.cell_names[0]], field.kind)
+
+
+def _item_value(item: Any, read: Callable[[Any], Value]) -> Value:
+    return CellError(item[0]) if item.__class__ is list else read(item)
+
+
 def _computation(
     table: Table, nums: Collection[int], written: Collection[int] = (), people: Mapping[str, int] = NOBODY
 ) -> Computation | None:
@@ -202,13 +281,31 @@ def _computation(
     )
     needs = {each.num: each for one in ready for each in one.inputs if _is_read(each) and each.num not in nums and each.num not in written}
     joined = {each.num: each for one in ready for each in one.inputs if each.joined}
-    gathers = [Gathering(gathered_name(each), each.path) for each in joined.values() if each.path is not None]
+    gathers = [Gathering(gathered_name(each), each.path, late=_late(each.path)) for each in joined.values() if each.path is not None]
     gathers += [
-        Gathering(gathered_name(field), found.path, found.sieve, counted=found.rollup is None)
+        Gathering(gathered_name(field), found.path, found.sieve, found.rollup is None, _late(found.path, found.sifting, found.late))
         for field, found in rollups
         if found is not None
     ]
     return Computation(tuple(steps), tuple(needs.values()), any(each.needs_creation for each in ready), tuple(gathers))
+
+
+def _late(path: Path, sifting: Sifting | None = None, always: bool = False) -> Late | None:
+    """Returns how values at the end of a path are evaluated; None where they are stored, and so is what decides which of them count."""
+    leaf = path.leaf if path.leaf is not None and is_volatile(path.leaf) else None
+    if leaf is None and not always:
+        return None
+    value = None if leaf is None else computation_of_cell(leaf)
+    if sifting is None:
+        return Late(value)
+    sifted = computation_of_volatile(sifting.table, [each.num for each in sifting.own]) if sifting.own else None
+    found = tuple((field, computation_of_cell(end)) for field, end in sifting.found)
+    return Late(value, sifting, sifted, found)
+
+
+def computation_of_cell(field: Field) -> Computation:
+    """Returns the computation of a volatile field by itself."""
+    return computation_of_volatile(field.around[field.table_num], [field.num])
 
 
 def _step(ready: ReadyFormula) -> Step:
@@ -242,6 +339,8 @@ def _reader(field: Field) -> Callable[[Raw], Value]:
         return lambda raw: _names(raw[name])
     if field.type.source and field.kind is DATE:
         return lambda raw: _instant(raw[name]).astimezone(field.spec.zone).date()
+    if field.kind is FILE:
+        return lambda raw: list(raw[name])
     return lambda raw: from_stored(raw[name], field.kind)
 
 
@@ -250,10 +349,12 @@ def _gathered(field: Field, path: Path) -> Callable[[Raw], list[Value]]:
     name, read = gathered_name(field), item_reader(path.leaf)
 
     def values(raw: Raw) -> list[Value]:
-        text = raw.get(name)
-        if text is None:
+        found = raw.get(name)
+        if found is None:
             return []
-        return [CellError(item[0]) if item.__class__ is list else read(item) for item in msgspec.json.decode(text)]
+        if found.__class__ is list:
+            return list(found)  # evaluated already
+        return [_item_value(item, read) for item in msgspec.json.decode(found)]
 
     return values
 

@@ -13,6 +13,7 @@ from tablehouse.kinds import operators
 from tablehouse.kinds.operators import COMPOSITES, Operator, Span, Takes
 from tablehouse.query.operands import Surroundings, is_nothing, read_operand, split_labels
 from tablehouse.query.subjects import find_subject
+from tablehouse.schema.changing import SIDES
 from tablehouse.schema.model import Field, Table
 
 DEEPEST: Final = 32
@@ -20,7 +21,6 @@ MOST_LEAVES: Final = 1_000
 MOST_VALUES: Final = 100_000
 """Values in all arrays of one filter together. Each costs some microseconds to read."""
 
-SIDES: Final = ("rightSide", "lowerBound", "upperBound")
 _EACH: Final = (operators.IS, operators.HAS_ALL_OF)
 """In cells with several values, each of those given has to be there: a name may not stand for one of several people."""
 _KEYS: Final = ("operator", "leftSide", *SIDES, "conditions")

@@ -54,7 +54,7 @@ class Moving(msgspec.Struct, frozen=True, eq=False):
 def moving(field: Field) -> Moving | None:
     """Returns how a field can be moved; None for one that is computed from nothing each time."""
     ready = ready_rollup(field) if is_gathering(field) and not needs_people(field) else None
-    if ready is None or awaited_along(field) is not None:
+    if ready is None or ready.late or awaited_along(field) is not None:
         return None
     link = ready.path.links[0].link
     assert link is not None

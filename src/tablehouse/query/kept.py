@@ -19,10 +19,11 @@ from tablehouse.kinds import operators
 from tablehouse.kinds.kind import CHOICE
 from tablehouse.kinds.operators import COMPOSITES, Operator, Takes
 from tablehouse.query.cells import find_field
-from tablehouse.query.conditions import SIDES, Condition, Leaf, Reader, bare_condition, read_filter
+from tablehouse.query.conditions import Condition, Leaf, Reader, bare_condition, read_filter
 from tablehouse.query.operands import Surroundings, is_nothing, split_labels
 from tablehouse.query.sorting import SortKey, read_sorting
 from tablehouse.query.subjects import find_subject, subject_by_id
+from tablehouse.schema.changing import SIDES
 from tablehouse.schema.model import Field, Table, View
 
 LARGEST: Final = 1_000_000

@@ -23,7 +23,6 @@ from tablehouse.query.operands import Surroundings
 from tablehouse.query.rollup_filters import keep_rollup_filter
 from tablehouse.query.sorting import read_sorting
 from tablehouse.query.wire import NAME_LONGEST, WEEKDAYS
-from tablehouse.schema.formulas import read_late
 from tablehouse.schema.model import Field, Snapshot, Table
 
 
@@ -131,8 +130,6 @@ def _settle_gathering(table: Table, options: CountOptions | RollupOptions, befor
     if isinstance(options, CountOptions):
         return CountOptions(linked_record_field_id=through.id)
     of = _field_named(linked, options.rollup_field_id, "rollupFieldId", path)
-    if read_late(of) is not None:
-        raise _fault(f'The values of "{of.name}" change by themselves, and those of a rollup are stored.', f"{path}rollupFieldId")
     there = before.options if before is not None and isinstance(before.options, RollupOptions) else None
     same = there is not None and there.linked_record_field_id == through.id and there.filter == options.filter
     kept = options.filter if same else keep_rollup_filter(options.filter, linked, f"{path}filter")

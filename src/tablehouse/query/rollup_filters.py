@@ -1,7 +1,7 @@
 """The filter of a rollup: kept by ids as a view keeps one, and read as the linked table is now.
 
-What it means must not change by itself, or stored values would be wrong without any write: dates relative to now are refused, and
-people are named by user id, as names and addresses change.
+People are named by user id, as names and addresses change. A filter with dates relative to now changes its meaning by itself; so does one over cells
+that do. The rollup is then evaluated when it is read (`schema.changing`).
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.errors import ApiError, Fault, ValidationError
-from tablehouse.kinds.kind import DATE, DATE_RANGE, DATETIME, PERSON
-from tablehouse.query.conditions import SIDES, Condition, Group, read_filter
+from tablehouse.kinds.kind import PERSON
+from tablehouse.query.conditions import Condition, Group, read_filter
 from tablehouse.query.dates import Calendar
 from tablehouse.query.kept import KeptReader, keep_filter
 from tablehouse.query.operands import KnownPerson, Surroundings
 from tablehouse.query.subjects import find_subject
-from tablehouse.schema.formulas import read_late
+from tablehouse.schema.changing import SIDES, leaves, values_in
 from tablehouse.schema.model import Field, Table
 
-_RELATIVE: Final = re.compile(r"\s*(PREDEFINED|RELATIVE_DATE):", re.IGNORECASE)
 _USER_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_DATES: Final = (DATE, DATETIME, DATE_RANGE)
 
 
 class FoundFilter(msgspec.Struct, frozen=True):
@@ -38,10 +36,10 @@ def keep_rollup_filter(given: Any, linked: Table, path: str) -> Any:
     """Returns a filter as a rollup keeps it, None when it says nothing. Raises ValidationError."""
     try:
         around = Surroundings(
-            Calendar(linked.fields[0].zone, 0, 0), lambda: [KnownPerson(None, each, each, each) for each in _user_ids(given)]
+            Calendar(linked.fields[0].zone, 0, 0), lambda: [KnownPerson(None, each, each, each) for each in user_ids(given)]
         )
         read_filter(given, linked, around)
-        _refuse_what_moves(given, linked)
+        _refuse_names(given, linked)
         return keep_filter(given, linked, around)
     except ValidationError as error:
         raise ValidationError([Fault(fault.message, _below(path, fault.path), fault.field_id) for fault in error.faults]) from None
@@ -53,17 +51,23 @@ def read_rollup_filter(kept: Any, linked: Table, people: Mapping[str, int]) -> t
     """Returns (which records count, None for all; whether the filter can be read). `people`: the numbers that cells hold, by user id."""
     if kept is None:
         return None, True
-    known = [KnownPerson(people.get(each), each, each, each) for each in _user_ids(kept)]
-    reader = KeptReader(linked, Surroundings(Calendar(linked.fields[0].zone, 0, 0), lambda: known))
-    condition = reader.read(kept["condition"], "filter.condition", 1)
-    if condition is None or reader.lost:
-        return None, condition is None and not reader.lost
+    condition, readable = read_condition(kept, linked, people, Calendar(linked.fields[0].zone, 0, 0))
+    if condition is None or not readable:
+        return None, readable
     return FoundFilter(condition, tuple({field.num: field for field in _fields(condition)}.values())), True
+
+
+def read_condition(kept: Any, linked: Table, people: Mapping[str, int], calendar: Calendar) -> tuple[Condition | None, bool]:
+    """Returns (which records count at a moment, None for all; whether the filter can be read). `people`: their numbers by user id."""
+    known = [KnownPerson(people.get(each), each, each, each) for each in user_ids(kept)]
+    reader = KeptReader(linked, Surroundings(calendar, lambda: known))
+    condition = reader.read(kept["condition"], "filter.condition", 1)
+    return (None if reader.lost else condition), not reader.lost
 
 
 def names_people(kept: Any) -> bool:
     """Returns whether a kept filter may name people, so that reading it needs their numbers."""
-    return kept is not None and next(_user_ids(kept), None) is not None
+    return kept is not None and next(user_ids(kept), None) is not None
 
 
 def _fields(condition: Condition) -> Iterator[Field]:
@@ -74,52 +78,27 @@ def _fields(condition: Condition) -> Iterator[Field]:
         yield condition.field
 
 
-def _refuse_what_moves(given: Any, linked: Table) -> None:
-    """Raises ValidationError for what would mean something else tomorrow."""
-    for leaf in _leaves(given):
+def _refuse_names(given: Any, linked: Table) -> None:
+    """Raises ValidationError for people who are named by what they may change."""
+    for leaf in leaves(given):
         field = find_subject(linked, leaf["leftSide"])
-        if read_late(field) is not None:
-            raise ValidationError(
-                [Fault(f'The values of "{field.name}" change by themselves, and those of a rollup are stored.', "leftSide")]
-            )
         for side in SIDES:
-            for value in _values(leaf.get(side)):
-                if field.kind in _DATES and isinstance(value, str) and _RELATIVE.match(value):
-                    raise ValidationError(
-                        [
-                            Fault(
-                                f"{field.name}: a rollup is stored, so its filter cannot have the date {value}, which moves; give a day.",
-                                side,
-                            )
-                        ]
-                    )
+            for value in values_in(leaf.get(side)):
                 if field.kind is PERSON and not _USER_ID.fullmatch(_person(value)):
                     raise ValidationError(
                         [Fault(f"{field.name}: in the filter of a rollup people are named by user id, as names change.", side)]
                     )
 
 
-def _leaves(given: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(given, Mapping):
-        if given.get("leftSide"):
-            yield given
-        for inner in (given.get("condition"), *(given.get("conditions") or ())):
-            yield from _leaves(inner)
-
-
-def _values(side: Any) -> list[Any]:
-    values = side if isinstance(side, list) else [side]
-    return [value for value in values if value is not None and value != ""]
-
-
 def _person(value: Any) -> str:
     return str(value.get("id") if isinstance(value, Mapping) else value)
 
 
-def _user_ids(given: Any) -> Iterator[str]:
-    for leaf in _leaves(given):
+def user_ids(given: Any) -> Iterator[str]:
+    """Yields what may be ids of users among the values of a filter."""
+    for leaf in leaves(given):
         for side in SIDES:
-            for value in _values(leaf.get(side)):
+            for value in values_in(leaf.get(side)):
                 if _USER_ID.fullmatch(_person(value)):
                     yield _person(value)
 

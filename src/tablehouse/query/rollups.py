@@ -14,7 +14,8 @@ from tablehouse.kinds.kind import TEXT, Kind
 from tablehouse.query.checks import Check, Checks, Node, plan_condition, residual
 from tablehouse.query.kept import shown_kept
 from tablehouse.query.rollup_filters import names_people, read_rollup_filter
-from tablehouse.schema.formulas import is_volatile, read_late
+from tablehouse.query.sifting import Sifting
+from tablehouse.schema.formulas import is_volatile
 from tablehouse.schema.model import Field, Path
 
 NOBODY: Final[Mapping[str, int]] = {}
@@ -30,12 +31,17 @@ class Sieve(msgspec.Struct, frozen=True, eq=False):
 
 
 class ReadyRollup(msgspec.Struct, frozen=True, eq=False):
-    """A rollup or count that can be computed. `rollup`: the function, None for a count of links; `sieve`: None when all records count."""
+    """A rollup or count that can be computed. `rollup`: the function, None for a count of links; `sieve`: None when all records count.
+
+    `late`: its values are evaluated at read; `sifting` is then what `sieve` is to those that are stored.
+    """
 
     field: Field
     path: Path
     rollup: Rollup | None
     sieve: Sieve | None
+    late: bool = False
+    sifting: Sifting | None = None
 
     @property
     def source_kind(self) -> Kind:
@@ -54,24 +60,28 @@ def is_gathering(field: Field) -> bool:
 
 
 def ready_rollup(field: Field, people: Mapping[str, int] = NOBODY) -> ReadyRollup | None:
-    """Returns a rollup or count, None when it cannot be computed: a field that it needs is gone, or its values change by themselves. `people`: their numbers in cells, by user id."""
+    """Returns a rollup or count, None when it cannot be computed as a field that it needs is gone. `people`: their numbers in cells, by user id."""
     path, options = field.gathered, field.options
-    if path is None or (path.leaf is not None and is_volatile(path.leaf)):
+    if path is None:
         return None
     if not isinstance(options, RollupOptions):
         return ReadyRollup(field, path, None, None)
     linked = path.links[0].linked_table
     assert linked is not None
     found, readable = read_rollup_filter(options.filter, linked, people)
-    if not readable or (found is not None and any(read_late(each) is not None for each in found.fields)):
+    if not readable:
         return None
+    function = BY_NAME[str(options.function)]
+    if is_volatile(field):
+        sifting = None if found is None else Sifting(options.filter, linked, found.fields)
+        return ReadyRollup(field, path, function, None, late=True, sifting=sifting)
     sieve = None
     if found is not None:
         plan = residual(plan_condition(found.condition))  # the links find the records
         prefix = f"f{field.num}_"
         parameters = {prefix + name: value for name, value in plan.parameters.items()}
         sieve = Sieve(_renamed(plan.node, prefix), parameters, found.fields)
-    return ReadyRollup(field, path, BY_NAME[str(options.function)], sieve)
+    return ReadyRollup(field, path, function, sieve)
 
 
 def needs_people(field: Field) -> bool:

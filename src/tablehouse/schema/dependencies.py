@@ -8,13 +8,14 @@ table, and whatever lies behind a link comes from a step before.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from tablehouse.fields.count import CountOptions
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.rollup import RollupOptions
+from tablehouse.schema.changing import filtered_by
 from tablehouse.schema.formulas import ReadyFormula, awaited_by, formulas_of
 from tablehouse.schema.model import Field, Path, Table
 from tablehouse.schema.relations import Link
@@ -87,28 +88,37 @@ def dependencies_of(table: Table) -> Dependencies:
 
 def find_dependencies(tables: Iterable[Table]) -> Dependencies:
     """Returns the dependencies among tables."""
-    edges: dict[int, tuple[Edge, ...]] = {}
+    every: dict[int, tuple[Edge, ...]] = {}
+    volatile: set[int] = set()
     owners: dict[int, Table] = {}
     local: set[int] = set()
     for table in tables:
         ready = {each.field.num: each for each in formulas_of(table).ready}
         local.update(num for num, each in ready.items() if each.local)
-        volatile = formulas_of(table).volatile  # nothing of them is stored
         for field in table.fields:
-            if field.type.computed and field.num not in volatile:
+            if field.type.computed:
                 owners[field.num] = table
-                edges[field.num] = tuple(_edges(field, ready.get(field.num)))
-    steps, stuck = _steps(owners, edges)
+                every[field.num] = tuple(_edges(field, ready.get(field.num)))
+        volatile |= formulas_of(table).volatile
+    # What is evaluated at read is in no step, as nothing of it is stored, but it may close a circle all the same.
+    ordered, stuck = _steps(owners, every)
+    steps = tuple(step for each in ordered if (step := _without(each, volatile)) is not None)
+    edges = {num: into for num, into in every.items() if num not in volatile}
     foreign = [edge for num, into in edges.items() if num not in local for edge in into]
     return Dependencies(
         steps,
         edges,
-        _cycle(stuck, edges),
+        _cycle(stuck, every),
         frozenset(edge.source.num for edge in foreign if edge.source is not None),
         frozenset(edges.keys() - local),
         frozenset(link.relation for edge in foreign for link in edge.path),
         frozenset(_table_at_end(owners[edge.target.num], edge) for edge in foreign if edge.every_write),
     )
+
+
+def _without(step: Step, fields: Collection[int]) -> Step | None:
+    left = tuple(field for field in step.fields if field.num not in fields)
+    return Step(step.table, left) if left else None
 
 
 def awaited_along(field: Field) -> str | None:
@@ -147,15 +157,6 @@ def _edges(field: Field, ready: ReadyFormula | None) -> Iterator[Edge]:
                 yield from _to(field, needed_there, _links(path)[:1])
             elif name in _CHANGE_TIMES:
                 yield Edge(field, _links(path)[:1], every_write=True)
-
-
-def filtered_by(kept: Any) -> Iterator[str]:
-    """Returns the ids of the fields that a rollup's kept filter names."""
-    if isinstance(kept, Mapping):
-        if isinstance(kept.get("leftSide"), str):
-            yield kept["leftSide"]
-        for inner in (kept.get("condition"), *(kept.get("conditions") or ())):
-            yield from filtered_by(inner)
 
 
 def _to(target: Field, needed: Field, before: tuple[Link, ...]) -> Iterator[Edge]:

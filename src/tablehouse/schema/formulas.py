@@ -9,14 +9,15 @@ import msgspec
 
 from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
+from tablehouse.fields.rollup import RollupOptions
 from tablehouse.formula.checker import KnownField, KnownFields
 from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.formula import Formula, read_formula
 from tablehouse.formula.parser import parse
 from tablehouse.formula.printer import with_names
 from tablehouse.formula.tree import references
-from tablehouse.kinds.kind import FILE, PERSON
 from tablehouse.schema.buttons import button_parts, condition_of
+from tablehouse.schema.changing import by_itself, changing_of, filtered_by
 from tablehouse.schema.model import Field, Table
 
 _ALWAYS_CHANGING: Final = "LAST_MODIFIED_TIME"
@@ -74,14 +75,16 @@ def formulas_of(table: Table) -> Formulas:
     """Returns the formulas of a table; read once per version of it."""
     known = table.derived.get(formulas_of)
     if known is None:
-        known = table.derived[formulas_of] = read_formulas(table.fields)
+        known = table.derived[formulas_of] = read_formulas(table.fields, changing_of(table))
     assert isinstance(known, Formulas)
     return known
 
 
-def read_formulas(fields: Sequence[Field]) -> Formulas:
-    """Returns the formulas among the fields of a table, whether they name fields by id or by name."""
-    reader = _Reader(fields)
+def read_formulas(fields: Sequence[Field], changing: Collection[int] = ()) -> Formulas:
+    """Returns the formulas among the fields of a table, whether they name fields by id or by name. `changing`: the fields whose cells change by
+    themselves, by number; for those who only want to know what texts mean it may be left out.
+    """
+    reader = _Reader(fields, changing)
     for field in fields:
         if isinstance(field.options, FormulaOptions | ButtonOptions):
             reader.read(field, ())
@@ -107,19 +110,29 @@ def awaited_by(field: Field) -> str | None:
     if field.awaited is not None:
         return field.awaited
     late = read_late(field)
-    ready = None if late is None else formulas_of(late.around[late.table_num]).of(late)
-    return None if ready is None else next((found for each in ready.inputs if (found := awaited_by(each))), None)
+    return None if late is None else next((found for each in _made_of(late) if (found := awaited_by(each))), None)
+
+
+def _made_of(field: Field) -> Iterable[Field]:
+    """The fields that a field evaluated at read is made of; of a rollup also those that its filter looks at."""
+    if isinstance(field.options, RollupOptions) and field.gathered is not None:
+        linked = field.gathered.links[0].linked_table
+        assert linked is not None
+        looked_at = [there for name in filtered_by(field.options.filter) if (there := linked.field_by_id.get(name)) is not None]
+        return looked_at if field.gathered.leaf is None else [field.gathered.leaf, *looked_at]
+    ready = formulas_of(field.around[field.table_num]).of(field)
+    return () if ready is None else ready.inputs
 
 
 class _Reader:
-    def __init__(self, fields: Sequence[Field]) -> None:
-        self._fields = fields
+    def __init__(self, fields: Sequence[Field], changing: Collection[int]) -> None:
+        self._changing = changing
         self._by_id = {field.id: field for field in fields}
         # A formula's kind is found before anything asks for it.
         self._known = {field.id: KnownField(field.id, field.name, field.kind, field.many) for field in fields}
         self._names = KnownFields(self._known.values())
         self._done: set[int] = set()
-        self.volatile: set[int] = set()
+        self.volatile: set[int] = {field.num for field in fields if field.num in changing}
         self._local: set[int] = set()
         self.ready: list[ReadyFormula] = []
         self.broken: dict[int, FormulaError] = {}
@@ -149,11 +162,7 @@ class _Reader:
             self.broken[field.num] = error
             return
         inputs = tuple(self._by_id[each] for each in formula.references)
-        volatile = _changes_by_itself(formula, inputs, self.volatile)
-        reason = _only_when_read(inputs)
-        if reason is not None:
-            self.broken[field.num] = FormulaError(f"This formula cannot be stored in a field: {reason}.", 0)
-            return
+        volatile = field.num in self._changing or by_itself(formula, inputs)
         self._known[field.id] = KnownField(field.id, field.name, formula.kind, many=False)
         if volatile:
             self.volatile.add(field.num)
@@ -187,10 +196,6 @@ class _Reader:
                 self.broken[field.num] = error
                 return
             inputs = tuple(self._by_id[each] for each in formula.references)
-            if (reason := _only_when_read(inputs)) is not None:
-                self.broken[field.num] = FormulaError(f"This formula cannot be used: {reason}.", 0)
-                self.broken[field.num].option = part.option
-                return
             found.append(ReadyFormula(part.field, formula, inputs, local=False, volatile=True))
         self.volatile.update(ready.field.num for ready in found)
         self.ready += found
@@ -231,38 +236,3 @@ def _shown_button(formulas: Formulas, field: Field, options: ButtonOptions) -> B
         is_valid=valid,
         valid=valid,
     )
-
-
-def _changes_by_itself(formula: Formula, inputs: Sequence[Field], volatile: Collection[int]) -> bool:
-    """Returns whether a formula's value changes without a write of the record: people change their names, too."""
-    return formula.volatile or any(field.num in volatile or field.kind is PERSON for field in inputs)
-
-
-def _ends_volatile(field: Field, behind: tuple[Field, ...] = ()) -> bool:
-    """Returns whether the cells that a lookup leads to change by themselves, or those that they are made of. Other tables' formulas are read one by
-    one: as a whole they might need this table's.
-    """
-    if field.joined:
-        leaf = None if field.path is None else field.path.leaf
-        return leaf is not None and _ends_volatile(leaf, behind)
-    own = field.around.get(field.table_num)
-    if isinstance(field.options, ButtonOptions):
-        return True
-    if field.kind is PERSON or not isinstance(field.options, FormulaOptions) or own is None or field in behind:
-        return field.kind is PERSON
-    known = KnownFields(KnownField(each.id, each.name, each.kind, each.many) for each in own.fields)
-    try:
-        formula = read_formula(str(field.options.formula), known)
-    except FormulaError:
-        return False
-    return formula.volatile or any(_ends_volatile(own.field_by_id[each], (*behind, field)) for each in formula.references)
-
-
-def _only_when_read(inputs: Sequence[Field]) -> str | None:
-    """Returns why a formula's value cannot be stored with its record; None when it can."""
-    for field in inputs:
-        if field.kind is FILE:
-            return f'it uses "{field.name}", which holds files'
-        if field.joined and field.kind is not PERSON and _ends_volatile(field):
-            return f'it uses "{field.name}", whose values change by themselves in other records'
-    return None

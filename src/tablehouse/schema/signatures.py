@@ -9,8 +9,8 @@ import msgspec
 
 from tablehouse.fields.rollup import RollupOptions
 from tablehouse.fields.select import SelectOptions
-from tablehouse.schema.dependencies import filtered_by
-from tablehouse.schema.formulas import formulas_of
+from tablehouse.schema.changing import filtered_by
+from tablehouse.schema.formulas import formulas_of, is_volatile
 from tablehouse.schema.model import Field, Path, Snapshot, Table
 
 
@@ -48,6 +48,8 @@ class Signatures:
         path, options = field.gathered, field.options
         if path is None:
             return None
+        if is_volatile(field):
+            return "evaluated at read", field.num, field.kind.name
         made: tuple[Hashable, ...] = (field.type_name, field.num, field.kind.name, self._links(path))
         if not isinstance(options, RollupOptions):
             return made

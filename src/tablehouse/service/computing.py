@@ -21,6 +21,7 @@ from tablehouse.query.computed import (
     computation_of_volatile,
 )
 from tablehouse.query.rollups import NOBODY, needs_people
+from tablehouse.query.wire import WEEKDAYS
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.things import no_record
 from tablehouse.sql import catalog as catalog_sql
@@ -188,4 +189,6 @@ def people_in(writing: Writing, fields: Iterable[Field]) -> Mapping[str, int]:
 
 def setting_of(writing: Writing) -> Setting:
     """Returns what formulas know beside cells in this unit of work."""
-    return Setting(writing.at, zone_named(writing.snapshot.database.timezone), _CHANCE.random, time.thread_time_ns)
+    database = writing.snapshot.database
+    week_start = WEEKDAYS.index(database.week_start)
+    return Setting(writing.at, zone_named(database.timezone), _CHANCE.random, time.thread_time_ns, week_start=week_start)

@@ -16,6 +16,7 @@ from tablehouse.kinds.zones import zone_named
 from tablehouse.query.at_read import Evaluator, Late, Spend, at_read, late_fields
 from tablehouse.query.checks import Checks, Plan, conjuncts, fields_of, planned
 from tablehouse.query.computed import Computer, Setting, computation_of_volatile
+from tablehouse.query.wire import WEEKDAYS
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App
 from tablehouse.service.statements import compiled_for
@@ -27,6 +28,9 @@ from tablehouse.storage.transaction import Reading, Writing
 
 _AT_ONCE: Final = 50_000
 """Records whose inputs are read by one statement: some 10 MB."""
+
+_GATHERED_AT_ONCE: Final = 2_000
+"""The same where what linked records hold is evaluated, too: each may bring hundreds."""
 
 _EVERY: Final = 64
 """Cells between two looks at the clock: they may take 50 ms each, and mostly take some microseconds."""
@@ -141,8 +145,9 @@ def late_values(app: App, reading: Reading, table: Table, late: Late, plan: Plan
 def setting_at(reading: Reading, at: Moment) -> Setting:
     """Returns what formulas know beside cells."""
     chance = Chance(at.seed)
-    zone = zone_named(reading.snapshot.database.timezone)
-    return Setting(iso(at.now), zone, chance, time.thread_time_ns, chance.draw)
+    database = reading.snapshot.database
+    week_start = WEEKDAYS.index(database.week_start)
+    return Setting(iso(at.now), zone_named(database.timezone), chance, time.thread_time_ns, chance.draw, week_start=week_start)
 
 
 def _stored_parts(plan: Plan) -> Plan | None:
@@ -158,7 +163,7 @@ class _Evaluating:
 
     def __init__(self, reading: Reading, setting: Setting, spend: Spend, run: Run) -> None:
         self._reading = reading
-        self._setting = setting
+        self._setting = msgspec.structs.replace(setting, spend=spend)
         self._spend = spend
         self._run = run
 
@@ -174,9 +179,10 @@ class _Evaluating:
         single = len(fields) == 1 and not fields[0].folded_column
         cost = len(computation.steps)
         rows: list[Any] = []
-        after, count = 0, _AT_ONCE
-        while count == _AT_ONCE:
-            inputs, count, last = self._run(statement, shape, {**literals, "after": after, "limit": _AT_ONCE})[0]
+        most = _GATHERED_AT_ONCE if any(each.late is not None for each in computation.gathers) else _AT_ONCE
+        after, count = 0, most
+        while count == most:
+            inputs, count, last = self._run(statement, shape, {**literals, "after": after, "limit": most})[0]
             after = last or 0
             for raw in msgspec.json.decode(inputs):
                 self._spend(cost)

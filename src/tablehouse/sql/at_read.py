@@ -7,18 +7,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tablehouse.kinds.kind import PERSON
+from tablehouse.kinds.kind import FILE, PERSON
 from tablehouse.query.at_read import AtRead
 from tablehouse.query.checks import Node
-from tablehouse.query.computed import Computation
-from tablehouse.schema.model import Table
+from tablehouse.query.computed import Computation, Late
+from tablehouse.query.sifting import Sifting, compared_name
+from tablehouse.schema.model import Field, Path, Table
 from tablehouse.sql.catalog_tables import META
-from tablehouse.sql.computed import gathered
+from tablehouse.sql.computed import gathered, item
 from tablehouse.sql.conditions import condition
-from tablehouse.sql.elements import Json, JsonObject, JsonRows, Plain
-from tablehouse.sql.joined import values_of
+from tablehouse.sql.elements import Json, JsonArray, JsonObject, JsonRows, Plain
+from tablehouse.sql.joined import Values, values_along, values_of
 from tablehouse.sql.record_tables import Columns, record_table
-from tablehouse.sql.render import Cell, cell_json
+from tablehouse.sql.render import Cell, cell_json, label_text, names_of_files
 
 _VERSION = sa.select(META.c.version).scalar_subquery()
 
@@ -29,9 +30,7 @@ def inputs_json(what: AtRead, columns: Columns) -> sa.ColumnElement[str]:
     for lookup in what.lookups:
         values = values_of(lookup.field, columns)
         assert values is not None
-        each = JsonObject(_pairs(dict(_inputs(lookup.computation, values.columns))))
-        found = sa.select(each.label("json")).select_from(values.rows).where(values.found).order_by(*values.order).subquery("found")
-        pairs[lookup.key] = Json(sa.select(JsonRows(found.c.json)).scalar_subquery())
+        pairs[lookup.key] = _listed(values, _made_of(lookup.computation, values.columns))
     return JsonObject(_pairs(pairs))
 
 
@@ -45,11 +44,66 @@ def _inputs(computation: Computation, columns: Columns) -> Iterator[tuple[str, C
         yield name, Plain(columns[name])
     for field in computation.needs:
         name = field.shown_column
-        yield name, cell_json(field, columns) if field.kind is PERSON else columns[name]
+        yield name, names_of_files(columns[name]) if field.kind is FILE else _stored(field, columns)
         if field.error_column:
             yield field.error_column, columns[field.error_column]
     for gathering in computation.gathers:
-        yield gathering.name, gathered(gathering, columns)
+        late = gathering.late
+        yield gathering.name, gathered(gathering, columns) if late is None else _late_values(gathering.path, late, columns)
+
+
+def _late_values(path: Path, late: Late, columns: Columns) -> Cell:
+    """Returns the expression for what values of linked records are made of, as JSON that nests: an array with an array for each (`query.computed.Late`)."""
+    values = values_along(path, columns)
+    value = item(values) if late.leaf is None else _made_of(late.leaf, values.columns)
+    parts = [Json(value)]
+    if late.sifting is not None:
+        there = record_table(late.sifting.table).alias("sifted")
+        compared = _compared(late, late.sifting, dict(there.c.items()))
+        found = sa.select(compared.label("json")).where(there.c.n == values.first)
+        parts.append(Json(found.correlate_except(there).scalar_subquery()))
+    rows = sa.select(JsonArray(*parts).label("json")).select_from(values.rows).where(values.found).order_by(*values.order)
+    found_rows = rows.subquery("found")
+    return Json(sa.select(JsonRows(found_rows.c.json)).scalar_subquery())
+
+
+def _made_of(computation: Computation, columns: Columns) -> JsonObject:
+    return JsonObject(_pairs(dict(_inputs(computation, columns))))
+
+
+def _compared(late: Late, sifting: Sifting, columns: Columns) -> JsonObject:
+    """Returns the expression for what the filter of a rollup looks at in a linked record, or what that is made of."""
+    cells = {} if late.sifted is None else dict(_inputs(late.sifted, columns))
+    found = {field.num: computation for field, computation in late.found}
+    for field in sifting.fields:
+        if field.num in found:
+            values = values_of(field, columns)
+            assert values is not None
+            cells[compared_name(field)] = _listed(values, _made_of(found[field.num], values.columns))
+        elif field not in sifting.own:
+            cells[compared_name(field)] = _as_compared(field, columns)
+    return JsonObject(_pairs(cells))
+
+
+def _as_compared(field: Field, columns: Columns) -> Cell:
+    """Returns the expression for a stored cell as filters compare it: people as they are shown, files by name, records as [label, id]."""
+    if not field.joined:
+        return names_of_files(columns[field.shown_column]) if field.kind is FILE else _stored(field, columns)
+    values = values_of(field, columns)
+    if values is None:
+        return Json(sa.literal_column("'[]'"))
+    if values.leaf is None:
+        return _listed(values, JsonArray(label_text(values.table.primary, values.columns), values.columns["id"]))
+    return _listed(values, item(values))
+
+
+def _listed(values: Values, one: Cell) -> Cell:
+    rows = sa.select(one.label("json")).select_from(values.rows).where(values.found).order_by(*values.order).subquery("found")
+    return Json(sa.select(JsonRows(rows.c.json)).scalar_subquery())
+
+
+def _stored(field: Field, columns: Columns) -> Cell:
+    return cell_json(field, columns) if field.kind is PERSON else columns[field.shown_column]
 
 
 def inputs_of_records(computation: Computation, table: Table, node: Node | None) -> sa.Select[Any]:

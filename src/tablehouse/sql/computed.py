@@ -105,7 +105,7 @@ def gathered(gathering: Gathering, columns: Columns) -> sa.ColumnElement[Any]:
     found = [values.found]
     if gathering.sieve is not None:
         found.append(_passes(gathering, gathering.sieve, values))
-    rows = sa.select(_item(values).label("json")).select_from(values.rows).where(*found).order_by(*values.order).subquery("found")
+    rows = sa.select(item(values).label("json")).select_from(values.rows).where(*found).order_by(*values.order).subquery("found")
     return sa.select(JsonRows(rows.c.json)).scalar_subquery()
 
 
@@ -117,7 +117,7 @@ def _passes(gathering: Gathering, sieve: Sieve, values: Values) -> sa.ColumnElem
     return sa.exists(passing.correlate_except(there))
 
 
-def _item(values: Values) -> sa.ColumnElement[Any]:
+def item(values: Values) -> sa.ColumnElement[Any]:
     """Returns the expression for one value as JSON: of a cell that failed the reason, in an array."""
     leaf, columns = values.leaf, values.columns
     if leaf is None:

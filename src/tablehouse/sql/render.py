@@ -169,6 +169,14 @@ def _files(field: Field, cell: Cell) -> Cell:
     return Json(sa.select(JsonRows(found.c.json)).scalar_subquery())
 
 
+def names_of_files(cell: Cell) -> Cell:
+    """Returns the expression for the JSON array of the names of the files in a cell."""
+    items = JsonItems(cell).table_valued("key", "value", name="items")
+    names = sa.select(JsonText(FILES.c.filename).label("json")).select_from(items.join(FILES, FILES.c.num == items.c.value))
+    held = names.order_by(ItemOrder(items.c.key)).subquery("held")
+    return Json(sa.select(JsonRows(held.c.json)).scalar_subquery())
+
+
 def _choices(cell: Cell) -> Cell:
     return _each_of(CHOICES, cell)
 
