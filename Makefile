@@ -16,6 +16,9 @@ STORAGES ?= sqlite postgres
 # Test processes. Each may start servers of its own, so more than eight only get in each other's way.
 JOBS ?= auto
 
+# Where the environment forbids Python to keep what it compiles, every server and command that a test starts would compile the whole package anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 INSTALLED := $(VENV)/.installed
 REFERENCE := docs/reference
 CODE := $(wildcard src tests bench)

@@ -15,6 +15,8 @@ from rich.table import Column, Table
 
 from tablehouse.config import ConfigError, Settings
 from tablehouse.errors import ApiError
+from tablehouse.schema.audit import COMMAND_LINE
+from tablehouse.storage.acting import acting
 from tablehouse.storage.migrations import NewerFormat
 from tablehouse.storage.opening import check_there, open_store
 from tablehouse.storage.sqlite.manifest import BackupError
@@ -54,9 +56,10 @@ def put_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turns what a command cannot do into a sentence and an exit status: 1 refused, 2 wrong usage."""
+    """Does what a command does, in the audit log too; turns what it cannot do into a sentence and an exit status: 1 refused, 2 wrong usage."""
     try:
-        yield
+        with acting(COMMAND_LINE):
+            yield
     except ConfigError as error:
         say(str(error))
         raise typer.Exit(2) from None

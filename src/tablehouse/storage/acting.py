@@ -23,11 +23,6 @@ def acting(actor: Actor) -> Iterator[None]:
         _ACTING.reset(before)
 
 
-def act_as(actor: Actor) -> None:
-    """Says that all that this thread does from now on is done by `actor`."""
-    _ACTING.set(actor)
-
-
 def who() -> Actor:
     """Returns who acts in this thread."""
     return _ACTING.get()
