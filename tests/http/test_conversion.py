@@ -190,6 +190,16 @@ def test_several_choices_become_text_joined_by_commas_and_come_back(make_table: 
     assert [[choice["id"] for choice in cell] for cell in table.column("Value")] == [["b", "a"], ["a"], []]
 
 
+def test_each_link_becomes_one_choice_whatever_commas_its_label_holds(make_table: MakeTable, api: Api) -> None:
+    there = make_table([NAME])
+    records = [record["id"] for record in there.create_many([{"Name": "Smith, Jane"}, {"Name": "Doe"}, {"Name": "DOE"}])]
+    table = make_table([NAME, {"name": "Value", "type": "LINKED_RECORD", "options": {"linkedTableId": there.id}}])
+    table.create_many([{"Value": records}, {}])
+    answer = api.put(table.field_path("Value"), {"type": "SELECT", "allowMultipleEntries": True})
+    assert answer.metadata == {"converted": 1, "cleared": 0}
+    assert [[choice["label"] for choice in cell] for cell in table.column("Value")] == [["Smith, Jane", "Doe"], []]
+
+
 def test_one_choice_becomes_several_and_back(make_table: MakeTable, api: Api) -> None:
     table = make_table([NAME, {"name": "Value", "type": "SELECT", "options": CHOICES}])
     record = table.create({"Value": "a"})

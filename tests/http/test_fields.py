@@ -258,6 +258,12 @@ def test_today_is_the_day_in_the_fields_zone(make_table: MakeTable) -> None:
     assert all(found[zone] in {before[zone], after[zone]} for zone in zones), found
 
 
+def test_today_as_an_instant_is_the_start_of_the_day_in_the_fields_zone(make_table: MakeTable) -> None:
+    zone = {"timezoneType": "FIXED", "timezone": "Asia/Kolkata"}  # 5:30 ahead of UTC
+    table = make_table([NAME, {"name": "At", "type": "DATETIME", "defaultValue": "PREDEFINED:TODAY", "options": zone}])
+    assert table.create()["fields"]["At"].endswith("T18:30:00.000Z")
+
+
 def test_another_zone_leaves_stored_days_and_instants_as_they_are(make_table: MakeTable, api: Api) -> None:
     table = make_table([NAME, {"name": "Day", "type": "DATE"}, {"name": "Time", "type": "DATETIME"}])
     table.create({"Day": "2025-06-01", "Time": "2025-06-01T12:00:00Z"})
@@ -274,3 +280,20 @@ def test_only_types_that_can_hold_several_may(make_table: MakeTable, api: Api) -
     answer = api.post(f"{table.path}/fields", {"name": "Many", "type": "NUMBER", "allowMultipleEntries": True})
     assert answer.code in {"BAD_REQUEST", "VALIDATION_ERROR"}, answer
     answer.refused(answer.code, "NUMBER")
+
+
+def test_a_refusal_of_unique_says_which_types_can_be(make_table: MakeTable, api: Api) -> None:
+    path = f"{make_table([NAME]).path}/fields"
+    api.post(path, {"name": "Box", "type": "CHECKBOX", "unique": True}).refused(
+        "BAD_REQUEST", "CHECKBOX", "SINGLE_LINE_TEXT", "NUMBER", "DATETIME"
+    )
+
+
+def test_refusals_of_options_speak_of_values_not_of_code(make_table: MakeTable, api: Api) -> None:
+    path = f"{make_table([NAME]).path}/fields"
+    files = {"name": "Files", "type": "ATTACHMENT", "options": {"fileLinkExpirationUnit": "DAYS"}}
+    api.post(path, files).refused("VALIDATION_ERROR", "it is one of HOURS, MINUTES.")
+    api.post(path, {"name": "Prefix", "type": "NUMBER", "options": {"prefix": 5}}).refused(
+        "VALIDATION_ERROR", "expected text, got a whole number"
+    )
+    api.post(path, {"name": "How many", "type": "COUNT"}).refused("VALIDATION_ERROR", "linkedRecordFieldId is missing")

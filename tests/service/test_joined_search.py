@@ -139,6 +139,12 @@ def asked(world: World, far: bool) -> LocalTable:
 
 
 @bounded
+@example(
+    sources=[{"key": "a", **NOTHING, "box": True}, {"key": "b", **NOTHING, "box": False}],
+    links=[[0, 1], [0], [1], []],
+    condition={"operator": "IS", "leftSide": "box", "rightSide": [True]},
+    far=False,
+)
 @given(sources=SOURCES, links=LINKS, condition=CONDITIONS, far=st.booleans())
 def test_the_database_finds_what_the_operators_mean(
     sources: list[dict[str, Any]], links: list[list[int]], condition: dict[str, Any], far: bool, world: World

@@ -5,8 +5,8 @@ Pure: nothing here knows tables, SQL or HTTP. A *stored value* is what a column 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -183,8 +183,15 @@ def decode_options(field_type: FieldType[Any], given: Mapping[str, Any], before:
 
 def _values_of(options: type[Options], name: str) -> list[str]:
     hint = next((field.type for field in msgspec.structs.fields(options) if field.encode_name == name), None)
-    literal = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    return [str(value) for value in get_args(literal) if value is not None]
+    return list(_literals(hint))
+
+
+def _literals(hint: Any) -> Iterator[str]:
+    if get_origin(hint) is Literal:
+        yield from (str(value) for value in get_args(hint) if value is not None)
+    else:
+        for part in get_args(hint):
+            yield from _literals(part)
 
 
 def _holds_nul(value: object) -> bool:

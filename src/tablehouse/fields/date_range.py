@@ -36,8 +36,9 @@ def _ends(value: object) -> tuple[object, object]:
         unknown = set(value) - {"from", "to"}
         if unknown:
             raise Reject(f"A date range has from and to, not {', '.join(sorted(map(str, unknown)))}; {_HINT}.")
-        if value.get("from") and value.get("to"):
-            return value["from"], value["to"]
+        ends = value.get("from"), value.get("to")
+        if not any(end is None or end == "" for end in ends):
+            return ends
         raise Reject(f"A date range needs both from and to; {_HINT}.")
     raise Reject(f"{describe(value)} is not a date range; {_HINT}.")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 
 from tablehouse.fields.base import FieldType, OptionFault, Options, Read, Reject, Spec
-from tablehouse.fields.instants import read_day, read_instant
+from tablehouse.fields.instants import day_of, read_day, read_instant
 from tablehouse.kinds import kind
 from tablehouse.kinds.kind import Kind
 from tablehouse.kinds.zones import zone_named
@@ -71,13 +72,13 @@ class Date(Datetime):
     Options = DateOptions
 
 
-def predefined(value: object, now: str) -> Any:
-    """Returns the instant `now` where a default value is `PREDEFINED:NOW` or `PREDEFINED:TODAY`, any other value as it is.
+def predefined(value: object, now: str, zone: ZoneInfo) -> Any:
+    """Returns the instant `now` where a default value is `PREDEFINED:NOW`, its day in `zone` for `PREDEFINED:TODAY`, any other value as it is.
 
     Raises Reject for an unknown `PREDEFINED:` word.
     """
     if isinstance(value, str) and value.startswith("PREDEFINED:"):
         if value not in (NOW, TODAY):
             raise Reject(f'"{value}" is not a predefined default; dates know {NOW} and {TODAY}.')
-        return now
+        return now if value == NOW else day_of(now, zone)
     return value

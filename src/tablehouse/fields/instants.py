@@ -70,7 +70,7 @@ def read_moment(value: object) -> date | datetime:
             if _DAY.fullmatch(text) or (len(text) == _COMPACT_DAY and text.isdigit()):
                 return date.fromisoformat(text)
             if not _EPOCH.fullmatch(text):
-                return datetime.fromisoformat(text)
+                return datetime.fromisoformat(text.upper())  # RFC 3339 also has t and z
         except ValueError:
             raise Reject(f"{describe(value)} is not a date; {HINT}.") from None
         value = int(text)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from tablehouse.fields.base import Read, Spec, Stored
-from tablehouse.fields.number import NumberOptions, NumberType
+from tablehouse.fields.base import Read, Reject, Spec, Stored, describe
+from tablehouse.fields.number import NumberOptions, NumberType, read_number, within
 
 
 class PercentOptions(NumberOptions, frozen=True, kw_only=True):
@@ -24,11 +24,15 @@ class Percent(NumberType[PercentOptions]):
     Options = PercentOptions
 
     def read(self, value: object, spec: Spec[PercentOptions]) -> Read:
-        return super().read(_without_sign(value), spec)
+        return within(_share(value), spec.options.min, spec.options.max)
 
     def read_operand(self, value: object, spec: Spec[PercentOptions]) -> Stored:
-        return super().read_operand(_without_sign(value), spec)
+        return _share(value)
 
 
-def _without_sign(value: object) -> object:
-    return value.rstrip()[:-1] if isinstance(value, str) and value.rstrip().endswith("%") else value
+def _share(value: object) -> int | float:
+    """Returns a written share. Raises Reject, naming it as it was written."""
+    try:
+        return read_number(value.strip().removesuffix("%") if isinstance(value, str) else value)
+    except Reject:
+        raise Reject(f"{describe(value)} is not a number of per cent; write it like 12.5 or 12.5%.") from None

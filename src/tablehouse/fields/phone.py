@@ -18,6 +18,7 @@ class Phone(FieldType[NoOptions]):
     writes = "at most 25 characters with at least one digit"
     kind = kind.TEXT
     primary = True
+    unique = True
 
     def read(self, value: object, spec: Spec[NoOptions]) -> Read:
         whole_number = isinstance(value, int) and not isinstance(value, bool)

@@ -15,6 +15,7 @@ from tablehouse.kinds import kind
 from tablehouse.kinds.kind import fold
 
 LABEL_LONGEST: Final = 1_024  # as a single line of text
+_FORMS: Final = 'A choice is written as its id, its label, {"id": …} or {"label": …}'
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -159,6 +160,8 @@ class Select(FieldType[SelectOptions]):
             key = _identifier(value)
             find = options.find_id if key == "id" else options.find_label
             value = value[key]
+        if value is None or isinstance(value, list | Mapping):
+            raise Reject(f"{_FORMS}, not {describe(value)}.")
         text = as_text(value)
         choice = find(text)
         if choice is not None:
@@ -179,7 +182,7 @@ def _identifier(value: Mapping[Any, Any]) -> str:
     for key in ("id", "label"):
         if value.get(key) not in (None, ""):
             return key
-    raise Reject(f'A choice is written as its id, its label, {{"id": …}} or {{"label": …}}, not {describe(value)}.')
+    raise Reject(f"{_FORMS}, not {describe(value)}.")
 
 
 def _distinct(items: list[int | NewChoice]) -> Read:

@@ -10,7 +10,8 @@ from tablehouse.fields.text import bounded, only_text
 from tablehouse.kinds import kind
 
 _LONGEST: Final = 2_000
-_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d+(/|$))", re.IGNORECASE)
+# A word before digits alone is a host before a port, but for the schemes of telephones.
+_SCHEME: Final = re.compile(r"(tel|sms|callto):\S|[a-z][a-z0-9+.-]*:(?!\d+(/|$))", re.IGNORECASE)
 _HOST: Final = re.compile(r"(//)?([^\s/?#@]+@)?(localhost|\[[0-9a-f:.]+\]|[^\s/?#:@]+\.[^\s/?#:@.]+\.?)(:\d+)?([/?#]\S*)?", re.IGNORECASE)
 _UNSAFE: Final = ("javascript:", "data:", "vbscript:")
 _INVISIBLE: Final = re.compile(r"[\x00-\x20\x7f]")
@@ -23,6 +24,7 @@ class Url(FieldType[NoOptions]):
     writes = "at most 2,000 characters; the scheme is optional; javascript: and data: are refused"
     kind = kind.TEXT
     primary = True
+    unique = True
 
     def read(self, value: object, spec: Spec[NoOptions]) -> Read:
         text = bounded(only_text(value).strip(), 0, _LONGEST)

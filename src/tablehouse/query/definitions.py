@@ -12,7 +12,7 @@ from msgspec import UNSET
 from tablehouse.errors import BadRequest, Fault, ValidationError, nearest
 from tablehouse.fields.base import FieldType, OptionFault, Reject, Spec, decode_options
 from tablehouse.fields.datetime import predefined
-from tablehouse.fields.registry import BY_NAME
+from tablehouse.fields.registry import BY_NAME, FIELD_TYPES
 from tablehouse.fields.select import SelectOptions
 from tablehouse.kinds.kind import DATE, DATETIME, fold
 from tablehouse.kinds.zones import zone_named
@@ -192,7 +192,9 @@ def _checked(draft: Draft, zone: ZoneInfo, path: str) -> Draft:
     if draft.many and not field_type.several:
         raise BadRequest(f"{path}allowMultipleEntries: a {field_type.name} field holds one value.", path=f"{path}allowMultipleEntries")
     if draft.unique and (not field_type.unique or draft.many):
-        raise BadRequest(f"{path}unique: a {field_type.name} field cannot be unique.", path=f"{path}unique")
+        reason = f"fields of type {field_type.name} cannot be" if not field_type.unique else "a field that holds several values cannot be"
+        able = ", ".join(each.name for each in FIELD_TYPES if each.unique)
+        raise BadRequest(f"{path}unique: {reason}; those of one of these types can: {able}.", path=f"{path}unique")
     if draft.required and field_type.readonly:
         raise BadRequest(f"{path}required: a {field_type.name} field is read-only and cannot be required.", path=f"{path}required")
     return msgspec.structs.replace(draft, default=_default(draft, zone, f"{path}defaultValue"))
@@ -227,7 +229,7 @@ def _still_valid(default: Any, field_type: FieldType[Any], options: Any, many: b
 
 def _read_default(default: Any, field_type: FieldType[Any], spec: Spec[Any]) -> None:
     is_date = field_type.kind_of(spec.options) in (DATE, DATETIME)
-    field_type.read(predefined(default, _SOME_INSTANT) if is_date else default, spec)
+    field_type.read(predefined(default, _SOME_INSTANT, spec.zone) if is_date else default, spec)
 
 
 def _closed(options: Any) -> Any:

@@ -169,7 +169,7 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
     def default_at(self, now: str) -> Any:
         """Returns the stored value that a new record gets when nothing is written, at an instant in the wire's form."""
         if self.default in (NOW, TODAY) and self.kind in (DATE, DATETIME):
-            return self.type.read(predefined(self.default, now), self.spec)
+            return self.type.read(predefined(self.default, now, self.spec.zone), self.spec)
         return self._constant_default
 
     @cached_property

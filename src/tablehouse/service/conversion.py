@@ -6,6 +6,7 @@ Cells are read and written a few thousand at a time; readers go on reading what 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any, Final
@@ -17,7 +18,7 @@ from tablehouse.fields.convert import conversion
 from tablehouse.fields.linked_record import LABELS_JOINED_BY
 from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.ids import new_uuid
-from tablehouse.kinds.kind import FILE, PERSON, TEXT, fold
+from tablehouse.kinds.kind import CHOICE, FILE, PERSON, TEXT, fold
 from tablehouse.query.cells import parameters, stored_value, text_of, texts_of
 from tablehouse.query.members import Members
 from tablehouse.schema.model import Field, Table
@@ -128,18 +129,29 @@ class Conversion:
             return self._convert(before)
         # Of several values one that holds one keeps the first, unless it is a text, which holds all.
         texts = texts_of(old, before, self._people)
+        if old.is_list and new.kind is CHOICE and new.many:
+            return self._each_choice(texts)
         text = LABELS_JOINED_BY.join(texts if new.many or new.kind is TEXT else texts[:1])
         try:
             return self._new.type.read_text(text, self._new.spec) if text else None
         except Reject:
             return None
 
+    def _each_choice(self, labels: list[str]) -> Any:
+        """Returns one choice for each label, whatever commas it holds."""
+        one = msgspec.structs.replace(self._new.spec, many=False)
+        found: list[Any] = []
+        for label in labels:
+            with suppress(Reject):
+                found.append(self._new.type.read_text(label, one))
+        return tuple(dict.fromkeys(found)) or None
+
     def _settle(self, value: Any) -> Any:
         """Returns a value with its new choices and people as numbers; choices for which there is no room, and strangers, are left out."""
         if isinstance(value, tuple) and any(isinstance(item, Mention) for item in value):
             return self._same_people([self._number(person) for person in self._members.known(value)])
         if isinstance(value, tuple):
-            return tuple(num for num in (self._choice(item) for item in value) if num is not None) or None
+            return tuple(dict.fromkeys(num for num in map(self._choice, value) if num is not None)) or None
         return self._choice(value)
 
     def _same_people(self, nums: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tablehouse.errors import ConstraintViolation
+from tablehouse.fields.base import whole as as_read
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.ids import new_field_id
 from tablehouse.kinds.kind import fold
@@ -79,6 +80,6 @@ def make_unique(writing: Writing, table: Table, field: Field) -> None:
     """Makes a field's values unique. Raises ConstraintViolation when some repeat."""
     repeated = writing.rows(writing.dialect.compile(ddl.duplicates(table, field)))
     if repeated:
-        examples = ", ".join(f'"{value}" ({count} times)' for value, count in repeated)
+        examples = ", ".join(f'"{as_read(value)}" ({count} times)' for value, count in repeated)
         raise ConstraintViolation(f'"{field.name}" cannot be unique: values repeat, such as {examples}.', fieldId=field.id)
     writing.session.script([ddl.create_unique(writing.dialect, table, field)])

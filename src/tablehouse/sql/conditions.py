@@ -220,7 +220,9 @@ def _outside(values: Values, there: Columns, wanted: sa.BindParameter[Any]) -> T
         return sa.exists(sa.select(_ONE).select_from(held).where(~sa.exists(among)))
     here = msgspec.structs.replace(values, columns=there)
     inside = sa.exists(sa.select(_ONE).select_from(items).where(_in_span(here, items.c.value)).correlate_except(items))
-    return sa.and_(_is_something(here), ~inside)
+    # An unchecked box stands for false here, as it reads: {true, false} is not {true}.
+    box = leaf is not None and leaf.kind is kind.BOOLEAN
+    return ~inside if box else sa.and_(_is_something(here), ~inside)
 
 
 def _names_of(values: Values, there: Columns) -> Cells:
