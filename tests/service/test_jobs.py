@@ -347,7 +347,7 @@ def test_a_failure_is_said_and_tried_again(table: LocalTable, monkeypatch: pytes
     formula(table, "Double", "{No} * 2")
     runner = JobRunner(table.local.store, table.local.app.settings)
     with monkeypatch.context() as broken:
-        broken.setattr(jobs, "fill_page", None)  # a bug
+        broken.setattr(jobs, "fill_bounded", None)  # a bug
         assert runner.settle() == 0
     assert listed(table)[0].error == "TypeError. The server's log says more."
     assert runner.settle() == 0, "not at once"

@@ -23,8 +23,7 @@ from tablehouse.query.cells import folded_text
 from tablehouse.query.dates import Calendar
 from tablehouse.query.rollups import NOBODY, ReadyRollup, Sieve, is_gathering, ready_rollup
 from tablehouse.query.sifting import Sifting, compared_name
-from tablehouse.schema.dependencies import awaited_along
-from tablehouse.schema.formulas import ReadyFormula, formulas_of, is_volatile
+from tablehouse.schema.formulas import ReadyFormula, awaited_by, formulas_of, is_volatile
 from tablehouse.schema.jobs import COMPUTING
 from tablehouse.schema.model import Field, Path, Table
 
@@ -63,7 +62,9 @@ class Step(msgspec.Struct, frozen=True, eq=False):
     rollup: ReadyRollup | None = None
     values: Callable[[Raw], list[Value]] = lambda _: []
     waits: bool = False
-    """Whether a job has yet to fill what the cells are made of, by way of other records."""
+    """Whether a job has yet to fill what the cells are made of, in other records or not known of which."""
+    guarded: bool = False
+    """Whether a cell of the record itself that a job has yet to fill may be among the inputs."""
 
     def stored(self, context: Context, known: Mapping[int, Value], raw: Raw) -> str | int | float | CellError | None:
         """Returns the value to store, or why there is none. `known`: fields that have been computed before, by number."""
@@ -71,6 +72,8 @@ class Step(msgspec.Struct, frozen=True, eq=False):
             return CellError(COMPUTING)
         if self.formula is not None:
             context.cells = [known[num] if num in known else read(raw) for num, read in self.inputs]
+            if self.guarded and any(_is_awaited(cell) for cell in context.cells):
+                return CellError(COMPUTING)  # IFERROR would make something of it
             return evaluate(self.formula, context)
         if self.rollup is None:
             return None
@@ -175,9 +178,11 @@ def computation_of_volatile(table: Table, fields: Collection[int]) -> Computatio
     return computation
 
 
-def computation_of_only(table: Table, fields: Collection[int]) -> Computation | None:
-    """Returns the computation of these computed fields, by number, and of no others."""
-    return _computation(table, fields)
+def is_awaited(field: Field, raw: Raw) -> bool:
+    """Returns whether a job has yet to fill a stored cell. What says so is the reason of a cell that has failed; a COUNT, which never fails, is null."""
+    if field.error_column is not None:
+        return bool(raw[field.error_column] == COMPUTING)
+    return field.computing is not None and raw[str(field.column)] is None
 
 
 class Computer:
@@ -310,7 +315,13 @@ def computation_of_cell(field: Field) -> Computation:
 
 def _step(ready: ReadyFormula) -> Step:
     inputs = tuple((field.num, _reader(field)) for field in ready.inputs)
-    return Step(ready.field, ready.formula, inputs, waits=not ready.local and awaited_along(ready.field) is not None)
+    awaited = [field for field in ready.inputs if awaited_by(field) is not None]
+    waits = (ready.field.waits and not ready.local) or any(field.joined for field in awaited)
+    return Step(ready.field, ready.formula, inputs, waits=waits, guarded=bool(awaited))
+
+
+def _is_awaited(value: Value) -> bool:
+    return isinstance(value, CellError) and value.reason == COMPUTING
 
 
 def _is_read(field: Field) -> bool:
@@ -321,7 +332,8 @@ def _is_read(field: Field) -> bool:
 def _gathering_step(field: Field, found: ReadyRollup | None) -> Step:
     if found is None:
         return Step(field)
-    return Step(field, rollup=found, values=_gathered(field, found.path), waits=awaited_along(field) is not None)
+    waits = field.waits or (is_volatile(field) and awaited_by(field) is not None)
+    return Step(field, rollup=found, values=_gathered(field, found.path), waits=waits)
 
 
 def _reader(field: Field) -> Callable[[Raw], Value]:
@@ -332,6 +344,8 @@ def _reader(field: Field) -> Callable[[Raw], Value]:
     if field.error_column:
         error_name = field.error_column
         return lambda raw: CellError(raw[error_name]) if raw[error_name] is not None else from_stored(raw[name], field.kind)
+    if field.computing is not None:
+        return lambda raw: CellError(COMPUTING) if raw[name] is None else from_stored(raw[name], field.kind)
     if isinstance(field.options, SelectOptions):
         labels = {choice.num: choice.label for choice in field.options.choices}
         return (lambda raw: _labels(labels, raw[name])) if field.many else lambda raw: labels.get(raw[name])

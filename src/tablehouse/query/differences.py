@@ -20,7 +20,6 @@ from tablehouse.kinds.kind import FILE, PERSON
 from tablehouse.kinds.zones import zone_named
 from tablehouse.query.computed import item_reader
 from tablehouse.query.rollups import ReadyRollup, is_gathering, needs_people, ready_rollup
-from tablehouse.schema.dependencies import awaited_along
 from tablehouse.schema.model import Field, Table
 from tablehouse.schema.relations import Link
 
@@ -54,7 +53,7 @@ class Moving(msgspec.Struct, frozen=True, eq=False):
 def moving(field: Field) -> Moving | None:
     """Returns how a field can be moved; None for one that is computed from nothing each time."""
     ready = ready_rollup(field) if is_gathering(field) and not needs_people(field) else None
-    if ready is None or ready.late or awaited_along(field) is not None:
+    if ready is None or ready.late or field.waits:
         return None
     link = ready.path.links[0].link
     assert link is not None

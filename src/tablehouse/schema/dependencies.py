@@ -16,7 +16,7 @@ from tablehouse.fields.count import CountOptions
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.rollup import RollupOptions
 from tablehouse.schema.changing import filtered_by
-from tablehouse.schema.formulas import ReadyFormula, awaited_by, formulas_of
+from tablehouse.schema.formulas import ReadyFormula, formulas_of
 from tablehouse.schema.model import Field, Path, Table
 from tablehouse.schema.relations import Link
 
@@ -119,20 +119,6 @@ def find_dependencies(tables: Iterable[Table]) -> Dependencies:
 def _without(step: Step, fields: Collection[int]) -> Step | None:
     left = tuple(field for field in step.fields if field.num not in fields)
     return Step(step.table, left) if left else None
-
-
-def awaited_along(field: Field) -> str | None:
-    """Returns the id of the job that has yet to fill cells which a field shows or is made of, also by way of other records; None when all are there."""
-    found = awaited_by(field)
-    shown = field if field.path is None else field.path.leaf
-    own = None if shown is None else shown.around.get(shown.table_num)
-    if found is not None or shown is None or own is None or not shown.type.computed:
-        return found
-    dependencies = dependencies_of(own)
-    if shown.num not in dependencies.along_links:
-        return None
-    needed = (edge.source for edge in dependencies.edges[shown.num] if edge.source is not None)
-    return next((job for each in needed if (job := awaited_along(each)) is not None), None)
 
 
 def _edges(field: Field, ready: ReadyFormula | None) -> Iterator[Edge]:

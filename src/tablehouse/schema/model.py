@@ -68,6 +68,8 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
     """The name of the index by which parts of the text are found; None without one."""
     computing: str | None = None
     """The id of the job that is filling the cells; None when they are all there."""
+    filling: bool = False
+    """Whether that job has come to these cells: all that they are made of is there, and new records have theirs at once."""
     head: int = 0
     """How many characters of the text an index holds, where none holds all of it; 0 otherwise."""
 
@@ -155,6 +157,11 @@ class Field(msgspec.Struct, frozen=True, dict=True, eq=False):
     def error_column(self) -> str | None:
         """The name of the column that says why a computed cell failed; None for fields whose cells cannot fail."""
         return f"e{self.num}" if self.type.fails else None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a job has yet to come to these cells: what they are made of may not be there."""
+        return self.computing is not None and not self.filling
 
     @property
     def state_column(self) -> str | None:

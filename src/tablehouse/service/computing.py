@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
@@ -126,6 +127,21 @@ def fill(writing: Writing, table: Table, nums: Collection[int]) -> None:
     after: int | None = 0
     while computation is not None and after is not None:
         after, _ = fill_page(writing, table, computation, after, None, at_once(computation))
+
+
+def fill_bounded(writing: Writing, table: Table, computation: Computation, after: int, last: int, most: int) -> tuple[int | None, int]:
+    """Returns what `fill_page` does, after computing as many records as hold and are linked to `most` records together; one at least."""
+    if not computation.gathers:
+        return fill_page(writing, table, computation, after, last, most)
+    shape = ("sizes", *(field.num for field in computation.fields))
+    statement = writing.compiled(table, shape, lambda: sql.sizes(table, computation.gathers))
+    sizes = writing.rows(statement, {"after": after, "last": last, "limit": most})
+    sums = itertools.accumulate(1 + linked for _, linked in sizes)
+    count = max(1, sum(1 for reached in sums if reached <= most))
+    if count >= len(sizes):
+        return fill_page(writing, table, computation, after, last, most)
+    up_to = sizes[count - 1][0]
+    return up_to, fill_page(writing, table, computation, after, up_to, count)[1]
 
 
 def fill_page(writing: Writing, table: Table, computation: Computation, after: int, last: int | None, most: int) -> tuple[int | None, int]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from tablehouse.query.changes import Changes, LinkChanges
+from tablehouse.query.computed import is_awaited
 from tablehouse.query.differences import Gift, Moving, concerned, given_by, moved
 from tablehouse.schema.model import Field, Table
 from tablehouse.schema.relations import Link
@@ -148,6 +149,8 @@ class Differences:
                 if cell is None:
                     continue  # a record that is gone
                 three = tuple(cell[3 * place : 3 * place + 3])
+                if is_awaited(field, {str(field.column): three[0], str(field.error_column): three[1]}):
+                    continue  # left to the job
                 after = moved(each, three, lost.get(own, ()), gained.get(own, ()))
                 if after is None:
                     unknown.add(own)

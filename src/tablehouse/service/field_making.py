@@ -13,7 +13,6 @@ from tablehouse.query.definitions import Draft, field_from, numbered, unnumbered
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.building import drop_indexes_of
 from tablehouse.service.formula_fields import checked_formula, settle
-from tablehouse.service.jobs import left_to_a_job
 from tablehouse.service.link_fields import join_relation
 from tablehouse.sql import ddl
 from tablehouse.storage.transaction import Writing
@@ -55,17 +54,12 @@ def with_offset(writing: Writing, table: Table, field: Field) -> Field:
 def make_columns(writing: Writing, table: Table, field: Field, unique: bool = True) -> None:
     """Gives a table the columns of a field, filled where the server fills them. `unique`: whether its values are made so at once."""
     whole = table if field in table.fields else msgspec.structs.replace(table, fields=(*table.fields, field))
-    writing.session.script(ddl.add_columns(writing.dialect, whole, field, field.type.computed and _is_left_to_a_job(writing, whole, field)))
+    # Until it is known who fills them (`settle`), the cells of computed fields say that they are being computed.
+    writing.session.script(ddl.add_columns(writing.dialect, whole, field, computing=field.type.computed))
     if isinstance(field.options, AutonumberOptions):
         writing.rows(writing.dialect.compile(ddl.number_records(whole, field)))
     if field.unique and unique:
         make_unique(writing, whole, field)
-
-
-def _is_left_to_a_job(writing: Writing, table: Table, field: Field) -> bool:
-    """Whether a job will fill the cells of a new field; the field that it takes the place of is there still, under the same id."""
-    fields = tuple(each for each in table.fields if each.id != field.id or each is field)
-    return left_to_a_job(writing, msgspec.structs.replace(table, fields=fields), [field.num])
 
 
 def drop_columns(writing: Writing, table: Table, field: Field) -> None:

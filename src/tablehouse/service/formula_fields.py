@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 
 import msgspec
 
@@ -15,10 +15,9 @@ from tablehouse.formula.checker import KnownFields
 from tablehouse.formula.faults import FormulaError
 from tablehouse.formula.printer import with_ids
 from tablehouse.kinds.kind import Kind
-from tablehouse.query.computed import computation_of
 from tablehouse.query.needs import uses_column
-from tablehouse.query.rollups import ready_rollup
-from tablehouse.schema.dependencies import dependencies_of
+from tablehouse.query.rollups import is_gathering, ready_rollup
+from tablehouse.schema.dependencies import Dependencies, dependencies_of
 from tablehouse.schema.formulas import Cycle, formulas_of, is_volatile, read_formulas
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.schema.signatures import Signatures
@@ -80,7 +79,7 @@ def settle(writing: Writing, before: Snapshot) -> None:
     _with_right_columns(writing)
     names: dict[Hashable, int] = {}
     earlier, was, now = before.table_by_id, Signatures(before, names), Signatures(writing.snapshot, names)
-    stale: dict[str, list[str]] = {}
+    stale: set[int] = set()
     for table in writing.snapshot.tables:
         old = earlier.get(table.id)
         if old is table:
@@ -92,16 +91,8 @@ def settle(writing: Writing, before: Snapshot) -> None:
                 there = known.get(field.id)
                 signature = None if there is None or old is None or not there.type.computed else was.of(old, there)
                 if there is None or signature != now.of(table, field) or there.num != field.num:
-                    stale.setdefault(table.id, []).append(field.id)
-    for table_id in list(stale):
-        table = writing.snapshot.table_by_id[table_id]
-        local = [field_id for field_id in stale[table_id] if _is_local(table, table.field_by_id[field_id])]
-        nums = [table.field_by_id[field_id].num for field_id in local]
-        if nums and left_to_a_job(writing, table, nums):
-            _fill_later(writing, table, nums, earlier.get(table_id))
-            stale[table_id] = [field_id for field_id in stale[table_id] if field_id not in local]
-    current = writing.snapshot.table_by_id
-    recompute(writing, [current[table_id].field_by_id[field_id].num for table_id, ids in stale.items() for field_id in ids])
+                    stale.add(field.num)
+    recompute(writing, _leave_to_jobs(writing, before, stale))
     for table in writing.snapshot.tables:
         old = earlier.get(table.id)
         if old is not None and old is not table:
@@ -109,9 +100,47 @@ def settle(writing: Writing, before: Snapshot) -> None:
             check_names_stay(table.primary, table.name)
 
 
-def _is_local(table: Table, field: Field) -> bool:
-    ready = formulas_of(table).of(field)
-    return ready is not None and ready.local
+def _leave_to_jobs(writing: Writing, before: Snapshot, stale: Collection[int]) -> list[int]:
+    """Returns those of some computed fields, by number, that are filled in the request. The others, of which too much would have to be read, and what is
+    made of cells that are not there yet, are left to jobs: one for tables that relations connect.
+    """
+    earlier = {field.num for table in before.tables for field in table.fields}
+    at_once: list[int] = []
+    done: set[int] = set()
+    for table in writing.snapshot.tables:
+        if table.num not in done:
+            done.update(table.around or (table.num,))
+            later, empty, now = _sorted_out(writing, dependencies_of(table), stale)
+            at_once += now
+            if later or empty:
+                _fill_later(writing, later, empty, earlier)
+    return at_once
+
+
+def _sorted_out(writing: Writing, dependencies: Dependencies, stale: Collection[int]) -> tuple[list[Field], list[Field], list[int]]:
+    """Returns (the fields that a job has to fill, each after those it needs; those of large tables that cannot be computed, whose cells are to be
+    empty; the numbers of those that are filled in the request).
+    """
+    later: dict[int, Field] = {}
+    empty: list[Field] = []
+    now: list[int] = []
+    for step in dependencies.steps:
+        for field in step.fields:
+            if field.num not in stale:
+                continue
+            needed = (edge.source for edge in dependencies.edges[field.num] if edge.source is not None)
+            waits = field.computing is not None or any(each.num in later or each.computing is not None for each in needed)
+            if not waits and not left_to_a_job(writing, step.table, field):
+                now.append(field.num)
+            elif _can_be_computed(step.table, field):
+                later[field.num] = field
+            else:
+                empty.append(field)
+    return list(later.values()), empty, now
+
+
+def _can_be_computed(table: Table, field: Field) -> bool:
+    return ready_rollup(field) is not None if is_gathering(field) else formulas_of(table).of(field) is not None
 
 
 def _refuse_circle(cycle: Sequence[Field]) -> None:
@@ -155,8 +184,7 @@ def _move_columns(writing: Writing, table: Table, moving: Sequence[tuple[Field, 
     def change(version: int) -> None:
         columns = _Columns(writing, table)
         for old, result in moving:
-            later = _is_local(table, old) and left_to_a_job(writing, table, [old.num])
-            columns.renew(old, result, computing=later)
+            columns.renew(old, result, computing=True)  # until it is known who fills them
         columns.save(version)
 
     writing.change_schema(change)
@@ -191,27 +219,27 @@ def _empty_volatile(writing: Writing, earlier: Table, table: Table) -> None:
     writing.change_schema(change)
 
 
-def _fill_later(writing: Writing, table: Table, nums: Sequence[int], earlier: Table | None) -> None:
-    """Leaves the cells of computed fields and of those that need them to a job. What they held is gone at once: they say that they are being computed.
+def _fill_later(writing: Writing, fields: Sequence[Field], empty: Sequence[Field], earlier: Collection[int]) -> None:
+    """Leaves the cells of computed fields to a job. What they held is gone at once: they say that they are being computed.
 
-    Formulas that cannot be computed any more have nothing to wait for.
+    `empty`: fields whose cells are emptied in the same way, without a row being written; they cannot be computed, and have nothing to wait for.
+    `earlier`: numbers of the fields that have had their columns since before the change; newer columns say already that they are being computed.
     """
-    computation = computation_of(table, nums)
-    assert computation is not None
 
     def change(version: int) -> None:
-        columns = _Columns(writing, table)
-        waiting = []
-        for step in computation.steps:
-            field = step.field
-            kind = field.kind if step.formula is None else step.formula.kind
-            # Columns that this very transaction has made say so already.
-            if (earlier is not None and field.num in earlier.field_by_num) or kind is not field.kind:
-                field = columns.renew(field, kind, computing=step.formula is not None)
-            if step.formula is not None:
-                waiting.append(field)
-        add_job(writing, table, waiting)
-        columns.save(version)
+        columns: dict[int, _Columns] = {}
+        waiting: list[Field] = []
+        for field in (*fields, *empty):
+            table = field.around[field.table_num]
+            own = columns.setdefault(table.num, _Columns(writing, table))
+            computed = field not in empty
+            renewed = own.renew(field, field.kind, computing=computed) if field.num in earlier or not computed else field
+            if computed:
+                waiting.append(renewed)
+        if waiting:
+            add_job(writing, waiting)
+        for each in columns.values():
+            each.save(version)
 
     writing.change_schema(change)
 

@@ -8,8 +8,9 @@ twice or lost, and a process that dies leaves a job that the next one goes on wi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -18,16 +19,16 @@ from msgspec import Meta
 from tablehouse.clock import iso, system_clock
 from tablehouse.errors import NotFound, ServiceUnavailable
 from tablehouse.ids import new_uuid
-from tablehouse.query.computed import computation_of, computation_of_only
+from tablehouse.query.computed import computation_of
 from tablehouse.query.wire import FieldId, Instant, JobId, TableId
-from tablehouse.schema.dependencies import awaited_along, dependencies_of
-from tablehouse.schema.formulas import formulas_of
-from tablehouse.schema.jobs import CANCELLED, DONE, FILL, RUNNING, WAITING, Job
+from tablehouse.schema.dependencies import Step, dependencies_of
+from tablehouse.schema.formulas import awaited_by, is_volatile
+from tablehouse.schema.jobs import CANCELLED, DONE, FILL, RUNNING, WAITING, Following, Job
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import Answer
-from tablehouse.service.computing import fill_page
-from tablehouse.service.recompute import recompute
+from tablehouse.service.computing import fill_bounded, people_in
+from tablehouse.sql import links as link_sql
 from tablehouse.storage.database import Database
 from tablehouse.storage.transaction import Reading, Writing
 
@@ -35,6 +36,13 @@ _KEPT: Final = timedelta(days=30)
 """How long a job that has ended can be read."""
 _LONGEST_WAIT: Final = 600
 """Seconds that a refused search is told to wait at most."""
+
+
+class FollowingAnswer(Answer, frozen=True, kw_only=True):
+    """Fields of a table that a job fills because they are made of those it was asked to fill."""
+
+    table_id: TableId
+    field_ids: list[FieldId]
 
 
 class JobAnswer(Answer, frozen=True, kw_only=True):
@@ -47,9 +55,19 @@ class JobAnswer(Answer, frozen=True, kw_only=True):
         Meta(description="CANCELLED: its fields were changed again or deleted before it was done.", examples=["RUNNING"]),
     ]
     table_id: TableId
-    field_ids: Annotated[list[FieldId], Meta(description="The fields that it was asked to fill.")]
-    done: Annotated[int, Meta(description="Records that are filled.", examples=[240_000])]
-    total: Annotated[int, Meta(description="Records there were to fill.", examples=[1_000_000])]
+    field_ids: Annotated[list[FieldId], Meta(description="The fields of that table that it was asked to fill.")]
+    following: Annotated[
+        list[FollowingAnswer],
+        Meta(description="Fields of other tables that it fills after them, because they are made of them.", examples=[[]]),
+    ]
+    done: Annotated[
+        int,
+        Meta(
+            description="Records that are filled, once for each step: fields that need one another along links are filled in steps.",
+            examples=[240_000],
+        ),
+    ]
+    total: Annotated[int, Meta(description="Records there were to fill, once for each step.", examples=[1_000_000])]
     error: Annotated[str | None, Meta(description="Why it did not get on when it last tried; it tries again.", examples=[None])]
     created_at: Instant
     started_at: Annotated[str | None, Meta(description="null: not yet.", examples=["2025-06-01T12:30:00.000Z"])]
@@ -73,41 +91,52 @@ def get_job(app: App, caller: Caller, database_id: str, job_id: str) -> JobAnswe
     return _answer(job)
 
 
-def left_to_a_job(writing: Writing, table: Table, nums: Collection[int]) -> bool:
-    """Returns whether the cells of these computed fields, by number, are filled by a job and not in the request: those of a large table,
-    and those that need cells which a job has yet to fill.
+def left_to_a_job(writing: Writing, table: Table, field: Field) -> bool:
+    """Returns whether there is so much to read for the cells of a computed field that a job fills them, not the request: records of its table, and links
+    that lead from them to what they are made of.
     """
-    local = {ready.field.num for ready in formulas_of(table).ready if ready.local}
-    computation = computation_of(table, local.intersection(nums))
-    if computation is None:
-        return False  # what other records hold is read in the request
-    if any(field.computing for field in computation.needs):
-        return True
     least = writing.background.from_records
-    return least is not None and writing.catalog.counter(table)[1] >= least
+    if least is None:
+        return False
+    size = writing.catalog.counter(table)[1]
+    for link in dict.fromkeys(link for edge in dependencies_of(table).edges.get(field.num, ()) for link in edge.path):
+        if size >= least:
+            break
+        statement = writing.compiled(table, ("links up to", link), partial(link_sql.count_up_to, link))
+        size += writing.rows(statement, {"limit": least - size})[0][0]
+    return size >= least
 
 
-def add_job(writing: Writing, table: Table, fields: Iterable[Field]) -> None:
-    """Makes a job that fills the cells of these fields, inside the change of the schema that gives them columns which say so."""
-    following, live = writing.catalog.counter(table)
-    filled = sorted(fields, key=lambda field: field.position)
+def add_job(writing: Writing, fields: Sequence[Field]) -> None:
+    """Makes a job that fills the cells of these fields, inside the change of the schema that gives them columns which say so.
+
+    The first of them is one that was asked for; the others may be in other tables and follow from it.
+    """
+    asked = fields[0].table_num
+    tables = writing.snapshot.table_by_num
+    named: dict[int, list[str]] = {}
+    for field in sorted(fields, key=lambda field: (field.table_num != asked, field.table_num, field.position)):
+        named.setdefault(field.table_num, []).append(field.id)
+    wanted = {(field.table_num, field.id) for field in fields}
+    steps = [step.table for step in _steps(writing.snapshot) if any((each.table_num, each.id) in wanted for each in step.fields)]
     job = Job(
         num=writing.catalog.take_nums(),
         id=new_uuid(),
         kind=FILL,
-        table_num=table.num,
-        table_id=table.id,
-        fields=tuple(field.num for field in filled),
-        field_ids=tuple(field.id for field in filled),
+        table_num=asked,
+        table_id=tables[asked].id,
+        fields=tuple(field.num for field in fields),
+        field_ids=tuple(named.pop(asked)),
         state=WAITING,
         filled=0,
-        last=following - 1,
+        last=0,
         done=0,
-        total=live,
+        total=sum(writing.catalog.counter(table)[1] for table in steps),
         error=None,
         created_at=writing.at,
         started_at=None,
         ended_at=None,
+        following=tuple(Following(tables[num].id, tuple(ids)) for num, ids in named.items()),
     )
     writing.background.announce()
     writing.catalog.insert_job(job, iso(writing.now - round(_KEPT.total_seconds() * 1000)))
@@ -145,7 +174,7 @@ def check_filled(reading: Reading, fields: Iterable[Field]) -> None:
     """Raises ServiceUnavailable when a job has yet to fill what these fields show: an answer made of their cells would be wrong."""
     if not reading.snapshot.computing:
         return
-    field, awaited = next(((field, job_id) for field in fields if (job_id := awaited_along(field))), (None, None))
+    field, awaited = next(((field, job_id) for field in fields if (job_id := awaited_by(field))), (None, None))
     if field is None or awaited is None:
         return
     job = reading.catalog.job(awaited)
@@ -162,48 +191,66 @@ def check_filled(reading: Reading, fields: Iterable[Field]) -> None:
 
 
 def _step(writing: Writing, job: Job, most: int) -> Job:
-    table = writing.snapshot.table_by_num.get(job.table_num)
-    fields: Mapping[int, Field] = {} if table is None else table.field_by_num
-    marked = [num for num in job.fields if num in fields and fields[num].computing == job.id]
-    # Those that have come to change by themselves meanwhile are evaluated at read.
-    nums = [] if table is None else [num for num in marked if num not in formulas_of(table).volatile]
-    computation = computation_of_only(table, nums) if table is not None else None
-    started_at = job.started_at or writing.at
-    if table is None or computation is None:
-        _end(
-            writing,
-            table if marked else None,
-            ended := msgspec.structs.replace(job, state=CANCELLED, started_at=started_at, ended_at=writing.at),
-        )
-        return ended
-    after, count = fill_page(writing, table, computation, job.filled, job.last, most)
-    done = job.done + count
-    if after is not None:
-        stands = msgspec.structs.replace(job, state=RUNNING, filled=after, done=done, error=None, started_at=started_at)
-        writing.catalog.save_job(stands)
-        return stands
-    # Records may have been deleted meanwhile.
-    ended = msgspec.structs.replace(
-        job, state=DONE, filled=job.last, done=done, total=done, error=None, started_at=started_at, ended_at=writing.at
-    )
-    _end(writing, table, ended)
-    return ended
+    """Returns a job as it stands after one more step: what it is at is filled on, or what comes next is begun."""
+    if job.filling is None:
+        # Of an older server: its followers in other records say that they are being computed, and were to be filled at its end.
+        behind = {num for table in writing.snapshot.tables for num in dependencies_of(table).followers(job.fields)}
+        job = msgspec.structs.replace(job, fields=(*job.fields, *sorted(behind.difference(job.fields))), filling=())
+    filling = _left(writing.snapshot, job, job.filling or ())
+    if not filling:
+        job = _begin(writing, msgspec.structs.replace(job, started_at=job.started_at or writing.at))
+        if not job.active:
+            return job
+        filling = _left(writing.snapshot, job, job.filling or ())
+    table = filling[0].around[filling[0].table_num]
+    computation = computation_of(table, [field.num for field in filling], people_in(writing, filling))
+    assert computation is not None
+    after, count = fill_bounded(writing, table, computation, job.filled, job.last, most)
+    stands = msgspec.structs.replace(job, state=RUNNING, filled=job.last if after is None else after, done=job.done + count, error=None)
+    if after is None:
+        named = {field.num for field in filling}
+        return _begin(writing, msgspec.structs.replace(stands, fields=tuple(num for num in job.fields if num not in named), filling=()))
+    writing.catalog.save_job(stands)
+    return stands
 
 
-def _end(writing: Writing, marked: Table | None, ended: Job) -> None:
-    """Writes down that a job has ended. `marked`: the table of the fields that it has been filling, which are not being computed any more."""
-    if marked is None:
-        writing.catalog.save_job(ended)
-        return
+def _begin(writing: Writing, job: Job) -> Job:
+    """Returns a job that is at the next fields which it has to fill, or has ended because there are none. From now on new records have those cells at once."""
+    fields = {field.num: field for field in _left(writing.snapshot, job, job.fields)}
+    step = next((step for step in _steps(writing.snapshot) if any(field.num in fields for field in step.fields)), None)
+    if step is None:
+        # Records may have been deleted meanwhile.
+        state = CANCELLED if job.fields else DONE
+        job = msgspec.structs.replace(job, state=state, total=job.done if state == DONE else job.total, error=None, ended_at=writing.at)
+    else:
+        named = tuple(field.num for field in step.fields if field.num in fields)
+        last = writing.catalog.counter(step.table)[0] - 1
+        job = msgspec.structs.replace(job, filling=named, filled=0, last=last)
 
     def change(version: int) -> None:
-        writing.catalog.save_job(ended)
-        writing.catalog.touch_table(marked, version)
+        writing.catalog.save_job(job)
+        for table in before.tables:
+            if any(field.computing == job.id for field in table.fields):
+                writing.catalog.touch_table(table, version)
 
-    after = writing.change_schema(change)
-    # What is made of those cells in other records, or in these by way of others, has waited for all of them.
-    dependencies = dependencies_of(after.table_by_num[marked.num])
-    recompute(writing, dependencies.followers(ended.fields))
+    before = writing.snapshot
+    writing.change_schema(change)
+    return job
+
+
+def _left(snapshot: Snapshot, job: Job, nums: Iterable[int]) -> list[Field]:
+    """Returns those of some fields that a job has to fill still: which are there, and have not come to change by themselves."""
+    there = {field.num: field for table in snapshot.tables for field in table.fields if field.computing == job.id}
+    return [there[num] for num in nums if num in there and not is_volatile(there[num])]
+
+
+def _steps(snapshot: Snapshot) -> Iterator[Step]:
+    """Gives the steps in which the computed fields of a database are computed."""
+    done: set[int] = set()
+    for table in snapshot.tables:
+        if table.num not in done:
+            done.update(table.around or (table.num,))
+            yield from dependencies_of(table).steps
 
 
 def _seconds_left(job: Job, now: int) -> int:
@@ -221,6 +268,7 @@ def _answer(job: Job) -> JobAnswer:
         state=job.state,  # type: ignore[arg-type]
         table_id=job.table_id,
         field_ids=list(job.field_ids),
+        following=[FollowingAnswer(table_id=each.table_id, field_ids=list(each.field_ids)) for each in job.following],
         done=job.done,
         total=job.total,
         error=job.error,

@@ -14,7 +14,7 @@ import msgspec
 
 from tablehouse.kinds.kind import PERSON
 from tablehouse.query.changes import Changes, LinkChanges
-from tablehouse.query.computed import Computation, Computer, computation_of
+from tablehouse.query.computed import Computation, Computer, computation_of, is_awaited
 from tablehouse.query.differences import Moving, moving_of
 from tablehouse.query.rollups import needs_people
 from tablehouse.schema.dependencies import Dependencies, Edge, Step, dependencies_of
@@ -24,13 +24,14 @@ from tablehouse.schema.relations import Link
 from tablehouse.service.computing import at_once, fill, people_in, setting_of, write_cells
 from tablehouse.service.differences import Differences, note_known, remember_at
 from tablehouse.sql import computed as sql
+from tablehouse.sql import differences as difference_sql
 from tablehouse.storage.transaction import Writing
 
 
 def recompute(writing: Writing, stale: Collection[int] = ()) -> None:
     """Brings computed cells up to date with what the unit of work has changed since this was last called.
 
-    `stale`: numbers of computed fields of which all cells are computed anew.
+    `stale`: numbers of computed fields of which all cells are computed anew. Cells that a job has yet to fill are left to it.
     """
     changes, writing.changes = writing.changes, Changes()
     if changes.renamed:
@@ -95,7 +96,7 @@ class _Recomputation:
     def run(self) -> None:
         """Computes what has to be, step by step."""
         for step in self._dependencies.steps:
-            anew = [field.num for field in step.fields if field.num in self._stale]
+            anew = [field.num for field in step.fields if field.num in self._stale and not field.waits]
             if anew:
                 fill(self._writing, step.table, anew)
             for fields, numbers in self._concerned(step):
@@ -104,7 +105,7 @@ class _Recomputation:
     def _concerned(self, step: Step) -> Iterator[tuple[tuple[Field, ...], list[int]]]:
         """Gives the fields of a step with the records in which they have to be computed; those of the same fields together."""
         local = {ready.field.num for ready in formulas_of(step.table).ready if ready.local}
-        fields = [field for field in step.fields if field.num not in self._stale and field.num not in local]
+        fields = [field for field in step.fields if field.num not in self._stale and field.num not in local and not field.waits]
         moved, unknown = self._move(step.table, fields)
         fields_of: dict[int, list[Field]] = {}
         dirty: dict[int, set[int]] = {}
@@ -180,6 +181,8 @@ class _Recomputation:
 
     def _compute(self, table: Table, fields: tuple[Field, ...], numbers: list[int]) -> None:
         writing = self._writing
+        if any(field.computing for field in fields):
+            numbers = self._filled(table, fields, numbers)
         computation = _computation(writing, table, fields)
         computer = Computer(computation, setting_of(writing))
         shape = tuple(field.num for field in fields)
@@ -192,7 +195,9 @@ class _Recomputation:
             for row in writing.rows(statement, {"numbers": _array(page), **computation.parameters}):
                 record = dict(zip(names, row, strict=True))
                 cells = computer.cells(record)
-                moved = tuple(field for field in fields if _differs(field, record, cells, field.state_column))
+                moved = tuple(
+                    field for field in fields if _differs(field, record, cells, field.state_column) and not is_awaited(field, record)
+                )
                 if moved:
                     changes.setdefault(moved, []).append({"num": row[0], **cells})
                     note_known(self._changes, table, moved, row[0], record)
@@ -203,6 +208,17 @@ class _Recomputation:
             self._remember(table, changes)
             for moved, rows in changes.items():
                 write_cells(writing, table, moved, rows)
+
+    def _filled(self, table: Table, fields: tuple[Field, ...], numbers: list[int]) -> list[int]:
+        """Returns the records of which some of these cells are there: what linked records hold is not read for the job's sake."""
+        writing = self._writing
+        statement = writing.compiled(table, ("cells", *(field.num for field in fields)), lambda: difference_sql.cells(table, fields))
+        found = []
+        for number, *cells in writing.rows(statement, {"numbers": _array(numbers)}):
+            threes = zip(fields, cells[::3], cells[1::3], strict=True)
+            if not all(is_awaited(field, {str(field.column): value, str(field.error_column): reason}) for field, value, reason in threes):
+                found.append(number)
+        return sorted(found)
 
     def _remember(self, table: Table, changes: Mapping[tuple[Field, ...], Sequence[Mapping[str, Any]]]) -> None:
         """Reads what records give to rollups with filters, before computed cells of them are written."""

@@ -170,5 +170,5 @@ READ_ACTIVE_JOBS: Final = (
     sa.select(JOBS).where(JOBS.c.state.in_([sa.literal_column(f"'{state}'") for state in ACTIVE])).order_by(JOBS.c.num)
 )
 INSERT_JOB: Final = insert_row(JOBS)
-UPDATE_JOB: Final = update_row(JOBS, "state", "filled", "done", "total", "error", "started_at", "ended_at")
+UPDATE_JOB: Final = update_row(JOBS, "fields", "filling", "last", "state", "filled", "done", "total", "error", "started_at", "ended_at")
 FORGET_JOBS: Final = sa.delete(JOBS).where(JOBS.c.ended_at <= sa.bindparam("before"))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tablehouse.sql.types import BYTES, INTEGER, TEXT
 
-FORMAT: Final = 11
+FORMAT: Final = 12
 """The version of this layout and of the record tables. Raise it together with a step in `storage.migrations`."""
 
 CATALOG: Final = sa.MetaData()
@@ -184,7 +184,7 @@ JOBS: Final = sa.Table(
     sa.Column("kind", TEXT, nullable=False),
     sa.Column("table_num", INTEGER, nullable=False),
     sa.Column("table_id", TEXT, nullable=False),
-    sa.Column("fields", TEXT, nullable=False),  # JSON array of field numbers
+    sa.Column("fields", TEXT, nullable=False),  # JSON array of field numbers: those that have yet to be filled
     sa.Column("field_ids", TEXT, nullable=False),  # JSON array
     sa.Column("state", TEXT, nullable=False),
     sa.Column("filled", INTEGER, nullable=False),  # up to which record number
@@ -195,6 +195,8 @@ JOBS: Final = sa.Table(
     sa.Column("created_at", TEXT, nullable=False),
     sa.Column("started_at", TEXT),
     sa.Column("ended_at", TEXT),
+    sa.Column("filling", TEXT),  # JSON array of field numbers: the step it is at; NULL of a job that an older server was asked for
+    sa.Column("following", TEXT, nullable=False, server_default="[]"),  # JSON array of schema.jobs.Following
 )
 """Work that goes on after the request that asked for it (`schema.jobs`), and such as has ended."""
 

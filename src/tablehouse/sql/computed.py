@@ -54,6 +54,27 @@ def all_inputs(table: Table, fields: Sequence[Field], gathers: Sequence[Gatherin
     return found.order_by(columns.c.n).limit(sa.bindparam("limit"))
 
 
+def sizes(table: Table, gathers: Sequence[Gathering]) -> sa.Select[Any]:
+    """Rows: (number, how many values of linked records would be read for it) in order of creation. Parameters: after, last, limit."""
+    columns = record_table(table)
+    here = dict(columns.c.items())
+    linked: sa.ColumnElement[Any] = sa.literal_column("0")
+    for each in gathers:
+        linked = linked + _how_many(each, here)
+    found = sa.select(columns.c.n, linked).where(columns.c.n > sa.bindparam("after"), columns.c.n <= sa.bindparam("last"))
+    return found.order_by(columns.c.n).limit(sa.bindparam("limit"))
+
+
+def _how_many(gathering: Gathering, columns: Columns) -> sa.ColumnElement[Any]:
+    link = gathering.path.links[0].link
+    assert link is not None
+    if len(gathering.path.links) > 1:
+        values = values_along(gathering.path, columns)
+        return sa.select(sa.func.count()).select_from(values.rows).where(values.found).scalar_subquery()
+    there = pairs(link, "step0")
+    return sa.select(sa.func.count()).select_from(there.rows).where(there.own == number_of(columns)).scalar_subquery()
+
+
 def cell_columns(fields: Sequence[Field]) -> list[str]:
     """Returns the names of the columns that hold the cells of computed fields: value, folded text, error and what a rollup remembers."""
     return [name for field in fields for name in (*field.cell_names, field.error_column, field.state_column) if name]
@@ -97,10 +118,7 @@ def _inputs(columns: sa.Table, fields: Sequence[Field], gathers: Sequence[Gather
 def gathered(gathering: Gathering, columns: Columns) -> sa.ColumnElement[Any]:
     """Returns the expression for the values of linked records as a JSON array, in link order, or for how many are linked."""
     if gathering.counted:
-        link = gathering.path.links[0].link
-        assert link is not None
-        there = pairs(link, "step0")
-        return sa.select(sa.func.count()).select_from(there.rows).where(there.own == number_of(columns)).scalar_subquery()
+        return _how_many(gathering, columns)
     values = values_along(gathering.path, columns)
     found = [values.found]
     if gathering.sieve is not None:

@@ -161,3 +161,9 @@ def count_linked(field: Field) -> sa.Select[Any]:
     assert field.link is not None
     there = pairs(field.link)
     return sa.select(sa.func.count(sa.distinct(there.own)))
+
+
+def count_up_to(link: Link) -> sa.Select[Any]:
+    """One row: (how many links there are, at most `limit`). Parameter: limit."""
+    some = sa.select(_ONE).select_from(link_table(link.relation)).limit(sa.bindparam("limit")).subquery("some")
+    return sa.select(sa.func.count()).select_from(some)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
-from tablehouse.schema.formulas import is_volatile, read_late
+from tablehouse.schema.formulas import awaited_by, is_volatile, read_late
 from tablehouse.schema.jobs import COMPUTING
 from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
@@ -54,8 +54,13 @@ def _failure(field: Field, columns: Columns) -> Cell | None:
     """Returns the expression for why a cell failed, NULL where it did not; None for fields whose cells never do."""
     if field.error_column:
         return None if is_volatile(field) else columns[field.error_column]
+    if awaited_by(field) is None:
+        return None
+    computing = sa.literal_column(f"'{COMPUTING}'", sa.Text())
+    if field.column is not None:
+        return sa.case((columns[field.column].is_(None), computing))  # a count that is there is a number
     # Which of the cells shown are there, the other records know; until all are, none is relied on.
-    return sa.literal_column(f"'{COMPUTING}'", sa.Text()) if field.awaited else None
+    return computing
 
 
 def _with_errors(record: JsonObject, failing: Sequence[tuple[Field, Cell]]) -> sa.ColumnElement[str]:

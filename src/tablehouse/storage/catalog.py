@@ -13,7 +13,7 @@ from tablehouse.fields.registry import BY_NAME
 from tablehouse.fields.select import Choice, SelectOptions
 from tablehouse.kinds.zones import zone_named
 from tablehouse.schema.index import ORDER, TRIGRAM, Index, Spec
-from tablehouse.schema.jobs import Job
+from tablehouse.schema.jobs import Following, Job
 from tablehouse.schema.model import Database, Field, Snapshot, Table, View
 from tablehouse.schema.parts import Parts
 from tablehouse.schema.relations import End, Link, Relation, connected, links_of
@@ -24,6 +24,9 @@ from tablehouse.sql.dialect import Dialect
 from tablehouse.sql.postgres_parts import part_number
 from tablehouse.storage.migrations import check_format
 from tablehouse.storage.session import Row, Session
+
+Computing = Mapping[int, tuple[str, bool]]
+"""Field number -> (the id of the job that fills its cells, whether it is at them)."""
 
 
 class Catalog:
@@ -51,7 +54,8 @@ class Catalog:
         relations = self.relations()
         groups = connected(list(versions), relations)
         links = links_of(relations)
-        computing = {num: job.id for job in self.active_jobs() for num in job.fields}
+        jobs = self.active_jobs()
+        computing = {num: (job.id, num in (job.filling or ())) for job in jobs for num in job.fields}
         arounds: dict[frozenset[int], dict[int, Table]] = defaultdict(dict)
         tables = []
         for row in rows:
@@ -259,13 +263,17 @@ class Catalog:
         """Writes a new job, and forgets those that ended before an instant."""
         self._rows(sql.FORGET_JOBS, before=forgotten_before)
         values = msgspec.structs.asdict(job)
-        self._rows(sql.INSERT_JOB, **{**values, "fields": _json(job.fields), "field_ids": _json(job.field_ids)})
+        lists = {name: _json(values[name]) for name in ("fields", "field_ids", "filling")}
+        self._rows(sql.INSERT_JOB, **{**values, **lists, "following": _json(job.following)})
 
     def save_job(self, job: Job) -> None:
         """Writes how a job stands."""
         self._rows(
             sql.UPDATE_JOB,
             which=job.num,
+            fields=_json(job.fields),
+            filling=_json(job.filling),
+            last=job.last,
             state=job.state,
             filled=job.filled,
             done=job.done,
@@ -291,9 +299,7 @@ class Catalog:
     def _rows(self, statement: Any, **values: Any) -> list[Row]:
         return self._session.rows(self._dialect.fixed(statement), values)
 
-    def _table(
-        self, row: Row, database: Database, links: Mapping[int, Link], around: Mapping[int, Table], computing: Mapping[int, str]
-    ) -> Table:
+    def _table(self, row: Row, database: Database, links: Mapping[int, Link], around: Mapping[int, Table], computing: Computing) -> Table:
         num, table_id, name, description, primary_num, default_view_id, position, version, created_at, updated_at = row
         choices: dict[int, list[Choice]] = defaultdict(list)
         for field_num, choice_num, choice_id, label, color in self._rows(sql.READ_CHOICES, num=num):
@@ -303,7 +309,7 @@ class Catalog:
             for found in self._rows(sql.READ_INDEXES, num=num)
         )
         fields = tuple(
-            _known_by(indexes, _field(found, choices, database, links, around, computing.get(found[0])))
+            _known_by(indexes, _field(found, choices, database, links, around, computing.get(found[0], (None, False))))
             for found in self._rows(sql.READ_FIELDS, num=num)
         )
         views = tuple(_view(found) for found in self._rows(sql.READ_VIEWS, num=num))
@@ -364,8 +370,13 @@ def _json(value: Any) -> str | None:
 
 
 def _job(row: Row) -> Job:
-    num, job_id, kind, table_num, table_id, fields, field_ids, *standing = row
-    return Job(num, job_id, kind, table_num, table_id, tuple(msgspec.json.decode(fields)), tuple(msgspec.json.decode(field_ids)), *standing)
+    num, job_id, kind, table_num, table_id, fields, field_ids, *standing, filling, following = row
+    job = Job(num, job_id, kind, table_num, table_id, tuple(msgspec.json.decode(fields)), tuple(msgspec.json.decode(field_ids)), *standing)
+    return msgspec.structs.replace(
+        job,
+        filling=None if filling is None else tuple(msgspec.json.decode(filling)),
+        following=msgspec.json.decode(following, type=tuple[Following, ...]),
+    )
 
 
 def _known_by(indexes: Sequence[Index], field: Field) -> Field:
@@ -400,7 +411,7 @@ def _field(
     database: Database,
     links: Mapping[int, Link],
     around: Mapping[int, Table],
-    computing: str | None,
+    computing: tuple[str | None, bool],
 ) -> Field:
     (
         num,
@@ -441,5 +452,6 @@ def _field(
         table_num=table_num,
         link=links.get(num),
         around=around,
-        computing=computing,
+        computing=computing[0],
+        filling=computing[1],
     )

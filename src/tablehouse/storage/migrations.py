@@ -58,6 +58,15 @@ def _files_steps(schema: str, whole: str, text: str) -> tuple[str, ...]:
     )
 
 
+def _job_steps(schema: str, text: str) -> tuple[str, ...]:
+    """A job that has not ended begins anew: what follows from its fields in other records is filled by steps of its own."""
+    return (
+        f"ALTER TABLE {schema}jobs ADD COLUMN filling {text}",
+        f"ALTER TABLE {schema}jobs ADD COLUMN following {text} NOT NULL DEFAULT '[]'",
+        f"UPDATE {schema}jobs SET filled = 0, done = 0, state = 'WAITING' WHERE state = 'RUNNING'",
+    )
+
+
 CONTROL_STEPS: Final[Steps] = {
     1: (
         "ALTER TABLE users ADD COLUMN password TEXT",
@@ -99,6 +108,7 @@ DATABASE_STEPS: Final[Steps] = {
     8: ("DROP TABLE IF EXISTS leases", f"CREATE TABLE jobs {_JOBS.format(text='TEXT', integer='INTEGER')}"),
     9: _files_steps("", "INTEGER", "TEXT"),
     10: (),
+    11: _job_steps("", "TEXT"),
 }
 
 
@@ -128,6 +138,7 @@ POSTGRES_DATABASE_STEPS: Final[Steps] = {
     8: (f"DROP TABLE IF EXISTS {SCHEMA}.leases", f"CREATE TABLE {SCHEMA}.jobs {_JOBS.format(text=_TEXT_THERE, integer='BIGINT')}"),
     9: _files_steps(f"{SCHEMA}.", "BIGINT", 'TEXT COLLATE "C"'),
     10: (_ORDERS_ANEW,),
+    11: _job_steps(f"{SCHEMA}.", _TEXT_THERE),
 }
 """The same for PostgreSQL, from the formats on in which there has been any. Names of tables begin with `sql.dialect.SCHEMA`."""
 

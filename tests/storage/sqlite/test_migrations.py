@@ -27,6 +27,7 @@ BACK: Final = {
     9: ("DROP TABLE jobs", "CREATE TABLE leases (name TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL)"),
     10: ("DROP TABLE files", "DROP TABLE file_bytes"),
     11: (),
+    12: ("ALTER TABLE jobs DROP COLUMN filling", "ALTER TABLE jobs DROP COLUMN following"),
 }
 """From a format to the statements that take a file back to the one before."""
 
