@@ -170,7 +170,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     job_records: Annotated[
         _Positive,
         _Says(
-            "Records of a table from which on the cells of a new or changed computed field are filled by a job, not in the request.",
+            "Records of a table, and links that lead from them, from which on the cells of a new or changed computed field are filled by a job, not in the request.",
             "a whole number from 1 on",
         ),
     ] = 20_000

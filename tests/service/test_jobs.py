@@ -226,6 +226,176 @@ def test_what_other_records_compute_of_it_waits_and_is_right_when_it_is_done(tab
     assert people.search(filter={"operator": "IS", "leftSide": "Sum", "rightSide": 900})[1].total == 1
 
 
+class Teams(msgspec.Struct):
+    """Forty records, each in one of four teams, and the teams' league."""
+
+    members: LocalTable
+    teams: LocalTable
+    leagues: LocalTable
+    ids: dict[str, str]
+    """Ids of teams and leagues by name."""
+
+    def sums(self) -> list[Any]:
+        return self.teams.cells("Sum")
+
+    def right(self) -> list[Any]:
+        """What the sums are to be."""
+        numbers = {record["id"]: record["fields"]["No"] for record in records(self.members)}
+        return [sum(numbers[each["id"]] or 0 for each in team["fields"]["Members"]) for team in records(self.teams)]
+
+    def rollup(self, of: str = "No", function: str = "SUM", name: str = "Sum") -> str | None:
+        options = {
+            "linkedRecordFieldId": self.teams.field_id("Members"),
+            "rollupFieldId": self.members.field_id(of),
+            "function": function,
+        }
+        return self.teams.add_field(name=name, type="ROLLUP", options=options).computing or None
+
+
+@pytest.fixture
+def teams(table: LocalTable) -> Teams:
+    name = {"name": "Name", "type": "SINGLE_LINE_TEXT"}
+    leagues = table.local.new_table([name], database=table.database)
+    others = table.local.new_table([name], database=table.database)
+    others.add_field(name="Members", type="LINKED_RECORD", options={"linkedTableId": table.id})
+    others.add_field(name="League", type="LINKED_RECORD", options={"linkedTableId": leagues.id}, allowMultipleEntries=False)
+    members = [record["id"] for record in records(table)]
+    ids = {"L": leagues.create(Name="L")["id"]}
+    for place in range(4):
+        made = others.create(Name=f"t{place}", Members=members[place::4], League=[ids["L"]])
+        ids[f"t{place}"] = made["id"]
+    return Teams(table, others, leagues, ids)
+
+
+@pytest.mark.parametrize("kind", ["SUM", "MIN", "COUNTA", "ARRAYJOIN"])
+def test_a_rollup_over_many_links_is_filled_by_a_job(teams: Teams, kind: str) -> None:
+    """There are four teams, and forty links to be read."""
+    job = teams.rollup(function=kind)
+    (found,) = listed(teams.teams)
+    assert (found.id, found.total, found.following) == (job, 4, [])
+    assert teams.sums() == [None] * 4
+    assert {tuple(record["errors"].values()) for record in records(teams.teams)} == {(COMPUTING,)}
+    step(teams.teams, 15)
+    assert [value is None for value in teams.sums()] == [False, True, True, True], "a team has ten members: one at a time"
+    settle(teams.teams)
+    teams.members.local.store.backgrounds.from_records = None
+    teams.rollup(function=kind, name="At once")
+    assert teams.sums() == teams.teams.cells("At once")
+    assert not any("errors" in record for record in records(teams.teams))
+
+
+def test_a_count_says_that_it_is_computed_though_it_cannot_fail(teams: Teams) -> None:
+    table = teams.teams
+    job = table.add_field(name="Count", type="COUNT", options={"linkedRecordFieldId": table.field_id("Members")}).computing
+    field = table.field_id("Count")
+    assert [record["errors"] for record in records(table)] == [{field: COMPUTING}] * 4
+    assert table.add_field(name="Twice", type="FORMULA", options={"formula": "IFERROR({Count} * 2, 0)"}).computing not in (None, job)
+    table.add_field(name="Now", type="FORMULA", options={"formula": "YEAR(NOW()) * 0 + IFERROR({Count}, 7)"})
+    step(table, 11)
+    assert [record["fields"]["Count"] for record in records(table)] == [10, None, None, None]
+    assert [record["fields"]["Now"] for record in records(table)] == [10, None, None, None]
+    with pytest.raises(ServiceUnavailable):
+        table.search(filter={"operator": "IS_EMPTY", "leftSide": "Count"})
+    moved = records(teams.members)[1]["id"]
+    table.update(teams.ids["t0"], Members=[moved])
+    assert [record["fields"]["Count"] for record in records(table)] == [1, None, None, None]
+    settle(table)
+    assert table.cells("Count") == [1, 10, 10, 10]
+    assert table.cells("Twice") == [2, 20, 20, 20]
+    assert not any("errors" in record for record in records(table))
+
+
+def test_writes_keep_what_is_filled_right_and_leave_the_rest(teams: Teams) -> None:
+    teams.rollup()
+    step(teams.teams, 25)
+    assert [value is None for value in teams.sums()] == [False, False, True, True]
+    members = [record["id"] for record in records(teams.members)]
+    teams.members.update(members[0], No=1000)  # of a team that is filled
+    teams.members.update(members[3], No=2000)  # of one that is not
+    teams.members.delete(members[4])
+    teams.members.delete(members[7])
+    teams.teams.update(teams.ids["t1"], Members=[members[9]])
+    teams.teams.update(teams.ids["t2"], Members=[members[1], members[2], members[8]])  # from one that is filled
+    late = teams.teams.create(Name="late", Members=[members[10], members[11]])
+    assert (late["fields"]["Sum"], late.get("errors")) == (11 + 12, None)
+    right = teams.right()
+    assert teams.sums() == [right[0], right[1], None, None, right[4]]
+    settle(teams.teams)
+    assert teams.sums() == right
+    assert listed(teams.teams)[0].done == 4
+
+
+def test_what_follows_in_other_records_is_a_step_each(teams: Teams) -> None:
+    formula(teams.members, "Double", "{No} * 2")
+    settle(teams.members)
+    teams.rollup(of="Double")
+    teams.teams.add_field(name="Label", type="FORMULA", options={"formula": 'IFERROR({Sum} & " in all", "none")'})
+    options = {"linkedRecordFieldId": teams.leagues.schema.fields[-1].id, "rollupFieldId": teams.teams.field_id("Sum"), "function": "MAX"}
+    teams.leagues.add_field(name="Best", type="ROLLUP", options=options)
+    settle(teams.members)
+    job = teams.members.change_field("Double", options={"formula": "{No} * 3"}).field.computing
+    found = listed(teams.members)[0]
+    named = [[teams.leagues.id, ["Best"]], [teams.teams.id, ["Sum", "Label"]]]
+    names = {field.id: field.name for each in (teams.teams, teams.leagues) for field in each.schema.fields}
+    assert (found.id, found.table_id, found.field_ids) == (job, teams.members.id, [teams.members.field_id("Double")])
+    assert sorted([each.table_id, [names[one] for one in each.field_ids]] for each in found.following) == sorted(named)
+    assert found.total == ROWS + 4 + 1
+    while listed(teams.members)[0].state != "DONE":
+        step(teams.members, 15)
+        member = records(teams.members)[0]["id"]
+        teams.members.update(member, No=teams.members.get(member)["fields"]["No"] + 1)
+        right = [each * 3 for each in teams.right()]
+        shown = records(teams.teams)
+        for place, record in enumerate(shown):
+            assert record["fields"]["Sum"] in (None, right[place])
+            assert record["fields"]["Label"] in (None, f"{right[place]} in all")
+            assert (record["fields"]["Sum"] is None) == ("errors" in record)
+        best = records(teams.leagues)[0]
+        assert best["fields"]["Best"] in (None, max(right))
+        assert (best["fields"]["Best"] is None) == ("errors" in best)
+    assert teams.leagues.cells("Best") == [max(each * 3 for each in teams.right())]
+    assert listed(teams.members)[0].done == ROWS + 4 + 1
+
+
+def test_a_change_in_the_middle_begins_what_follows_from_it_anew(teams: Teams) -> None:
+    formula(teams.members, "Double", "{No} * 2")
+    settle(teams.members)
+    teams.rollup(of="Double")
+    settle(teams.members)
+    teams.members.change_field("Double", options={"formula": "{No} * 3"})
+    for _ in range(5):
+        step(teams.members, 15)
+    assert None in teams.sums()
+    teams.teams.change_field("Sum", options={"function": "MAX"})
+    assert [job.state for job in listed(teams.members)[:2]] == ["WAITING", "RUNNING"]
+    settle(teams.members)
+    assert [job.state for job in listed(teams.members)[:2]] == ["DONE", "CANCELLED"]
+    assert teams.sums() == [37 * 3, 38 * 3, 39 * 3, 40 * 3]
+    assert not any(field.computing for each in (teams.members, teams.teams) for field in each.schema.fields)
+
+
+def test_losing_the_way_of_a_rollup_empties_it_without_a_job(teams: Teams) -> None:
+    teams.rollup()
+    step(teams.teams, 15)
+    teams.teams.delete_field("Members")
+    assert teams.sums() == [None] * 4
+    assert not any("errors" in record for record in records(teams.teams))
+    assert settle(teams.teams) == 1
+    assert listed(teams.teams)[0].state == "CANCELLED"
+
+
+def test_a_piece_of_a_rollup_is_eight_statements(teams: Teams) -> None:
+    teams.rollup()
+    step(teams.teams, 11)
+    counts = []
+    for most in (5, 20):
+        before = teams.teams.file.statements
+        step(teams.teams, most)
+        counts.append(teams.teams.file.statements - before)
+    # One more than for formulas: how much is linked to the next records.
+    assert counts == [8, 8]
+
+
 def test_formulas_over_it_wait_for_it(table: LocalTable) -> None:
     first = formula(table, "Double", "{No} * 2")
     table.local.store.backgrounds.from_records = None

@@ -11,6 +11,7 @@ from hypothesis import note
 from tablehouse.errors import ApiError
 from tablehouse.query.requests import ListRecords
 from tablehouse.service import batch, databases, fields, pages, records, tables
+from tablehouse.service.jobs import advance
 from tests.api import Answer, Api
 from tests.local import Local, body
 
@@ -57,6 +58,9 @@ class Calls(Protocol):
 
     def batch(self, table: str, given: Json) -> Json: ...
 
+    def work(self, most: int) -> bool:
+        """Whether there was a step of a job to do, of about so many records; it is done."""
+
     def end(self) -> None:
         """Removes the database."""
 
@@ -83,11 +87,12 @@ class Noted:
 
 
 class LocalCalls:
-    """Calls of the service's functions."""
+    """Calls of the service's functions. `from_records`: from how many records and links on cells are left to jobs; None: never."""
 
-    def __init__(self, local: Local, database: str) -> None:
+    def __init__(self, local: Local, database: str, from_records: int | None = None) -> None:
         self._local = local
         self._database = database
+        local.store.backgrounds.from_records = from_records
 
     def _call(self, function: Any, *arguments: Any, **keys: Any) -> Any:
         try:
@@ -137,6 +142,10 @@ class LocalCalls:
     def batch(self, table: str, given: Json) -> Json:
         done = self._call(batch.write_batch, table, body(given))
         return {**done, "created": [_record(each) for each in done["created"]], "updated": [_record(each) for each in done["updated"]]}
+
+    def work(self, most: int) -> bool:
+        with self._local.store.database(self._database) as database:
+            return advance(database, most, lambda: None) is not None
 
     def end(self) -> None:
         self._call(databases.delete_database, True)
@@ -188,6 +197,9 @@ class HttpCalls:
 
     def batch(self, table: str, given: Json) -> Json:
         return _thing(self._api.post(f"{self._path}/{table}/records/batch", given))
+
+    def work(self, most: int) -> bool:
+        return False  # so few records are filled in the request
 
     def end(self) -> None:
         self._api.delete(self._path.removesuffix("/tables"), force="true").nothing()

@@ -24,6 +24,7 @@ from tablehouse.formula.tree import references
 from tablehouse.formula.values import Value, from_stored, text_of
 from tablehouse.kinds import kind
 from tablehouse.kinds.kind import Kind
+from tablehouse.schema.jobs import COMPUTING
 
 Json = dict[str, Any]
 
@@ -56,6 +57,11 @@ class Naive:
             for field in table["fields"]:
                 if field["type"] in COMPUTED:
                     yield table, field
+
+    @property
+    def is_computing(self) -> bool:
+        """Whether a job has yet to fill cells."""
+        return any(field.get("computing") for table in self.tables.values() for field in table["fields"])
 
     def column(self, table: Json, field: Json) -> Column:
         """The cells of a field."""
@@ -165,6 +171,16 @@ class Column:
                 return there and (self.type == "LOOKUP" or self._condition_holds is not None)
             case _:
                 return True
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a job has yet to fill cells that this field shows."""
+        if self.type == "LINKED_RECORD":
+            owner = self._whole.tables[self._options["linkedTableId"]]
+            return bool((self._whole.field(owner["id"], owner["primaryFieldId"]) or {}).get("computing"))
+        if self.type == "LOOKUP":
+            return self.valid and self._source is not None and self._source.is_awaited
+        return bool(self._field.get("computing"))
 
     def _raw(self, record: str) -> Any:
         return self._whole.record(self._table["id"], record)["fields"][self._field["id"]]
@@ -290,13 +306,20 @@ class Column:
 
 
 def check(whole: Naive) -> None:
-    """Every computed cell reads what a computation from nothing gives, with its reason where it fails, and every field says whether it is valid."""
+    """Every computed cell reads what a computation from nothing gives, with its reason where it fails, or says that a job has yet to fill it, as its field
+    does, too; and every field says whether it is valid.
+    """
     for table, field in whole.computed():
         column = whole.column(table, field)
         assert field["options"].get("isValid", column.valid) == column.valid, (table["name"], field)
         for record in whole.ids(table["id"]):
             found = whole.record(table["id"], record)
             shown = (found["fields"][field["id"]], found.get("errors", {}).get(field["id"]))
+            if shown[1] == COMPUTING:
+                assert column.is_awaited, (table["name"], field, record)
+                assert shown[0] is None or field["type"] == "LOOKUP", (table["name"], field, record)
+                continue
+            assert not column.is_awaited or field["type"] != "LOOKUP", (table["name"], field, record)
             assert shown == (column.shown(record), column.reason(record)), (table["name"], field, record)
 
 

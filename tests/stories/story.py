@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tablehouse.formula.rollups import ROLLUPS
+from tablehouse.schema.jobs import COMPUTING
 from tests.stories.calls import MOST, Calls, Json, Refused
 from tests.stories.links import LinkModel, Side
 from tests.stories.naive import COMPUTED, Column, Naive, check
@@ -125,6 +126,13 @@ class Story(RuleBasedStateMachine):
             self.add(data, pick(data, self.tables), pick(data, COMPUTED))
             self.look()
         self.answered = {}  # there were fewer fields then
+
+    @rule(steps=st.integers(1, 3), most=st.sampled_from([1, 2, 3, 5, 20]))
+    def work(self, steps: int, most: int) -> None:
+        """Some steps of what is left to jobs."""
+        self.answered = {}
+        for _ in range(steps):
+            self.calls.work(most)
 
     def stored_field(self, kind: str) -> Json:
         given: Json = {"name": next(self.names), "type": kind}
@@ -396,7 +404,8 @@ class Story(RuleBasedStateMachine):
         try:
             call()
         except Refused as refused:
-            if refused.code not in {"BAD_REQUEST", "VALIDATION_ERROR", "CONSTRAINT_VIOLATION"}:
+            awaited = refused.code == "SERVICE_UNAVAILABLE" and self.whole.is_computing
+            if not awaited and refused.code not in {"BAD_REQUEST", "VALIDATION_ERROR", "CONSTRAINT_VIOLATION"}:
                 raise
             key = f"{what}: {refused}"
             self.refusals[key] = self.refusals.get(key, 0) + 1
@@ -423,13 +432,26 @@ class Story(RuleBasedStateMachine):
                 assert record == there, f"the answer of a write shows what is there after it: {unlike}"
         self.answered = {}
 
+    def all_work_done(self) -> None:
+        """What was left to jobs is right once they are done, and nothing is left."""
+        while self.calls.work(MOST):
+            pass
+        self.answered = {}
+        self.all_is_right()
+        assert not self.whole.is_computing
+
     def links_are_the_model(self) -> None:
         for (table, field), cells in self.links.cells.items():
             for record in self.whole.ids(table):
                 shown = self.whole.record(table, record)["fields"][field]
                 assert [each["id"] for each in shown] == cells.get(record, []), (table, field, record)
                 there = self.linked(self.whole.field(table, field) or {})
-                assert [each["label"] for each in shown] == [self.whole.label(there["id"], each["id"]) for each in shown]
+                primary = self.whole.field(there["id"], there["primaryFieldId"])
+                assert primary is not None
+                reason = self.whole.record(table, record).get("errors", {}).get(field)
+                assert reason == (COMPUTING if primary.get("computing") else None)
+                if reason is None:
+                    assert [each["label"] for each in shown] == [self.whole.label(there["id"], each["id"]) for each in shown]
 
     def cells_are_the_model(self) -> None:
         for table in self.tables:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, Phase, settings
@@ -24,7 +25,11 @@ def tell(begin: Callable[[], Calls], examples: int, steps: int, deep: int) -> di
             self.calls = Noted(begin())
 
         def teardown(self) -> None:
-            self.calls.end()
+            try:
+                if sys.exc_info()[0] is None:
+                    self.all_work_done()
+            finally:
+                self.calls.end()
 
     Told.refusals = refusals
     bounds = settings(
