@@ -76,7 +76,7 @@ def test_reads_and_writes_are_counted_apart_with_a_second_of_burst(
     passed = [answer for answer in answers if answer.status == 200]
     assert reads <= len(passed) <= reads * (1 + seconds) + 1
     refused = next(answer for answer in answers if answer.status == 429)
-    refused.refused("TOO_MANY_REQUESTS")
+    assert refused.refused("TOO_MANY_REQUESTS")["limit"] == reads
     wait = float(refused.headers["retry-after"])
     assert 0 < wait <= 2
     left = [int(answer.headers["ratelimit-remaining"]) for answer in answers]

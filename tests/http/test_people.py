@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -88,6 +89,33 @@ def test_somebody_who_logs_in_does_what_their_role_allows_until_they_log_out(bro
     assert "tablehouse_session" not in browser.client.cookies
     browser.client.cookies.update(kept)
     browser.send("GET", "/me").refused("UNAUTHORIZED", "log in")
+
+
+def test_the_audit_log_says_who_logged_in_and_who_tried(browser: Browser, admin: Api, member: str) -> None:
+    browser.log_in("nobody@example.com", "wrong").refused("UNAUTHORIZED")
+    browser.log_in(member, "wrong").refused("UNAUTHORIZED")
+    browser.log_in(member).data["user"]
+    browser.send("DELETE", "/session").nothing()
+    deadline = time.monotonic() + 30
+    while len(found := sessions_of(admin, member)) < 4:  # a failure is noted beside its answer, whose time tells nothing
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+    assert sorted(found) == [
+        ("session.created", "invitation", member.partition("@")[0]),
+        ("session.created", "password", member.partition("@")[0]),
+        ("session.ended", "session", member.partition("@")[0]),
+        ("session.failed", "password", None),
+    ]
+
+
+def sessions_of(admin: Api, email: str) -> list[tuple[str, str, str | None]]:
+    """What the audit log says of somebody's sessions: (action, by what, by whom)."""
+    events = admin.get(f"/workspaces/{admin.workspace_id()}/audit", limit=200).data
+    return [
+        (event["action"], event["by"]["via"], event["by"]["userName"])
+        for event in events
+        if event["action"].startswith("session.") and event["what"]["email"] == email
+    ]
 
 
 def test_the_cookie_is_for_https_alone_when_the_request_came_by_it(browser: Browser, member: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,12 +63,12 @@ class Scene:
         self.api = api
         workspace = api.post("/workspaces", {"name": "Permissions"}).data["id"]
         self.elsewhere = api.post("/workspaces", {"name": "Elsewhere"}).data["id"]
-        self.ids: dict[str, str] = {"workspace": workspace, "job": str(uuid.uuid4())}
+        self.ids: dict[str, str] = {"workspace": workspace}
         self.ids["database"] = self._new_database()
         self.ids["table"] = self._new_table()
         table = api.get(self._table()).data
         self.ids |= {"view": table["defaultViewId"], "field": table["fields"][1]["id"]}
-        for name in ("record", "user", "token", "invitation", "index"):
+        for name in ("record", "user", "token", "invitation", "index", "job"):
             self.ids[name] = self.fresh(name)
         self.people = {name: Person(api, self.elsewhere if name == "stranger" else workspace, name) for name in ROLES}
         for role in ("admin", "editor", "viewer"):
@@ -92,6 +91,7 @@ class Scene:
             "field": lambda: self._made(f"{table}/fields", {"name": new, "type": "NUMBER"}),
             "record": lambda: self._made(f"{table}/records", {"fields": {}}),
             "index": lambda: self._made(f"{table}/indexes", {"fields": ["Name"]}),
+            "job": self._new_job,
             "token": lambda: self._made(f"{place}/tokens", {"name": new, "level": "read"}),
             "invitation": lambda: self._made(f"{place}/invitations", {"email": address(), "role": "viewer"}),
             "user": lambda: str(self.api.post(f"{place}/members", {"email": address(), "role": "viewer"}).data["userId"]),
@@ -104,6 +104,14 @@ class Scene:
     def _new_table(self) -> str:
         fields = [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Files", "type": "ATTACHMENT"}]
         return self._made(f"/databases/{self.ids['database']}/tables", {"name": f"new {next(_numbers)}", "fields": fields})
+
+    def _new_job(self) -> str:
+        """The id of the job that fills a formula over as many records as it takes to need one."""
+        table = f"/databases/{self.ids['database']}/tables/{self._new_table()}"
+        for _ in range(4):
+            self.api.post(f"{table}/records/batch", {"create": [{"fields": {}}] * 5_000}).data["created"]
+        formula = {"name": "Formula", "type": "FORMULA", "options": {"formula": "{Name} & 'x'"}}
+        return str(self.api.post(f"{table}/fields", formula).data["computing"])
 
     def _table(self) -> str:
         return f"/databases/{self.ids['database']}/tables/{self.ids['table']}"

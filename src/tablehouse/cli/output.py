@@ -67,7 +67,7 @@ def refusals() -> Iterator[None]:
         say(error.message)
         raise typer.Exit(1) from None
     except (BackupError, CannotOpen, InUse, OtherVersion, NewerFormat, OSError) as error:
-        say(str(error))
+        say(f"{error.filename}: {error.strerror}." if isinstance(error, OSError) and error.filename else str(error))
         raise typer.Exit(1) from None
 
 

@@ -9,7 +9,8 @@ import typer
 from tablehouse.cli.output import put, put_json, put_table, refusals, say
 from tablehouse.cli.place import Data, DatabaseUrl, Json, stored
 from tablehouse.config import RATE_LIMITS, ConfigError, RateLimit, parse_rate_limit
-from tablehouse.errors import NotFound
+from tablehouse.errors import BadRequest, NotFound
+from tablehouse.query.definitions import clean_name
 from tablehouse.service.tokens import delete_token, find_token, make_token
 from tablehouse.service.workspaces import token_answer
 from tablehouse.storage.control import ControlSnapshot, ControlWriting, Token
@@ -18,6 +19,8 @@ tokens = typer.Typer(help="Personal access tokens.", no_args_is_help=True)
 
 NO_LIMIT: Final = RateLimit(1_000_000, 1_000_000)
 """What `off` means for one token, whatever the server's own limit is: more than any server answers."""
+_FLAGS: Final = {"name": "--name", "level": "--level", "expiresAt": "--expires"}
+"""Options by the keys that the API has for them."""
 
 
 @tokens.command("create")
@@ -40,7 +43,10 @@ def create(
     with refusals(), stored(data, database_url) as store:
         control = store.control.current()
         owner, workspaces = _owner(control, workspace)
-        token, secret = make_token(store, owner, name.strip(), level, expires, workspaces, rate=_rate(rate_limit))
+        try:
+            token, secret = make_token(store, owner, clean_name(name, "name"), level, expires, workspaces, rate=_rate(rate_limit))
+        except BadRequest as error:
+            raise ConfigError(f"{_FLAGS[error.details['path']]}: {error.message.partition(': ')[2]}") from None
         if as_json:
             put_json(token_answer(token, secret))
         else:

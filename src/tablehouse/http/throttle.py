@@ -9,6 +9,7 @@ import falcon
 
 from tablehouse.config import Settings
 from tablehouse.errors import TooManyRequests
+from tablehouse.fields.base import whole
 from tablehouse.service.access import Caller
 from tablehouse.storage.buckets import Buckets
 
@@ -45,7 +46,7 @@ class Throttle:
             raise TooManyRequests(
                 f'The token "{token.name}" may make {rate:g} {what} per second. Wait {taken.retry_after:.2f} s and try again.',
                 headers=[("Retry-After", str(max(math.ceil(taken.retry_after), 1)))],
-                limit=rate,
+                limit=whole(rate),
             )
 
     def count_stranger(self, address: str, name: str) -> None:

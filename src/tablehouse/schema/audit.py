@@ -29,6 +29,9 @@ ACTIONS: Final[dict[str, str]] = {
     "user.created": "A user was made, as a member of the workspace.",
     "user.updated": "A member was renamed, disabled or enabled.",
     "user.password": "A member's password was set by the operator.",
+    "session.created": "A member logged in, by password or by accepting an invitation.",
+    "session.failed": "Somebody tried to log in as a member and did not have the right password.",
+    "session.ended": "A member logged out.",
     "database.created": "A database was made in the workspace.",
     "database.deleted": "A database of the workspace was deleted, its audit log with it.",
     "database.updated": "The properties of a database were changed.",
@@ -48,7 +51,7 @@ ACTIONS: Final[dict[str, str]] = {
 
 
 class Actor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Who did something. `via`: token, session, invitation, command line, or server for what it does by itself."""
+    """Who did something. `via`: token, session, password, invitation, command line, or server for what it does by itself."""
 
     via: str
     user_id: str | None = None

@@ -128,7 +128,7 @@ class InvitationAnswer(Answer, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AuditActor(Answer, frozen=True, kw_only=True):
-    """Who did something. `via`: a token, a session, an invitation, the command line, or the server by itself."""
+    """Who did something. `via`: a token, a session, a password, an invitation, the command line, or the server by itself."""
 
     via: Annotated[str, Meta(examples=["token"])]
     user_id: UserId | None = None

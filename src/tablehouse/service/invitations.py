@@ -93,7 +93,7 @@ def accept_invitation(app: App, body: AcceptInvitation) -> tuple[SessionAnswer, 
         raise Unauthorized(f"{invitation.email} has a password here already, and this is not it.")
     hashed = hash_password(body.password) if stored is None else None
     joined = app.store.control.change(lambda writing: _join(app, writing, body, hashed))
-    return start_session(app, joined, lambda _: None)
+    return start_session(app, joined, "invitation")
 
 
 def _join(app: App, writing: ControlWriting, body: AcceptInvitation, hashed: str | None) -> User:

@@ -244,15 +244,21 @@ class Control:
     def _note(self, writing: ControlWriting, after: ControlSnapshot) -> None:
         """Writes down in the audit log what the transaction has changed."""
         events = [*writing.events, *control_events(writing.before, after, writing.names)]
-        if not events:
-            return
-        num, at = writing.run(sql.LAST_EVENT)[0][0], iso(self._clock())
-        by = msgspec.json.encode(writing.actor).decode()
+        if events:
+            self._write_events(writing.run, events, writing.actor)
+
+    def note(self, events: Sequence[Event], actor: Actor) -> None:
+        """Writes events into the audit log that changed nothing. Raises ServiceUnavailable."""
+        self.together(lambda run: self._write_events(run, events, actor))
+
+    def _write_events(self, run: Run, events: Sequence[Event], actor: Actor) -> None:
+        num, at = run(sql.LAST_EVENT)[0][0], iso(self._clock())
+        by = msgspec.json.encode(actor).decode()
         for event in events:
             what = msgspec.json.encode(event.what).decode()
             for workspace_id in event.workspaces or (None,):
                 num += 1
-                writing.run(sql.INSERT_EVENT, num=num, workspace_id=workspace_id, at=at, actor=by, action=event.action, what=what)
+                run(sql.INSERT_EVENT, num=num, workspace_id=workspace_id, at=at, actor=by, action=event.action, what=what)
 
     def events(self, workspace_id: str, skip: int, limit: int) -> tuple[list[Row], int]:
         """Returns (a page of a workspace's audit log, the latest first: when, who, action, what; how many events there are)."""
