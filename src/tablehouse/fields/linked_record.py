@@ -67,8 +67,7 @@ class LinkedRecord(FieldType[LinkedRecordOptions]):
 
 
 def _record_id(item: object) -> str:
-    if isinstance(item, Mapping):
-        item = item.get("id")
-    if not isinstance(item, str) or not item.strip():
+    named = item.get("id") if isinstance(item, Mapping) else item
+    if not isinstance(named, str) or not named.strip():
         raise Reject(f'A link is written as the id of a record, or {{"id": …}}, not {describe(item)}.')
-    return item.strip()
+    return named.strip()

@@ -215,7 +215,7 @@ class _Misplaced(Exception):
 def _refuse_unknown(given: Mapping[str, Any], known: tuple[str, ...], path: str) -> None:
     for key in given:
         if key not in known:
-            hint = nearest(key, known) or f" It may have {', '.join(known)}."
+            hint = nearest(key, (*known, "condition") if path == "filter" else known) or f" It may have {', '.join(known)}."
             raise BadRequest(f"{path}: a condition has no key {describe(key)}.{hint}", path=f"{path}.{key}")
 
 

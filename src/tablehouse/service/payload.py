@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final, TypeVar
 
@@ -11,6 +12,7 @@ from tablehouse.errors import BadRequest, shape_of
 
 T = TypeVar("T")
 
+_OUT_OF_RANGE: Final = "Number out of range"
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 
 
@@ -33,7 +35,7 @@ def decode(raw: bytes, kind: type[T]) -> T:
     """Returns JSON bytes as that struct. Raises BadRequest."""
     text = raw if raw.strip() else b"{}"
     try:
-        return msgspec.json.decode(text, type=kind)
+        return _decoded(text, kind)
     except msgspec.ValidationError as error:
         # What comes behind the first value of the wrong shape has not been read: it may be no JSON at all.
         if kind is not Any:
@@ -43,6 +45,21 @@ def decode(raw: bytes, kind: type[T]) -> T:
         raise _not_json(text, error) from None
     except UnicodeDecodeError as error:
         raise _not_json(text, error) from None
+
+
+def _decoded(text: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError as error:
+        if not str(error).startswith(_OUT_OF_RANGE):
+            raise
+    # A number like 1e400 is JSON all the same. Whoever reads the value refuses it by name and place, for which its text will do.
+    return msgspec.json.Decoder(kind, float_hook=_number_or_text).decode(text)
+
+
+def _number_or_text(literal: str) -> float | str:
+    number = float(literal)
+    return number if math.isfinite(number) else literal
 
 
 def shape_fault(error: msgspec.ValidationError) -> BadRequest:
