@@ -18,6 +18,7 @@ import msgspec
 
 from bench.processes import Running, free_port, start
 from tablehouse.config import Settings
+from tablehouse.http.dispatch import Application
 from tablehouse.http.process import run
 
 RECORDS = "/api/v1/databases/{database}/tables/{table}/records"
@@ -82,4 +83,4 @@ def start_floor(answers: Mapping[str, Answer], *, threads: int, directory: Path)
 
 
 if __name__ == "__main__":
-    sys.exit(run(Settings(port=int(sys.argv[1]), threads=int(sys.argv[2]), log_level="warning"), lambda _: floor_app()))
+    sys.exit(run(Settings(port=int(sys.argv[1]), threads=int(sys.argv[2]), log_level="warning"), lambda _: Application(floor_app())))

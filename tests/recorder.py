@@ -33,7 +33,7 @@ _SCHEMA: Final = re.compile(r"\bd[0-9a-f]{32}\b")
 _NUMBERED: Final = re.compile(r"\b([a-z]{1,2})\d+(?:_\d+)*\b")
 _PARAMETER: Final = re.compile(r"\$\d+")
 _END: Final = "\n;;\n"
-_SENDING: Final = {"prepare": 1, "exec_": 0, "exec_params": 0, "send_query": 0, "send_query_params": 0}
+_SENDING: Final = {"prepare": 1, "send_prepare": 1, "exec_": 0, "exec_params": 0, "send_query": 0, "send_query_params": 0}
 """The functions of libpq that take a statement's text, and which of their parameters it is."""
 
 

@@ -27,6 +27,7 @@ TOKEN_PREFIX: Final = "pat_"
 SESSION_PREFIX: Final = "ses_"
 INVITATION_PREFIX: Final = "inv_"
 TOKEN_FORM: Final = re.compile(r"pat_[A-Za-z0-9]{40}")
+RECORD_FORM: Final = re.compile(r"[0-9A-Z]{14}")
 UUID_FORM: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 

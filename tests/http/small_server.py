@@ -26,6 +26,7 @@ from tablehouse.errors import ApiError
 from tablehouse.http.body import read_body
 from tablehouse.http.compression import Compression
 from tablehouse.http.cors import cors
+from tablehouse.http.dispatch import Application
 from tablehouse.http.log import access_logger, bind_request
 from tablehouse.http.metrics import CONTENT_TYPE, Metrics
 from tablehouse.http.process import run
@@ -94,7 +95,7 @@ class Around:
         self.metrics.answered(req.method, req.uri_template or "", resp.status_code, seconds)
 
 
-def make_app(settings: Settings) -> falcon.App[Any, Any]:
+def make_app(settings: Settings) -> Application:
     """The small application. Its environment may tell it to fail at start."""
     if os.environ.get("SMALL_FAILS"):
         raise RuntimeError("cannot open the storage")
@@ -111,7 +112,7 @@ def make_app(settings: Settings) -> falcon.App[Any, Any]:
         return app(environ, start)
 
     on_exit(lambda: structlog.get_logger().warning("closed the store"))
-    return fails  # type: ignore[return-value]
+    return Application(fails)
 
 
 def on_refusal(_req: falcon.Request, resp: falcon.Response, error: ApiError, _params: dict[str, Any]) -> None:

@@ -305,3 +305,32 @@ def test_pages_of_two_servers_are_exact_while_records_come_and_go(pair: tuple[Ap
         page = reader.get(table.records_path, offset=offset, limit=20)
         assert [row["id"] for row in page.data] == there[offset : offset + 20]
         assert page.metadata["total"] == len(there)
+
+
+def test_what_was_acknowledged_is_seen_by_every_read_that_begins_later(make_table: MakeTable, api: Api, connect: Connect) -> None:
+    """However many wait at the same time, and whatever they share: each reads what it has just written, alone and in the list."""
+    table = make_table([NAME])
+    records = [table.create({"Name": "-"})["id"] for _ in range(8)]
+
+    def write_and_read(number: int) -> None:
+        mine = connect(api.address, api.token)
+        path = table.record_path(records[number])
+        for step in range(12):
+            mine.patch(path, {"fields": {"Name": f"{step}"}}, fieldNames="true")
+            assert mine.get(path, fieldNames="true").data["fields"]["Name"] == f"{step}"
+            for other in range(3):
+                assert mine.get(table.record_path(records[(number + other) % 8])).status == 200
+            assert mine.get(table.records_path, fieldNames="true").data[number]["fields"]["Name"] == f"{step}"
+        mine.close()
+
+    def delete_and_read(number: int) -> None:
+        mine = connect(api.address, api.token)
+        path = table.record_path(records[number])
+        mine.delete(path)
+        assert mine.get(path).status == 404
+        assert records[number] not in {row["id"] for row in mine.get(table.records_path).data}
+        mine.close()
+
+    at_once(8, write_and_read)
+    at_once(8, delete_and_read)
+    assert api.get(table.records_path).data == []

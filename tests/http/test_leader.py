@@ -6,13 +6,13 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 
 import pytest
 
-from tablehouse.http.leader import Leadership
+from tablehouse.http.leader import Ahead, Leadership, Wait
 from tablehouse.storage.turn import aside
 
 SECONDS = 10.0
@@ -23,8 +23,8 @@ Work = Callable[[], None]
 class Pool:
     """Requests are functions; True beside one makes its thread work on it beside the leader. It starts a thread when all are in calls."""
 
-    def __init__(self, threads: int) -> None:
-        self.leadership: Leadership[Work] = Leadership(lambda work: work(), threads)
+    def __init__(self, threads: int, ahead: Ahead[Work] | None = None) -> None:
+        self.leadership: Leadership[Work] = Leadership(lambda work: work(), threads, ahead)
         self.requests: SimpleQueue[tuple[Work, bool] | None] = SimpleQueue()
         self.started = 0
         self.start_thread()
@@ -80,6 +80,51 @@ def blocked(pool: Pool, says_so: bool, beside: bool = False) -> Iterator[Blocked
     request.let_go()
 
 
+class Asking:
+    """What asks ahead: once for each request. `wait`: what it then does in place of waiting, given how often it has asked."""
+
+    def __init__(self, wait: Callable[[int], object]) -> None:
+        self.goes: list[list[Work]] = []
+        self._known: set[int] = set()
+        self._wait = wait
+
+    def ask(self, requests: Sequence[Work]) -> Wait | None:
+        new = [request for request in requests if id(request) not in self._known]
+        self._known |= {id(request) for request in new}
+        self.goes.append(new)
+        count = len(self.goes)
+
+        def wait() -> None:
+            self._wait(count)
+
+        return wait if new else None
+
+
+@contextmanager
+def waiting_leader() -> Iterator[tuple[Pool, Asking, Callable[[Work], None]]]:
+    """A pool whose leader waits, until the end of the block, for what was asked for the first request. What is returned asks for another one,
+    and returns when it has come in.
+    """
+    answered, work = threading.Event(), threading.Event()
+    asking = Asking(lambda count: count > 1 or answered.wait(SECONDS))
+    pool = Pool(4, asking)
+
+    def ask(request: Work) -> None:
+        known = len(pool.leadership._left)
+        pool.ask(request)
+        end = time.monotonic() + SECONDS
+        while len(pool.leadership._left) == known and time.monotonic() < end:
+            time.sleep(0.001)
+
+    pool.ask(work.set)
+    while not asking.goes:
+        time.sleep(0.001)
+    yield pool, asking, ask
+    assert not work.is_set()
+    answered.set()
+    assert work.wait(SECONDS)
+
+
 def is_answered(pool: Pool, seconds: float = SECONDS) -> bool:
     """Whether a quick request is."""
     done = threading.Event()
@@ -114,12 +159,49 @@ def test_as_many_requests_as_there_are_threads_are_under_way(threads: int, away:
     assert late.wait(SECONDS)
 
 
-def test_every_request_is_worked_on_once_whatever_they_do() -> None:
-    pool = Pool(3)
+def test_what_comes_while_the_leader_waits_is_asked_for_in_one_go() -> None:
+    """And not in the one before: what was asked before a request came may be older than what its client knows."""
+    done = [threading.Event() for _ in range(5)]
+    with waiting_leader() as (_, asking, ask):
+        for each in done:
+            ask(each.set)
+        assert len(asking.goes) == 1
+    assert all(each.wait(SECONDS) for each in done)
+    assert [len(go) for go in asking.goes[:2]] == [1, 5]
+
+
+def test_what_follows_is_asked_for_before_the_others_are_answered() -> None:
+    seen: list[int] = []
+    done = threading.Event()
+    with waiting_leader() as (_, asking, ask):
+        ask(lambda: seen.append(len(asking.goes)))
+        ask(lambda: seen.append(len(asking.goes)))
+        ask(done.set)
+    assert done.wait(SECONDS)
+    assert len(asking.goes[1]) == 3
+    assert seen[0] >= 2
+
+
+def test_who_has_to_wait_holds_up_none_of_those_who_were_asked_for_with_it() -> None:
+    blocking = Blocked(says_so=True)
+    done = [threading.Event() for _ in range(4)]
+    with waiting_leader() as (_, _asking, ask):
+        ask(blocking)
+        for each in done:
+            ask(each.set)
+    assert blocking.begun.wait(SECONDS)
+    assert all(each.wait(SECONDS) for each in done)
+    blocking.let_go()
+
+
+@pytest.mark.parametrize("waits", [None, 0.0, 0.001], ids="asks ahead, {}".format)
+def test_every_request_is_worked_on_once_whatever_they_do(waits: float | None) -> None:
+    asking = None if waits is None else Asking(lambda _: time.sleep(waits))
+    pool = Pool(3, asking)
     dice = random.Random(1)
     done: Counter[int] = Counter()
     all_done = threading.Event()
-    count = 3_000
+    count = 1_500
 
     def request(number: int, seconds: float, times: int) -> Work:
         def work() -> None:

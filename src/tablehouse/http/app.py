@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
-from wsgiref.types import WSGIApplication
 
 import falcon
 
@@ -13,9 +12,11 @@ from tablehouse.errors import ApiError
 from tablehouse.http import refusals
 from tablehouse.http.compression import Compression
 from tablehouse.http.cors import cors
+from tablehouse.http.dispatch import Application
 from tablehouse.http.endpoint import Endpoint
 from tablehouse.http.entrance import add_entrance
 from tablehouse.http.files import add_files
+from tablehouse.http.foresight import Foresight
 from tablehouse.http.metrics import CONTENT_TYPE, Metrics
 from tablehouse.http.operation import BASE, Operation
 from tablehouse.http.operations import OPERATIONS
@@ -30,7 +31,7 @@ from tablehouse.storage.buckets import Buckets
 from tablehouse.storage.opening import open_store
 
 
-def make_app(settings: Settings) -> WSGIApplication:
+def make_app(settings: Settings) -> Application:
     """Returns the application of one process, with its own store."""
     metrics = Metrics()
     store = open_store(settings, on_commit=metrics.commit, serves=True)
@@ -63,7 +64,7 @@ def make_app(settings: Settings) -> WSGIApplication:
     add_entrance(falcon_app, settings)
     falcon_app.add_route("/healthz", Health(app))
     falcon_app.add_route("/metrics", MetricsPage(metrics))
-    return falcon_app
+    return Application(falcon_app, Foresight(app) if store.shares else None)
 
 
 class Health:

@@ -28,7 +28,8 @@ import msgspec
 
 from tablehouse.errors import ApiError, InternalError, ServiceUnavailable
 from tablehouse.http.body import CHUNK, ClientBody, Input, content_length
-from tablehouse.http.leader import Leadership
+from tablehouse.http.leader import Ahead, Leadership
+from tablehouse.storage import sharing
 
 BESIDE_PLACES: Final = 240
 """Requests that write or have a body at the same time. Past this many they are refused, so that threads are left for reads."""
@@ -43,7 +44,6 @@ _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
-Request = tuple["Reply", dict[str, Any]]
 
 
 class Reply(Protocol):
@@ -56,11 +56,30 @@ class Reply(Protocol):
         """Answers with a body that is made meanwhile; returns when the client has taken it."""
 
 
+class Read:
+    """A read as it waits to be computed. `known`: what the database has said on its behalf already; `asked`: whether that was asked for."""
+
+    __slots__ = ("asked", "known", "reply", "scope")
+
+    def __init__(self, reply: Reply, scope: dict[str, Any]) -> None:
+        self.reply = reply
+        self.scope = scope
+        self.asked = False
+        self.known: sharing.Known | None = None
+
+
+class Application(msgspec.Struct, frozen=True):
+    """What a process serves. `ahead`: what asks the database on behalf of reads that wait, where that is worth it."""
+
+    wsgi: WSGIApplication
+    ahead: Ahead[Read] | None = None
+
+
 class Dispatcher:
     """The callable that Granian gets. At most `threads` reads are under way."""
 
-    def __init__(self, app: WSGIApplication, threads: int) -> None:
-        self._app = app
+    def __init__(self, app: Application, threads: int) -> None:
+        self._app = app.wsgi
         self._environ: dict[str, Any] = {
             "SCRIPT_NAME": "",
             "wsgi.errors": sys.stderr,
@@ -74,7 +93,7 @@ class Dispatcher:
         self._open = 0
         """Requests that were taken and not answered yet."""
         self._draining = False
-        self._leadership = Leadership(self._read, threads)
+        self._leadership = Leadership(self._read, threads, app.ahead)
         self._beside_places = threading.Semaphore(BESIDE_PLACES)
         self.pool_threads = BESIDE_PLACES + 2 * threads
         """The most threads that Granian's pool needs. It starts another one whenever a request waits, so under load it soon has all of them;
@@ -90,7 +109,7 @@ class Dispatcher:
         if draining:
             _refuse(reply, _shutting_down())
         elif scope["REQUEST_METHOD"] in _READS and not with_body:
-            self._leadership.lead((reply, scope))
+            self._leadership.lead(Read(reply, scope))
         else:
             with self._leadership.beside():
                 self._work_beside(reply, scope, with_body)
@@ -107,11 +126,14 @@ class Dispatcher:
             time.sleep(0.01)
         return not self._open
 
-    def _read(self, request: Request) -> None:
+    def _read(self, request: Read) -> None:
+        sharing.hold(request.known)
         try:
-            self._answer(*request)
+            self._answer(request.reply, request.scope)
         except Exception:
             log.exception("an answer could not be given")  # the client has gone; the next ones have not
+        finally:
+            sharing.hold(None)
 
     def _work_beside(self, reply: Reply, scope: dict[str, Any], with_body: bool) -> None:
         if not self._beside_places.acquire(blocking=False):

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Final, NoReturn
-from wsgiref.types import WSGIApplication
 
 from granian import _granian
 from granian._futures import _new_cbscheduler
@@ -28,9 +27,9 @@ from granian.http import HTTP1Settings, HTTP2Settings
 
 from tablehouse.config import Settings
 from tablehouse.http import log as log_lines
-from tablehouse.http.dispatch import Dispatcher
+from tablehouse.http.dispatch import Application, Dispatcher
 
-Target = Callable[[Settings], WSGIApplication]
+Target = Callable[[Settings], Application]
 """Makes the application of one process. It opens its stores here, in the process that uses them."""
 
 REQUEST_SECONDS: Final = 7.0

@@ -82,6 +82,12 @@ class Access:
                 self._store.control.touch_token(caller.token.id, iso(now))
         return caller
 
+    def was_let_in(self, token: str, database_id: str) -> bool:
+        """Returns whether the last look at the control tables found that a token may read a database. It lets nobody in: `caller` does."""
+        control, callers = self._known
+        caller = callers.get(token_hash(token))
+        return control is not None and caller is not None and control.databases.get(database_id) in caller.levels
+
     def refusal(self, caller: Caller, level: int) -> Forbidden:
         """Returns the error for a caller who sees a thing but may not do this with it."""
         needed = next(name for name, value in LEVELS.items() if value == level)

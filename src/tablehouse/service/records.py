@@ -24,6 +24,7 @@ from tablehouse.service.revision import check_revision
 from tablehouse.service.row_writes import RowWriter, raise_faults
 from tablehouse.service.things import find_table, no_record
 from tablehouse.sql import records as sql
+from tablehouse.sql.statement import Statement
 from tablehouse.storage.transaction import Reading, Writing
 
 
@@ -41,14 +42,23 @@ def get_record(app: App, caller: Caller, database_id: str, table_id: str, record
 
     def work(reading: Reading) -> str:
         table = find_table(reading.snapshot, table_id)
-        statement = reading.compiled(table, ("get", field_names), lambda: sql.get_record(table, table.fields, field_names))
-        found = reading.versioned(statement, {"id": record_id}, brief=True)
+        found = reading.versioned(get_statement(reading, table, field_names), {"id": record_id}, brief=True)
         if not found:
             raise no_record(table, record_id)
         return shown_record(app, reading, table, field_names, found[0])
 
     with app.store.database(database_id) as database:
         return database.read_versioned(work)
+
+
+def get_statement(reading: Reading, table: Table, by_name: bool) -> Statement:
+    """Returns the statement that `get_record` runs."""
+    return reading.compiled(table, ("get", by_name), lambda: sql.get_record(table, table.fields, by_name))
+
+
+def get_several(reading: Reading, table: Table, by_name: bool) -> Statement:
+    """Returns the statement that asks for several records at once, whose rows begin with the id."""
+    return reading.compiled(table, ("get several", by_name), lambda: sql.get_records(table, table.fields, by_name))
 
 
 def create_record(

@@ -41,6 +41,13 @@ def get_record(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Selec
     return sa.select(VERSION, *_shown(table, _of(columns), fields, by_name)).where(columns.c.id == sa.bindparam("id"))
 
 
+def get_records(table: Table, fields: Sequence[Field], by_name: bool) -> sa.Select[Any]:
+    """Rows of those that are there: (id, what a row of `get_record` is). Parameter: ids, a JSON array."""
+    columns = record_table(table)
+    shown = _shown(table, _of(columns), fields, by_name)
+    return sa.select(columns.c.id, VERSION, *shown).where(InItems(columns.c.id, sa.bindparam("ids")))
+
+
 def list_records(table: Table, fields: Sequence[Field], by_name: bool, by_offset: bool) -> sa.Select[Any]:
     """One row about the table, and a page of it: (schema version, commits counted, next record's number, records there are, number of
     the newest; JSON array of records as bytes, number of the last one in it; JSON array of inputs).

@@ -22,6 +22,7 @@ from tablehouse.storage.background import NO_BACKGROUND, Background
 from tablehouse.storage.catalog import Catalog
 from tablehouse.storage.seat import Seat, Unit
 from tablehouse.storage.session import RolledBack, Session, Sessions, StaleSchema
+from tablehouse.storage.sharing import KnownReading, NotKnown, known_of
 from tablehouse.storage.transaction import Reading, Writing
 from tablehouse.storage.turn import aside
 
@@ -80,6 +81,12 @@ class Database:
         Each statement is a transaction of its own unless `work` says otherwise (`Reading.moment`). Raises what `work` raises, once
         the schema is known to be current. `work` may run several times.
         """
+        known = known_of(self)
+        if known is not None:
+            try:
+                return work(KnownReading(self._dialect, known.snapshot, known))
+            except (NotKnown, StaleSchema, ApiError):
+                pass  # whatever is not there is asked as if nothing were known; it may be there by now
         for run in range(1, _MOST_RUNS + 1):
             session = self.sessions.take()
             before = session.statements

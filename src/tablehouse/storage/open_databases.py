@@ -62,6 +62,11 @@ class OpenDatabases:
         """Gives a database, open for as long as the block lasts. Raises what opening it raises."""
         return _Lease(self, database_id)
 
+    def opened(self, database_id: str) -> Database | None:
+        """Returns a database if it is open already, without keeping it open; None when it is not."""
+        place = self._places.get(database_id)
+        return None if place is None else place.database
+
     def enter(self, database_id: str) -> _Place:
         """Returns the place of a database that is open, with one user more."""
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tablehouse.storage.open_databases import OpenDatabases
 from tablehouse.storage.page_cache import PageCache
 from tablehouse.storage.places import Places
 from tablehouse.storage.session import Session, Sessions
+from tablehouse.storage.sharing import Asked, Question
 from tablehouse.storage.time_limit import TimeLimit
 from tablehouse.storage.usage import Usage
 
@@ -47,6 +48,8 @@ class Store(ABC):
 
     limits: Path
     """The file of the rate limits, which the processes of one machine share."""
+    shares = False
+    """Whether requests share statements (`ask`)."""
 
     def __init__(self, clock: Clock, most: int) -> None:
         self.clock = clock
@@ -76,6 +79,13 @@ class Store(ABC):
         self.open_databases.close()
         self.control.close()
         self.time_limit.close()
+
+    def ask(self, questions: Sequence[Question]) -> Asked | None:
+        """Sends statements that requests share, without waiting for their answers (`storage.sharing`).
+
+        None when they are better run by each request itself, as where a statement waits for nobody. Never raises.
+        """
+        return None
 
     @abstractmethod
     def create_database(self, database: Properties) -> None:

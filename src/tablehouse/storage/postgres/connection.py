@@ -8,6 +8,7 @@ lies between may reset it (DISCARD ALL) while no transaction is open, and a stat
 from __future__ import annotations
 
 import select
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import count
@@ -59,6 +60,18 @@ class _Step:
         self.parameters = parameters
 
 
+class _Sent:
+    """A statement that was sent for others to wait for; `new`: together with its text, for the server to prepare it."""
+
+    __slots__ = ("key", "new", "parameters", "prepared")
+
+    def __init__(self, key: tuple[str, str], prepared: _Prepared, parameters: Parameters, *, new: bool) -> None:
+        self.key = key
+        self.prepared = prepared
+        self.parameters = parameters
+        self.new = new
+
+
 class Connection:
     """Used by one thread at a time, but for `interrupt`. `schema` in its methods: whose tables a statement is about."""
 
@@ -69,6 +82,7 @@ class Connection:
         self._characters = 0
         self._unwanted: list[bytes] = []
         self._pending: list[_Step] = []
+        self._sent: list[_Sent] = []
         self._poll: select.poll | None = None
 
     @property
@@ -155,6 +169,78 @@ class Connection:
         self._check(results)
         if results[-1].command_status != b"COMMIT":
             raise fault("40000", "COMMIT was answered by ROLLBACK")
+
+    def send(self, several: Iterable[tuple[str, str, Parameters]]) -> list[bool]:
+        """Sends statements of any schemas, each a transaction of its own, without waiting for answers: `receive` has to follow.
+
+        Returns which were sent: not those whose preparation has made others be forgotten. Raises ConnectionLost.
+        """
+        # Also preparing waits for somebody who changes the table.
+        found = [self._to_send((schema, text), parameters) for schema, text, parameters in several]
+        kept = [self._prepared.get(each.key) is each.prepared for each in found]
+        self._sent = [each for each, there in zip(found, kept, strict=True) if there]
+        connection = self._pg
+        try:
+            connection.enter_pipeline_mode()
+            for each in self._sent:
+                if each.new:
+                    schema, text = each.key
+                    connection.send_prepare(each.prepared.name, text.replace(SCHEMA, schema).encode())
+                connection.send_query_prepared(each.prepared.name, each.parameters, None, _BINARY)
+                connection.pipeline_sync()  # ends its transaction: what fails ends nothing else
+            self._send_all()
+        except psycopg.OperationalError as error:
+            raise fault(LOST, str(error)) from error
+        return kept
+
+    def receive(self, until: float) -> list[list[Row] | None]:
+        """Returns the rows of each statement that was sent, None for one that failed.
+
+        What has not been answered at `until` (by `time.monotonic`) is stopped, and the connection with it; the rows of those before it are
+        returned. Raises ConnectionLost.
+        """
+        sent, self._sent = self._sent, []
+        found: list[list[Row] | None] = []
+        failed: list[tuple[_Sent, str]] = []
+        try:
+            for each in sent:
+                result = self._result_until(until, each.new)
+                if result is None:
+                    self.interrupt()
+                    self.close()
+                    return found
+                if result.status in _OK:
+                    found.append(_read(each.prepared, result))
+                else:
+                    found.append(None)
+                    failed.append((each, _state(result)))
+                while self._next_result().status != pq.ExecStatus.PIPELINE_SYNC:
+                    pass  # what was to be run after its preparation failed
+            self._pg.exit_pipeline_mode()
+        except psycopg.OperationalError as error:
+            raise fault(LOST, str(error)) from error
+        for each, state in failed:
+            if state == NO_SUCH_STATEMENT:
+                self._forget_prepared()
+            elif (each.new or state == STALE_PLAN) and each.key in self._prepared:
+                self._drop(each.key)
+        return found
+
+    def _result_until(self, until: float, new: bool) -> pq.abc.PGresult | None:
+        """Returns the next statement's result, or that of preparing it when that failed; None when it does not come in time."""
+        if not self._wait(until):
+            return None
+        result = self._next_result()
+        return self._result_until(until, new=False) if new and result.status in _OK else result
+
+    def _to_send(self, key: tuple[str, str], parameters: Parameters) -> _Sent:
+        prepared = self._prepared.get(key)
+        if prepared is not None:
+            self._prepared.move_to_end(key)
+            return _Sent(key, prepared, parameters, new=False)
+        prepared = _Prepared(len(key[1]))
+        self._keep(key, prepared)
+        return _Sent(key, prepared, parameters, new=True)
 
     def copy(self, schema: str, text: str, data: Iterable[bytes]) -> None:
         """Runs a COPY … FROM STDIN with these pieces of data."""
@@ -246,11 +332,14 @@ class Connection:
         result = self._pg.prepare(prepared.name, text.replace(SCHEMA, schema).encode())
         if result.status not in _OK:
             raise self._fault(result)
+        self._keep(key, prepared)
+        return prepared
+
+    def _keep(self, key: tuple[str, str], prepared: _Prepared) -> None:
         self._prepared[key] = prepared
         self._characters += prepared.size
         while len(self._prepared) > 1 and (len(self._prepared) > _MOST_STATEMENTS or self._characters > _MOST_CHARACTERS):
             self._drop(next(iter(self._prepared)))
-        return prepared
 
     def _drop(self, key: tuple[str, str]) -> None:
         old = self._prepared.pop(key)
@@ -335,14 +424,16 @@ class Connection:
                 return last
             last = following
 
-    def _wait(self) -> None:
-        """Waits for something to read; libpq's own waiting would keep Python's lock."""
+    def _wait(self, until: float | None = None) -> bool:
+        """Waits for something to read; libpq's own waiting would keep Python's lock. Returns whether it came in time."""
         while self._pg.is_busy():
             if self._poll is None:
                 self._poll = select.poll()
                 self._poll.register(self._pg.socket, select.POLLIN)
-            self._poll.poll()
+            if not self._poll.poll(None if until is None else max(0.0, until - time.monotonic()) * 1000):
+                return False
             self._pg.consume_input()
+        return True
 
     def _check(self, results: Iterable[pq.abc.PGresult]) -> None:
         for result in results:

@@ -41,6 +41,18 @@ class Pool:
                 f"All {self._most} connections to the database server were busy for {PATIENCE_SECONDS:g} seconds. Try again.",
                 headers=[("Retry-After", "1")],
             )
+        return self._idle_or_new()
+
+    def take_at_once(self) -> Connection | None:
+        """Returns a connection like `take`; None when others have all of them, or it cannot be made."""
+        if not self._free.acquire(blocking=False):
+            return None
+        try:
+            return self._idle_or_new()
+        except ServiceUnavailable:
+            return None  # who needs one says so
+
+    def _idle_or_new(self) -> Connection:
         try:
             return self._idle.pop()  # the one used last, whose statements the server has at hand
         except IndexError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -28,8 +28,10 @@ from tablehouse.storage.postgres.pool import Pool, Unreachable
 from tablehouse.storage.postgres.schemas import CONTROL_SCHEMA, drop_schema, has_table, holds_nothing, our_schemas, schema_of
 from tablehouse.storage.postgres.session import PostgresSession
 from tablehouse.storage.postgres.sessions import SchemaSessions
+from tablehouse.storage.postgres.sharing import Sharing
 from tablehouse.storage.postgres.signal import ServerSignal
 from tablehouse.storage.session import RolledBack, StaleSchema, UniqueViolated
+from tablehouse.storage.sharing import Asked, Question
 from tablehouse.storage.store import CannotOpen, OnCommit, Store, fill_new_database
 from tablehouse.storage.time_limit import TimeLimit
 
@@ -51,6 +53,8 @@ class PostgresStore(Store):
     Raises CannotOpen with what its operator has to know.
     """
 
+    shares = True
+
     def __init__(
         self,
         url: str,
@@ -69,6 +73,7 @@ class PostgresStore(Store):
         self._on_commit = on_commit
         self.pool = Pool(self.address, connections)
         self.control_pool = Pool(self.address, _CONTROL_CONNECTIONS)
+        self._sharing = Sharing(self.pool)
         self._locking = TimeLimit()
         self._start()
         sessions = SchemaSessions(self.control_pool, CONTROL_SCHEMA, self._locking)
@@ -80,6 +85,10 @@ class PostgresStore(Store):
         self.pool.close()
         self.control_pool.close()
         self._locking.close()
+
+    def ask(self, questions: Sequence[Question]) -> Asked | None:
+        """Sends statements that requests share; None when that cannot be done at once."""
+        return self._sharing.ask(questions)
 
     def create_database(self, database: Properties) -> None:
         """Makes a database's schema."""
