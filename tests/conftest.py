@@ -39,7 +39,7 @@ def deep(request: pytest.FixtureRequest) -> int:
 def server(new_storage: NewStorage, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Server]:
     """The server that most tests share."""
     options = shlex.split(request.config.getoption("--serve"))
-    running = Server.start(new_storage(), tmp_path_factory.mktemp("log") / "server.log", *options)
+    running = Server.start(new_storage(), tmp_path_factory.mktemp("log") / "server.log", *options, from_file=True)
     yield running
     running.stop()
 

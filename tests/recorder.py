@@ -23,8 +23,9 @@ from tablehouse.cli.main import app
 from tablehouse.storage.postgres import connection as connections
 from tests import citus, postgres
 from tests.sql.rules import broken_rules
+from tests.starter import RECORDING
 
-DIRECTORY: Final = "STATEMENTS_OF_TESTS"
+DIRECTORY: Final = RECORDING
 """Names the directory that the processes of one run write to; set by the first of them."""
 PROGRAM: Final = "tablehouse"
 """A file in that directory: the command, which notes what it sends."""

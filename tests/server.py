@@ -13,13 +13,14 @@ import signal
 import socket
 import string
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import httpx
+
+from tests import starting
 
 LOGS: list[Path] = []
 """What servers of this process have written; `tests.secrecy` looks through it in the end."""
@@ -71,11 +72,6 @@ class SqliteStorage:
         return ["--data", str(self.directory)]
 
 
-def program() -> str:
-    """The `tablehouse` of the environment that runs the tests; where statements are recorded, one that does."""
-    return str(Path(os.environ.get("STATEMENTS_OF_TESTS") or Path(sys.executable).parent) / "tablehouse")
-
-
 def clean_environment(**more: str) -> dict[str, str]:
     """This process's environment without any setting of Tablehouse, and with `more`."""
     return {name: value for name, value in os.environ.items() if not name.startswith("TABLEHOUSE_")} | more
@@ -84,7 +80,7 @@ def clean_environment(**more: str) -> dict[str, str]:
 class Server:
     """A running server. Made by `Server.start`, ended by `stop` (SIGTERM) or `kill` (SIGKILL to it and its workers)."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path, storage: Storage, token: str) -> None:
+    def __init__(self, process: starting.Process, port: int, log: Path, storage: Storage, token: str) -> None:
         self.process = process
         self.port = port
         self.log = log
@@ -101,12 +97,15 @@ class Server:
         token: str | None = None,
         rate_limit: str = "off",
         environment: dict[str, str] | None = None,
+        from_file: bool = False,
     ) -> Server:
-        """The server, once `/healthz` answers 200. Raises RuntimeError with the end of its log when it does not come up."""
+        """The server, once `/healthz` answers 200. `from_file`: started all as users do, imports included.
+
+        Raises RuntimeError with the end of its log when it does not come up.
+        """
         token = token or new_token()
         port = free_port()
         arguments = [
-            program(),
             "serve",
             "--host",
             "127.0.0.1",
@@ -119,14 +118,9 @@ class Server:
         ]
         LOGS.append(log)
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=clean_environment(TABLEHOUSE_ADMIN_TOKEN=token, **(environment or {})),
-                start_new_session=True,
-            )
+            whole = clean_environment(TABLEHOUSE_ADMIN_TOKEN=token, **(environment or {}))
+            start = starting.start_from_file if from_file else starting.start
+            process = start(arguments, whole, stdin=subprocess.DEVNULL, stdout=output, stderr=output, session=True)
         server = cls(process, port, log, storage, token)
         try:
             server._wait_until_healthy()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests import storages
-from tests.server import clean_environment, program
+from tests import starting, storages
+from tests.server import clean_environment
 
 Done = subprocess.CompletedProcess[str]
-BEGUN: list[subprocess.Popen[bytes]] = []
+BEGUN: list[starting.Process] = []
 """Commands that a test began; what still runs after it is killed (see conftest.py)."""
 
 
@@ -31,28 +32,13 @@ def _placed(arguments: tuple[str | Path, ...]) -> list[str]:
 
 def run(*arguments: str | Path, **environment: str) -> Done:
     """What the command printed, and its exit status."""
-    return subprocess.run(
-        [program(), *_placed(arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=clean_environment(**{"NO_COLOR": "1", "COLUMNS": "200", **environment}),
-        timeout=100,
-        check=False,
-    )
+    return starting.run(_placed(arguments), clean_environment(**{"NO_COLOR": "1", "COLUMNS": "200", **environment}))
 
 
-def begin(*arguments: str | Path, **environment: str) -> subprocess.Popen[bytes]:
+def begin(*arguments: str | Path, **environment: str) -> starting.Process:
     """The command while it runs."""
-    BEGUN.append(
-        subprocess.Popen(
-            [program(), *_placed(arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=clean_environment(**environment),
-        )
-    )
+    none = subprocess.DEVNULL
+    BEGUN.append(starting.start(_placed(arguments), clean_environment(**environment), stdin=none, stdout=none, stderr=none))
     return BEGUN[-1]
 
 
@@ -62,6 +48,34 @@ def wait_for(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < deadline, "it did not come that far"
         time.sleep(0.001)
+
+
+def stopped_amid(command: Callable[[], starting.Process], amid: Callable[[], bool], undo: Callable[[], None]) -> starting.Process:
+    """The command, stopped where it is while `amid` is so. One that got further before this process could look is undone and begun again."""
+    for _ in range(20):
+        process = command()
+        _wait_until_amid(process, amid)
+        process.send_signal(signal.SIGSTOP)
+        _wait_until_stopped(process)
+        if process.poll() is None and amid():
+            return process
+        process.kill()
+        process.wait()
+        undo()
+    raise AssertionError("it was never seen there")
+
+
+def _wait_until_amid(process: starting.Process, amid: Callable[[], bool]) -> None:
+    wait_for(lambda: amid() or process.poll() is not None)
+
+
+def _wait_until_stopped(process: starting.Process) -> None:
+    def stopped() -> bool:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            return Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2][0] in "TZX"
+        return True
+
+    wait_for(stopped)
 
 
 def largest(directory: Path, pattern: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import stat
 import threading
 from collections.abc import Callable
@@ -15,7 +14,7 @@ import httpx
 import pytest
 
 from tests.api import Api, Table
-from tests.cli.running import Done, begin, largest, run, wait_for
+from tests.cli.running import Done, begin, largest, run, stopped_amid
 from tests.conftest import Connect, StartServer
 from tests.server import Server, SqliteStorage
 
@@ -154,13 +153,14 @@ def test_a_backup_beside_writers_shows_one_moment_of_each_database(new_place: Ne
 def test_a_killed_backup_leaves_nothing_that_looks_like_one_and_is_repeated(new_place: NewPlace, tmp_path: Path) -> None:
     small_store(new_place("data"))
     rows = tmp_path / "rows.csv"
-    rows.write_text("n,text\n" + "".join(f"{number},{'x' * 1000}\n" for number in range(30_000)))
+    rows.write_text("n,text\n" + "".join(f"{number},{'x' * 1000}\n" for number in range(12_000)))
     assert run("import", "csv", rows, "--database", "Big", "--data", tmp_path / "data").returncode == 0
     to, partial = tmp_path / "b", tmp_path / "b.partial"
-    backing_up = begin("backup", to, "--data", tmp_path / "data")
-    wait_for(lambda: largest(partial, "databases/*") > 1_000_000)
-    backing_up.send_signal(signal.SIGSTOP)
-    assert backing_up.poll() is None
+    backing_up = stopped_amid(
+        lambda: begin("backup", to, "--data", tmp_path / "data"),
+        lambda: largest(partial, "databases/*") > 1_000_000,
+        lambda: shutil.rmtree(to, ignore_errors=True),
+    )
     second = run("backup", to, "--data", tmp_path / "data")
     backing_up.kill()
     backing_up.wait()
@@ -176,14 +176,15 @@ def test_a_killed_backup_leaves_nothing_that_looks_like_one_and_is_repeated(new_
 def test_a_killed_restore_starts_no_server_and_is_repeated(new_place: NewPlace, tmp_path: Path) -> None:
     token, table, _ = small_store(new_place("data"))
     rows = tmp_path / "rows.csv"
-    rows.write_text("n,text\n" + "".join(f"{number},{'x' * 1000}\n" for number in range(30_000)))
+    rows.write_text("n,text\n" + "".join(f"{number},{'x' * 1000}\n" for number in range(12_000)))
     assert run("import", "csv", rows, "--database", "Big", "--data", tmp_path / "data").returncode == 0
     backup(tmp_path / "b", tmp_path / "data")
-    restoring = begin("restore", tmp_path / "b", "--data", tmp_path / "again")
     part = tmp_path / "again" / "restore.partial"
-    wait_for(lambda: largest(part, "databases/*") > 0)
-    restoring.send_signal(signal.SIGSTOP)
-    assert restoring.poll() is None
+    restoring = stopped_amid(
+        lambda: begin("restore", tmp_path / "b", "--data", tmp_path / "again"),
+        lambda: largest(part, "databases/*") > 0,
+        lambda: shutil.rmtree(tmp_path / "again", ignore_errors=True),
+    )
     second = restore(tmp_path / "b", tmp_path / "again")
     restoring.kill()
     restoring.wait()

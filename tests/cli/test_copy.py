@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
+import shutil
 from pathlib import Path
 from typing import Any
 
 from tests.api import Api
-from tests.cli.running import Done, begin, run, wait_for
+from tests.cli.running import Done, begin, run, stopped_amid
 from tests.conftest import Connect, StartServer
 from tests.server import PostgresStorage, SqliteStorage
 
@@ -51,10 +51,9 @@ def test_a_store_moves_while_its_server_runs(start_server: StartServer, connect:
 
 def test_a_copy_that_is_killed_lists_nothing_half_and_is_repeated(start_server: StartServer, connect: Connect, tmp_path: Path) -> None:
     rows = tmp_path / "rows.csv"
-    rows.write_text("n,text\n" + "".join(f"{number},{'x' * 1000}\n" for number in range(30_000)))
+    rows.write_text("n,text\n" + "".join(f"{number},{'x' * 1000}\n" for number in range(12_000)))
     for name in ("First", "Big"):
         assert run("import", "csv", rows, "--database", name, "--data", tmp_path / "a").returncode == 0
-    copying = begin("copy", "--from", tmp_path / "a", "--to", tmp_path / "b")
     databases = tmp_path / "b" / "databases"
 
     def on_its_way() -> bool:
@@ -62,9 +61,11 @@ def test_a_copy_that_is_killed_lists_nothing_half_and_is_repeated(start_server: 
         parts = [path for path in databases.glob("*.incoming") if not path.with_suffix(".db").exists()]
         return len(list(databases.glob("*.db"))) == 1 and any(path.stat().st_size > 1_000_000 for path in parts)
 
-    wait_for(on_its_way)
-    copying.send_signal(signal.SIGSTOP)
-    assert copying.poll() is None
+    copying = stopped_amid(
+        lambda: begin("copy", "--from", tmp_path / "a", "--to", tmp_path / "b"),
+        on_its_way,
+        lambda: shutil.rmtree(tmp_path / "b", ignore_errors=True),
+    )
     try:
         refused = copy(tmp_path / "a", tmp_path / "b")
     finally:

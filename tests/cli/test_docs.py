@@ -14,7 +14,8 @@ from tablehouse.fields.registry import FIELD_TYPES
 from tablehouse.formula.functions.registry import FUNCTIONS
 from tablehouse.formula.operators import OPERATORS
 from tablehouse.http.operations import OPERATIONS
-from tests.server import clean_environment, program
+from tests.server import clean_environment
+from tests.starting import program
 
 PAGES = {
     "aggregates.md",

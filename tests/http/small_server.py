@@ -1,6 +1,6 @@
 """A server with the real HTTP runtime and a handful of paths of its own, for tests of what lies below the resources.
 
-Run as a module it serves, with the settings of its environment; `SmallServer` starts it like that and talks to it.
+`serve` runs it, with the settings of the environment; `SmallServer` starts it in a process of its own and talks to it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from tablehouse.http.log import access_logger, bind_request
 from tablehouse.http.metrics import CONTENT_TYPE, Metrics
 from tablehouse.http.process import run
 from tablehouse.http.worker import on_exit
+from tests import starting
 from tests.server import clean_environment
 
 START_SECONDS = 20.0
@@ -126,7 +127,7 @@ def on_refusal(_req: falcon.Request, resp: falcon.Response, error: ApiError, _pa
 class SmallServer:
     """A running small server. Its log is read from a file."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: starting.Process, log: Path) -> None:
         self.process = process
         self.log = log
         self.port = 0
@@ -154,8 +155,8 @@ class SmallServer:
         environment = clean_environment(TABLEHOUSE_PORT="0")
         environment |= {name if name.isupper() else f"TABLEHOUSE_{name.upper()}": str(value) for name, value in settings.items()}
         with log.open("wb") as output:
-            command = [sys.executable, "-m", "tests.http.small_server"]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=output, env=environment, start_new_session=True)
+            none = subprocess.DEVNULL
+            process = starting.start([], environment, stdin=none, stdout=none, stderr=output, session=True, main=f"{__name__}:serve")
         return cls(process, log)
 
     def wait_until_listening(self) -> None:
@@ -225,7 +226,6 @@ def hpack_get(path: str) -> bytes:
     return b"\x82\x86" + b"\x04" + bytes([len(path)]) + path.encode() + b"\x01\x09localhost"
 
 
-if __name__ == "__main__":
-    # A test run in the background of a script hands down that this signal is to be ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def serve() -> None:
+    """Serves with the settings of the environment."""
     sys.exit(run(load({}, os.environ), make_app))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import time
+from http.client import parse_headers
+from io import BufferedReader
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.api import BASE_PATH, Api
+from tests.api import BASE_PATH, Answer, Api
 from tests.conftest import Connect, MakeTable, StartServer
 from tests.server import Server
 
@@ -59,8 +63,22 @@ def test_a_body_of_tens_of_megabytes_is_read(make_table: MakeTable, api: Api) ->
     assert len(table.create_many([{"Text": text}] * 10)) == 10
 
 
-def burst(api: Api, method: str, path: str, times: int, body: Any = None) -> list[Any]:
-    return [api.send(method, path, body) for _ in range(times)]
+def burst(api: Api, method: str, path: str, times: int, body: Any = None) -> list[Answer]:
+    """The answers to a request sent so many times without waiting for any: a busy machine takes them in as fast as an idle one."""
+    request = httpx.Request(method, api.address + BASE_PATH + path)
+    content = b"" if body is None else json.dumps(body).encode()
+    head = f"{method} {request.url.path} HTTP/1.1\r\nHost: x\r\nSoftr-Api-Key: {api.token}\r\nContent-Length: {len(content)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", request.url.port or 0), timeout=30) as connection, connection.makefile("rb") as file:
+        connection.sendall((head.encode() + content) * times)
+        return [next_answer(file, request) for _ in range(times)]
+
+
+def next_answer(file: BufferedReader, request: httpx.Request) -> Answer:
+    """The next of the answers on a connection."""
+    status = int(file.readline().split()[1])
+    headers = parse_headers(file)
+    content = file.read(int(headers["Content-Length"]))
+    return Answer(httpx.Response(status, headers=headers.items(), content=content, request=request))
 
 
 @pytest.mark.parametrize(("preset", "reads", "writes"), [("softr-free", 10, 10), ("softr-2026", 40, 30), ("5,3", 5, 3)])
@@ -69,7 +87,6 @@ def test_reads_and_writes_are_counted_apart_with_a_second_of_burst(
 ) -> None:
     server = start_server(rate_limit=preset)
     api = connect(server.address, server.token)
-    time.sleep(1.1)
     began = time.monotonic()
     answers = burst(api, "GET", "/databases", reads * 3)
     seconds = time.monotonic() - began
@@ -94,7 +111,6 @@ def test_reads_and_writes_are_counted_apart_with_a_second_of_burst(
 def test_each_token_has_its_own_buckets(start_server: StartServer, connect: Connect) -> None:
     server = start_server(rate_limit="5,5")
     api = connect(server.address, server.token)
-    time.sleep(1.1)
     other = connect(server.address, api.post(f"/workspaces/{api.workspace_id()}/tokens", {"name": "other", "level": "read"}).data["token"])
     assert 429 in [answer.status for answer in burst(api, "GET", "/databases", 12)]
     assert [answer.status for answer in burst(other, "GET", "/databases", 5)] == [200] * 5
@@ -116,7 +132,6 @@ def test_off_is_no_limit_and_the_default_is_far_away(start_server: StartServer, 
 
 def test_several_worker_processes_count_together(start_server: StartServer, connect: Connect) -> None:
     server = start_server("--workers", "2", rate_limit="20,20")
-    time.sleep(1.1)
     began = time.monotonic()
     statuses: list[int] = []
     for _ in range(20):

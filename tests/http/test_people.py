@@ -11,18 +11,18 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import starting
 from tests.api import Answer, Api
 from tests.conftest import Connect, StartServer
-from tests.server import Server, clean_environment, program
+from tests.server import Server, clean_environment
 
 PASSWORD = "correct horse battery"
 
 
 def user_command(server: Server, *arguments: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
     """What `tablehouse user …` on the storage of a server prints, and its exit status."""
-    command = [program(), "user", *arguments, *server.storage.arguments()]
-    environment = clean_environment(NO_COLOR="1", COLUMNS="200")
-    return subprocess.run(command, input=f"{password}\n", capture_output=True, text=True, env=environment, timeout=60, check=False)
+    command = ["user", *arguments, *server.storage.arguments()]
+    return starting.run(command, clean_environment(NO_COLOR="1", COLUMNS="200"), given=f"{password}\n")
 
 
 @pytest.fixture(scope="module")
