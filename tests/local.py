@@ -143,13 +143,13 @@ class LocalTable:
         """(The records of a page, its metadata)."""
         listed = search.list_by_view if "view_id" in query else pages.list_records
         found = listed(self.local.app, self.local.caller, *self._path, ListRecords(field_names=True, **query))
-        return json.loads(found.records), found.metadata
+        return self._json(found.records), found.metadata
 
     def search(self, cursor: str | None = None, **parts: Any) -> tuple[list[dict[str, Any]], pages.PageMetadata]:
         """(The records found, the page's metadata) for the parts of a search's body."""
         query = SearchQuery(field_names=True, cursor=cursor)
         found = search.search_records(self.local.app, self.local.caller, *self._path, body(parts), query)
-        return json.loads(found.records), found.metadata
+        return self._json(found.records), found.metadata
 
     def aggregate(self, **parts: Any) -> tuple[list[dict[str, Any]], aggregate.GroupsMetadata]:
         """(The groups, the page's metadata) for the parts of an aggregate's body."""
@@ -206,10 +206,13 @@ class LocalTable:
     def drop(self, force: bool = True) -> None:
         tables.delete_table(self.local.app, self.local.caller, *self._path, force)
 
-    @staticmethod
-    def _record(text: str | bytes) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads(text)
+    def _record(self, text: str) -> dict[str, Any]:
+        record: dict[str, Any] = self._json(text.encode())
         return record
+
+    def _json(self, rendered: bytes) -> Any:
+        """What the database rendered, with the files of its cells."""
+        return json.loads(self.local.app.file_links.complete(rendered, "http://localhost", self.database))
 
 
 OpenLocal = Callable[..., Local]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import cached_property
 from typing import Final
@@ -19,7 +19,9 @@ from tablehouse.ids import SESSION_PREFIX, TOKEN_FORM, token_hash
 from tablehouse.query.members import Members
 from tablehouse.schema.audit import Actor
 from tablehouse.service.file_links import FileLinks
+from tablehouse.sql import files as file_sql
 from tablehouse.storage.control import ControlSnapshot, Token, User
+from tablehouse.storage.session import Row
 from tablehouse.storage.store import Store
 
 OPEN: Final = 0
@@ -109,7 +111,13 @@ class App(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def file_links(self) -> FileLinks:
         """The links to files."""
-        return FileLinks(lambda: self.store.control.current().secret, self.store.clock)
+
+        def read(database_id: str, nums: Collection[int]) -> list[Row]:
+            values = {"nums": msgspec.json.encode(list(nums)).decode()}
+            with self.store.database(database_id) as database:
+                return database.read(lambda reading: reading.rows(reading.dialect.fixed(file_sql.FILES_BY_NUM), values))
+
+        return FileLinks(lambda: self.store.control.current().secret, self.store.clock, read)
 
 
 def workspace_of(caller: Caller, database_id: str) -> str:

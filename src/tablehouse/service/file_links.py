@@ -1,50 +1,63 @@
 """Links to files: unguessable, without a token, some of them for a while only.
 
 `/files/<database>/<file>/<key>/<name>`. The key is a keyed hash over database and file, `<expiry>-<hash>` where links end, with the expiry
-in seconds since 1970. In what the database renders, a link's beginning is a mark, `"\\u0000<file>[.<minutes>]`, which `FileLinks.complete`
-replaces; no text that people write can be taken for it, because the character U+0000 is refused everywhere. `"\\u0000+` stands for the
-same beginning as the link before. BLAKE2b (RFC 7693) as the keyed hash: 1 µs a link.
+in seconds since 1970. BLAKE2b (RFC 7693) as the keyed hash: 1 µs a link.
+
+What a database renders has the numbers of files only, as `\\t["\\u0000",<minutes>,[12,13]]\\t` (`sql.files.files_mark`): 0 minutes for links that do not
+end. A tab stands nowhere else there, for JSON escapes those within texts, and U+0000 is in no text that people write. So a page is split at tabs, which
+is as quick as copying it, and every other part of it is the name of a cell's files, whose JSON is remembered: files do not change. What is not
+remembered is read, all of it in one statement.
 """
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final, Protocol
 from urllib.parse import quote
 
 import msgspec
 
 from tablehouse.media.thumbnails import THUMBNAIL_SIZES
 from tablehouse.query.arrivals import NewFile
+from tablehouse.storage.session import Row
 
-_MARK: Final = '"\\u0000'
-MARK: Final = _MARK.encode()
-_SAME: Final = b"+"
+MARK: Final = b"\t"
+"""Stands before and behind the numbers of a cell's files."""
 _STEPS: Final = 8
 """Links that end are made for so many parts of their time: one asked for again within a part is the same, and is not signed anew."""
-_KNOWN: Final = 20_000
-"""Beginnings of links that are remembered for a database and an address, some 200 bytes each …"""
-_PLACES: Final = 32
+_KNOWN: Final = 8 * 1024 * 1024
+"""Bytes of cells that are remembered for a database and an address, some 400 a file …"""
+_PLACES: Final = 4
 """… and for how many of these."""
+_OVERHEAD: Final = 200
+"""Bytes that a cell costs beside its text."""
+_SAME: Final = "\\u0000+"
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _OWN: Final = re.compile(r"https?://[^/]+(?:/.*)?/files/([0-9a-f-]{36})/([A-Za-z0-9]{22})/(?:([0-9a-z]{1,9})-)?([A-Za-z0-9_-]{22})(?:/|$)")
 _KEY: Final = re.compile(r"(?:([0-9a-z]{1,9})-)?([A-Za-z0-9_-]{22})")
+
+
+class Read(Protocol):
+    """Reads what is known of files of a database: rows of (number, id, width, what cells read of it)."""
+
+    def __call__(self, database_id: str, nums: Collection[int], /) -> list[Row]: ...
 
 
 class FileLinks:
     """Makes and checks the links of one store. `secret`: the store's; `now`: milliseconds since 1970."""
 
-    def __init__(self, secret: Callable[[], bytes], now: Callable[[], int]) -> None:
+    def __init__(self, secret: Callable[[], bytes], now: Callable[[], int], read: Read) -> None:
         self._secret = secret
         self._now = now
-        self._known: dict[tuple[bytes, str], dict[bytes, tuple[bytes, int]]] = {}
-        """Of each place: what a mark holds → (the link up to its key, until when, 0 for ever)."""
+        self._read = read
+        self._places: dict[tuple[bytes, str], _Place] = {}
 
     def complete(self, json: bytes, base: str, database_id: str) -> bytes:
-        """Returns what the database rendered with whole links in the place of their marks. `base`: where clients reach the server."""
+        """Returns what the database rendered with the files of its cells, links and all. `base`: where clients reach the server."""
         return self.completed(json, base, database_id)[0]
 
     def completed(self, json: bytes, base: str, database_id: str) -> tuple[bytes, int | None]:
@@ -52,27 +65,27 @@ class FileLinks:
         parts = json.split(MARK)
         if len(parts) == 1:
             return json, None
-        secret, now = self._secret(), self._now()
-        place = f"{base}/files/{database_id}/"
-        known = self._known_of(secret, place)
-        until, link = 0, b""
-        for at in range(1, len(parts)):
-            # Once for each file of a page: a dictionary's answer and two texts joined.
-            head, slash, rest = parts[at].partition(b"/")
-            if head != _SAME:
-                found = known.get(head)
-                if found is None or 0 < found[1] <= now:
-                    found = known[head] = _beginning(secret, place, head, database_id, now)
-                link, ends = found
-                if ends and (ends < until or not until):
-                    until = ends
-            parts[at] = link + slash + rest
-        return b"".join(parts), until or None
+        place, named = self._place(base, database_id), parts[1::2]
+        try:
+            parts[1::2] = map(place.cells.__getitem__, named)  # no step of Python's for a cell that is remembered
+        except KeyError:
+            parts[1::2] = self._cells(place, database_id, named)
+        return b"".join(parts), place.until
 
     def link(self, base: str, database_id: str, file_id: str, rest: str, minutes: int | None) -> str:
         """Returns one link. `rest`: what cells read of the file (`file_json`)."""
-        mark = f"{_MARK}{file_id}{'' if minutes is None else f'.{minutes}'}{rest.partition(chr(34))[0]}"
-        return self.complete(mark.encode(), base, database_id).decode()[1:]
+        return self._place(base, database_id).link(file_id, minutes or 0) + rest.partition('"')[0]
+
+    def _cells(self, place: _Place, database_id: str, named: list[bytes]) -> list[bytes]:
+        """Returns the JSON of cells, as in `_Place.cells`."""
+        known = place.cells
+        missing = {name: msgspec.json.decode(name, type=tuple[str, int, list[int]]) for name in named if name not in known}
+        nums = sorted({num for _, _, nums in missing.values() for num in nums})
+        files = {row[0]: row for row in self._read(database_id, nums)} if nums else {}
+        made = {name: place.cell(minutes, [files[num] for num in nums if num in files]) for name, (_, minutes, nums) in missing.items()}
+        cells = [found if (found := known.get(name)) is not None else made[name] for name in named]
+        place.remember(made)
+        return cells
 
     def check(self, database_id: str, file_id: str, key: str) -> int | None:
         """Returns when a link ends, in milliseconds; None for never. Raises BadLink when the key is not that file's."""
@@ -80,7 +93,7 @@ class FileLinks:
         if found is None:
             raise BadLink
         expiry, signature = found[1] or "", found[2]
-        if not hmac.compare_digest(_sign(self._secret(), database_id, file_id, expiry), signature.encode()):
+        if not hmac.compare_digest(_sign(_keyed(self._secret(), database_id), file_id, expiry), signature.encode()):
             raise BadLink
         return int(expiry, 36) * 1000 if expiry else None
 
@@ -89,28 +102,64 @@ class FileLinks:
         found = _OWN.match(url)
         if found is None or found[1] != database_id:
             return None
-        signed = _sign(self._secret(), database_id, found[2], found[3] or "")
+        signed = _sign(_keyed(self._secret(), database_id), found[2], found[3] or "")
         return found[2] if hmac.compare_digest(signed, found[4].encode()) else None
 
-    def _known_of(self, secret: bytes, place: str) -> dict[bytes, tuple[bytes, int]]:
-        known = self._known.get((secret, place))
-        if known is None or len(known) > _KNOWN:
-            if len(self._known) >= _PLACES:
-                self._known.clear()
-            known = self._known[secret, place] = {}
-        return known
+    def _place(self, base: str, database_id: str) -> _Place:
+        """Returns what is remembered and holds now."""
+        secret, now = self._secret(), self._now()
+        address = f"{base}/files/{database_id}/"
+        found = self._places.get((secret, address))
+        if found is None or not found.holds(now):
+            if len(self._places) >= _PLACES:
+                self._places.clear()
+            found = self._places[secret, address] = _Place(address, _keyed(secret, database_id), now)
+        return found
 
 
-def _beginning(secret: bytes, place: str, head: bytes, database_id: str, now: int) -> tuple[bytes, int]:
-    """Returns (a link up to its key, quotation mark and all; until when another would not come out, 0 for ever)."""
-    file_id, _, given = head.decode().partition(".")
-    if not given:
-        return f'"{place}{file_id}/{_sign(secret, database_id, file_id, "").decode()}'.encode(), 0
-    lasts = int(given) * 60_000
-    step = lasts // _STEPS
-    part = now // step
-    expiry = _base36((part * step + lasts) // 1000)
-    return f'"{place}{file_id}/{expiry}-{_sign(secret, database_id, file_id, expiry).decode()}'.encode(), (part + 1) * step
+class _Place:
+    """What is remembered of one database for one address. `cells`: what names a cell's files → their JSON, parted by commas.
+
+    `until`: when some links come out otherwise; None for never.
+    """
+
+    def __init__(self, address: str, keyed: hashlib.blake2b, now: int) -> None:
+        self.cells: dict[bytes, bytes] = {}
+        self.until: int | None = None
+        self._address = address
+        self._keyed = keyed
+        self._made = now
+        self._bytes = 0
+
+    def cell(self, minutes: int, files: Iterable[Row]) -> bytes:
+        """Returns the JSON of files. Rows: as `Read` has them."""
+        return ",".join(self._file(file_id, minutes, width, rest) for _, file_id, width, rest in files).encode()
+
+    def remember(self, cells: Mapping[bytes, bytes]) -> None:
+        """Keeps cells for when they are read again."""
+        self.cells.update(cells)
+        self._bytes += sum(len(name) + len(cell) + _OVERHEAD for name, cell in cells.items())
+
+    def holds(self, now: int) -> bool:
+        """Returns whether links made before would come out the same now, and not too much is remembered."""
+        return self._bytes <= _KNOWN and (self.until is None or self._made <= now < self.until)
+
+    def link(self, file_id: str, minutes: int) -> str:
+        """Returns a link up to its key."""
+        lasts, expiry = minutes * 60_000, ""
+        if lasts:
+            step = lasts // _STEPS
+            part = self._made // step
+            expiry = _base36((part * step + lasts) // 1000)
+            until = (part + 1) * step
+            self.until = until if self.until is None else min(until, self.until)
+        signed = _sign(self._keyed, file_id, expiry).decode()
+        return f"{self._address}{file_id}/{expiry}{'-' if expiry else ''}{signed}"
+
+    def _file(self, file_id: str, minutes: int, width: int | None, rest: str) -> str:
+        link = self.link(file_id, minutes)
+        # Only pictures have more links than one: to their small copies.
+        return f'{{"id":"{file_id}","url":"{link}{rest if width is None else rest.replace(_SAME, link)}'
 
 
 class BadLink(Exception):
@@ -118,7 +167,7 @@ class BadLink(Exception):
 
 
 def file_json(file: NewFile) -> str:
-    """Returns what cells read of a file, from its name in the link on: SQL puts `{"id": …, "url": "` and the mark before it."""
+    """Returns what cells read of a file, from its name in the link on; `_SAME` stands for what is before that in further links."""
     shown: dict[str, object] = {"filename": file.filename, "type": file.type, "size": file.size}
     if file.width is not None and file.height is not None:
         shown |= {"width": file.width, "height": file.height}
@@ -134,9 +183,15 @@ def _fitted(width: int, height: int, most: int) -> dict[str, int]:
     return {"width": max(1, round(width * scale)), "height": max(1, round(height * scale))}
 
 
-def _sign(secret: bytes, database_id: str, file_id: str, expiry: str) -> bytes:
-    digest = hashlib.blake2b(f"{database_id}/{file_id}/{expiry}".encode(), key=secret[:64], digest_size=16, person=b"file links")
-    return base64.urlsafe_b64encode(digest.digest())[:22]
+def _keyed(secret: bytes, database_id: str) -> hashlib.blake2b:
+    """Returns the hash of a database's links, up to the file."""
+    return hashlib.blake2b(f"{database_id}/".encode(), key=secret[:64], digest_size=16, person=b"file links")
+
+
+def _sign(keyed: hashlib.blake2b, file_id: str, expiry: str) -> bytes:
+    hashed = keyed.copy()
+    hashed.update(f"{file_id}/{expiry}".encode())
+    return binascii.b2a_base64(hashed.digest(), newline=False)[:22].translate(_URL_SAFE)
 
 
 def _base36(number: int) -> str:

@@ -17,17 +17,18 @@ from tablehouse.sql.types import INTEGER
 _HELD: Final = FILES.c.gone_at.is_(None)
 
 
-def file_json(field: Field) -> sa.ColumnElement[str]:
-    """Returns the expression for the JSON text of a file in a cell of this field, in a statement that has FILES among its rows.
+def files_mark(field: Field, nums: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """Returns the expression for what stands for files in a cell of this field until `service.file_links` puts their JSON there, parted by commas.
 
-    What stands for the link's beginning, `"\\u0000<id>[.<minutes>]`, is in no text that people write: `service.file_links` replaces it.
+    `nums`: the files' numbers as a JSON array. NULL for NULL.
     """
     minutes = field.options.link_minutes if isinstance(field.options, AttachmentOptions) else None
-    opening: sa.ColumnElement[str] = sa.literal_column('\'{"id":"\'')
-    link: sa.ColumnElement[str] = sa.literal_column('\'","url":"\\u0000\'')
-    text = opening.concat(FILES.c.id).concat(link).concat(FILES.c.id)
-    return text.concat(FILES.c.json) if minutes is None else text.concat(sa.literal_column(f"'.{minutes}'")).concat(FILES.c.json)
+    opening: sa.ColumnElement[str] = sa.literal_column(f"'\t[\"\\u0000\",{minutes or 0},'", sa.Text())
+    return opening.concat(nums).concat(sa.literal_column("']\t'", sa.Text()))
 
+
+FILES_BY_NUM: Final = sa.select(FILES.c.num, FILES.c.id, FILES.c.width, FILES.c.json).where(InItems(FILES.c.num, sa.bindparam("nums")))
+"""Rows: (number, id, width, what cells read of it) of the files with the numbers in `nums`, a JSON array."""
 
 READ_FILE: Final = sa.select(
     FILES.c.table_num,

@@ -28,7 +28,6 @@ from tablehouse.sql.elements import (
     InItems,
     IsKey,
     ItemCount,
-    ItemOrder,
     JoinedItems,
     JoinedRows,
     Json,
@@ -136,7 +135,7 @@ def _itself(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any
     return _only(element, compiler, options)
 
 
-for _as_it_is in (Json, Plain, Number, Unindexed, ItemOrder):
+for _as_it_is in (Json, Plain, Number, Unindexed):
     compiles(_as_it_is, "postgresql")(_itself)
 
 

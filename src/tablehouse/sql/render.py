@@ -11,11 +11,10 @@ from tablehouse.kinds import kind
 from tablehouse.schema.formulas import awaited_by, is_volatile, read_late
 from tablehouse.schema.jobs import COMPUTING
 from tablehouse.schema.model import Field, Table
-from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
+from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
 from tablehouse.sql.elements import (
     ClockText,
     Filled,
-    ItemOrder,
     Json,
     JsonItems,
     JsonObject,
@@ -25,7 +24,7 @@ from tablehouse.sql.elements import (
     Number,
     Plain,
 )
-from tablehouse.sql.files import file_json
+from tablehouse.sql.files import files_mark
 from tablehouse.sql.joined import Values, listed, values_of
 from tablehouse.sql.record_tables import Columns
 
@@ -120,7 +119,7 @@ def value_json(values: Values) -> Cell:
         label = label_text(values.table.primary, columns)
         return JsonObject([(sa.literal_column("'id'"), Filled(columns["id"])), (sa.literal_column("'label'"), label)])
     if values.item is not None:
-        return file_json(leaf) if leaf.kind is kind.FILE else listed(leaf).c.json
+        return _file(leaf, values.item) if leaf.kind is kind.FILE else listed(leaf).c.json
     return JsonText(cell_json(leaf, columns))
 
 
@@ -168,10 +167,12 @@ def _each_of(there: sa.Table, cell: Cell) -> Cell:
 
 
 def _files(field: Field, cell: Cell) -> Cell:
-    items = JsonItems(cell).table_valued("key", "value", name="items")
-    shown = file_json(field).label("json")
-    found = sa.select(shown).select_from(items.join(FILES, FILES.c.num == items.c.value)).order_by(ItemOrder(items.c.key)).subquery("held")
-    return Json(sa.select(JsonRows(found.c.json)).scalar_subquery())
+    text = sa.literal_column("'['").concat(files_mark(field, cell)).concat(sa.literal_column("']'"))
+    return Json(sa.func.coalesce(text, sa.literal_column("'[]'")))
+
+
+def _file(field: Field, num: Cell) -> Cell:
+    return files_mark(field, sa.literal_column("'['").concat(sa.cast(num, sa.Text())).concat(sa.literal_column("']'")))
 
 
 def names_of_files(cell: Cell) -> Cell:
