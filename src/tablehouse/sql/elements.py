@@ -128,6 +128,17 @@ class HeldItems(JsonItems):
     name = "json_each"
 
 
+class ItemOrder(FunctionElement[int]):
+    """What to order the items of a JSON array by that are joined, by their numbers, with rows that have them as keys.
+
+    SQLite's json_each says that its rows come in order of their rowid, and so sorts nothing: a third of the time of such a cell.
+    """
+
+    type = sa.Integer()
+    inherit_cache = True
+    name = "item_order"
+
+
 class JsonPairs(FunctionElement[Any]):
     """The items of a JSON array of pairs as rows `(key, value)`, in order; `SpanPart` takes them apart."""
 

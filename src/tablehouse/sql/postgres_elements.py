@@ -28,6 +28,7 @@ from tablehouse.sql.elements import (
     InItems,
     IsKey,
     ItemCount,
+    ItemOrder,
     JoinedItems,
     JoinedRows,
     Json,
@@ -135,7 +136,7 @@ def _itself(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any
     return _only(element, compiler, options)
 
 
-for _as_it_is in (Json, Plain, Number, Unindexed):
+for _as_it_is in (Json, Plain, Number, Unindexed, ItemOrder):
     compiles(_as_it_is, "postgresql")(_itself)
 
 

@@ -11,10 +11,11 @@ from tablehouse.kinds import kind
 from tablehouse.schema.formulas import awaited_by, is_volatile, read_late
 from tablehouse.schema.jobs import COMPUTING
 from tablehouse.schema.model import Field, Table
-from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
+from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
 from tablehouse.sql.elements import (
     ClockText,
     Filled,
+    ItemOrder,
     Json,
     JsonItems,
     JsonObject,

@@ -22,6 +22,7 @@ from tablehouse.sql.elements import (
     InItems,
     IsKey,
     ItemCount,
+    ItemOrder,
     JoinedItems,
     JoinedRows,
     Json,
@@ -219,6 +220,12 @@ def _week_start(element: WeekStart, compiler: SQLCompiler, **options: Any) -> st
 def _head(element: Head, compiler: SQLCompiler, **options: Any) -> str:
     text, length = (compiler.process(clause, **options) for clause in element.clauses)
     return f"substr({text}, 1, {length})"
+
+
+@compiles(ItemOrder, "sqlite")
+def _item_order(element: ItemOrder, compiler: SQLCompiler, **options: Any) -> str:
+    items, _, _ = compiler.process(element.clauses, **options).rpartition(".")
+    return f"{items}.rowid"
 
 
 @compiles(Unindexed, "sqlite")
