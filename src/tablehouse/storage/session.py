@@ -60,6 +60,9 @@ class Session(Protocol):
     def row(self, statement: Statement, values: Mapping[str, Any] | None = None) -> Row | None:
         """Returns the first row, None when there is none; the statement is not asked for more."""
 
+    def stamp(self, statement: Statement) -> Row:
+        """Returns the one row of a statement that tells nothing but how often there was a commit: maybe from memory, as long as there was none."""
+
     def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Runs a statement once for each set of values; returns the rows of all."""
 

@@ -33,9 +33,10 @@ class SignalFile:
         """Returns the number as it is now."""
         return self._words[0]
 
-    def change(self) -> None:
-        """Gives it another value."""
-        self._words[0] = secrets.randbits(64)
+    def change(self, lowest_bit: int | None = None) -> None:
+        """Gives it another value; one that ends on this bit, if any is given."""
+        number = secrets.randbits(64)
+        self._words[0] = number if lowest_bit is None else number & ~1 | lowest_bit
 
     def close(self) -> None:
         """Gives the memory back."""

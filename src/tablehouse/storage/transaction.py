@@ -64,9 +64,7 @@ class Reading:
 
     def stamp(self) -> Stamp:
         """Returns what tells this state of the database from others. Raises StaleSchema when the schema is not the plan's."""
-        row = self.session.row(self.dialect.fixed(sql.STAMP))
-        assert row is not None
-        version, commits = row
+        version, commits = self.session.stamp(self.dialect.fixed(sql.STAMP))
         if version != self.snapshot.version:
             raise StaleSchema
         return version, commits

@@ -76,6 +76,10 @@ class PostgresSession:
         found = self.rows(statement, values)
         return found[0] if found else None
 
+    def stamp(self, statement: Statement) -> Row:
+        """Returns a statement's row. Raises as `rows`."""
+        return self.rows(statement)[0]
+
     def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Runs a statement once for each set of values; returns the rows of all. Raises as `rows`."""
         self.statements += 1

@@ -19,6 +19,7 @@ from tablehouse.kinds.zones import zone_named
 from tablehouse.query.checks import PHRASE_LENGTH
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.session import Row, StaleSchema, UniqueViolated
+from tablehouse.storage.sqlite.commits import Commits
 
 BUSY_SECONDS: Final = 10.0
 """How long to wait for another process's transaction before the request is answered 503."""
@@ -47,9 +48,10 @@ class SqliteSession:
 
     waits = False
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, commits: Commits | None = None) -> None:
         self.connection = connection
         self.statements = 0
+        self._commits = commits
 
     @property
     def in_transaction(self) -> bool:
@@ -78,6 +80,18 @@ class SqliteSession:
         except apsw.Error as error:
             raise translate(error) from error
         return found
+
+    def stamp(self, statement: Statement) -> Row:
+        """Returns a statement's row; from memory where nobody has committed since it was read. Raises as `rows`."""
+        commits = self._commits
+        if commits is None or self.connection.in_transaction:  # which sees its own moment, not what is there now
+            return self.rows(statement)[0]
+        known = commits.known()
+        if known is None:
+            before = commits.settled()
+            known = self.rows(statement)[0]
+            commits.keep(before, known)
+        return known
 
     def run_many(self, statement: Statement, values: Iterable[Mapping[str, Any]]) -> list[Row]:
         """Runs a statement once for each set of values; returns the rows of all. Raises as `rows`."""
@@ -153,7 +167,8 @@ class SqliteSession:
     def commit(self, last: Statement) -> None:
         """Runs a last statement and commits. Raises as `rows`."""
         self.rows(last)
-        self.script(("COMMIT",))
+        with nullcontext() if self._commits is None else self._commits.one_more():
+            self.script(("COMMIT",))
 
     def roll_back(self) -> None:
         """Ends the transaction and takes everything back."""
@@ -183,8 +198,8 @@ class SqliteSession:
         self.connection.close()
 
 
-def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> SqliteSession:
-    """Returns a session on a database file in WAL mode. Raises ServiceUnavailable when it cannot be opened."""
+def connect(path: Path, synchronous: str = "FULL", create: bool = False, commits: Commits | None = None) -> SqliteSession:
+    """Returns a session on a database file in WAL mode; `commits` are those to this file. Raises ServiceUnavailable when it cannot be opened."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     if create:
         path.touch(mode=0o600)  # as private as its directory, wherever it is copied to
@@ -210,7 +225,7 @@ def connect(path: Path, synchronous: str = "FULL", create: bool = False) -> Sqli
     connection.create_scalar_function("shortest", _shortest, 1, deterministic=True)
     connection.create_scalar_function("trigrams", _trigrams, 1, deterministic=True)
     connection.create_scalar_function("fold", _fold, 1, deterministic=True)  # for files brought forward; requests fold in Python
-    return SqliteSession(connection)
+    return SqliteSession(connection, commits)
 
 
 def _to_wal(connection: apsw.Connection) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from tablehouse.sql.dialect import SQLITE
 from tablehouse.storage.session import Session
+from tablehouse.storage.sqlite.commits import Commits
 from tablehouse.storage.sqlite.session import SqliteSession, connect
 
 _MOST_IDLE: Final = 8
@@ -28,8 +29,9 @@ class FileSessions:
 
     dialect = SQLITE
 
-    def __init__(self, path: Path, synchronous: str, opened: SqliteSession | None = None) -> None:
+    def __init__(self, path: Path, synchronous: str, opened: SqliteSession | None = None, commits: Commits | None = None) -> None:
         self.path = path
+        self._commits = commits
         self._identity = identity(path)
         self._synchronous = synchronous
         self.idle: deque[SqliteSession] = deque() if opened is None else deque((opened,))
@@ -42,7 +44,7 @@ class FileSessions:
         try:
             return self.idle.pop()  # the one used last, which still has its pages and statements at hand
         except IndexError:
-            return connect(self.path, self._synchronous)
+            return connect(self.path, self._synchronous, commits=self._commits)
 
     def give_back(self, session: Session) -> None:
         """Takes a session back; one that is still inside a transaction is closed, for nobody knows what is in it."""
@@ -57,7 +59,7 @@ class FileSessions:
     def take_writer(self) -> SqliteSession:
         """Returns the session that writes. Raises ServiceUnavailable."""
         session, self.writer = self.writer, None
-        return connect(self.path, self._synchronous) if session is None else session
+        return connect(self.path, self._synchronous, commits=self._commits) if session is None else session
 
     def give_back_writer(self, session: Session, sound: bool) -> None:
         """Takes the writer's session back, or closes it when it is not sound, and where `give_back` would."""

@@ -21,6 +21,7 @@ from tablehouse.storage.files.local import LocalContents
 from tablehouse.storage.migrations import CONTROL_STEPS, DATABASE_STEPS, NewerFormat
 from tablehouse.storage.signal_file import SignalFile
 from tablehouse.storage.sqlite.bring_forward import bring_forward
+from tablehouse.storage.sqlite.commits import Commits
 from tablehouse.storage.sqlite.files import holds_nothing, most_open, new_database_file, remove_database_file, sync_directory
 from tablehouse.storage.sqlite.incoming import sweep_incoming
 from tablehouse.storage.sqlite.layout import Layout
@@ -81,7 +82,8 @@ class SqliteStore(Store):
         path = self.layout.database(database_id)
         if not path.exists():
             raise self._missing(database_id)
-        session = connect(path, self._synchronous)
+        commits = Commits(path)
+        session = connect(path, self._synchronous, commits=commits)
         try:
             bring_forward(session, path, "meta", catalog_tables.FORMAT, DATABASE_STEPS, self.layout.backups)
         except NewerFormat as error:
@@ -91,7 +93,7 @@ class SqliteStore(Store):
             session.close()
             raise
         return Database(
-            FileSessions(path, self._synchronous, session),
+            FileSessions(path, self._synchronous, session, commits),
             self.clock,
             partial(self._missing, database_id),
             self._share,
