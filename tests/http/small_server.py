@@ -27,7 +27,7 @@ from tablehouse.http.body import read_body
 from tablehouse.http.compression import Compression
 from tablehouse.http.cors import cors
 from tablehouse.http.dispatch import Application
-from tablehouse.http.log import access_logger, bind_request
+from tablehouse.http.log import AccessLine, access_logger, bind_request
 from tablehouse.http.metrics import CONTENT_TYPE, Metrics
 from tablehouse.http.process import run
 from tablehouse.http.worker import on_exit
@@ -92,7 +92,7 @@ class Around:
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: object, _ok: bool) -> None:
         seconds = time.perf_counter() - req.context.started
-        self.write({"method": req.method, "path": req.path, "status": resp.status_code, "bytes": len(resp.data or b"")})
+        self.write(AccessLine("none", req.method, req.uri_template or "", req.path, resp.status_code, seconds * 1000, len(resp.data or b"")))
         self.metrics.answered(req.method, req.uri_template or "", resp.status_code, seconds)
 
 

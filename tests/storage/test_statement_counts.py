@@ -68,12 +68,12 @@ def _noted(statements: Ran) -> Iterator[None]:
 
 
 @contextmanager
-def counted(ran: Ran, most: int) -> Iterator[None]:
-    """What the block runs is at most so many statements, beside those of a commit."""
+def counted(ran: Ran, most: int, least: int = 1) -> Iterator[None]:
+    """What the block runs is at most so many statements, beside those of a commit; none at all only where that may be."""
     before = len(ran)
     yield
     of_requests = [text for text in ran[before:] if not text.startswith(OF_A_COMMIT)]
-    assert 1 <= len(of_requests) <= most, of_requests
+    assert least <= len(of_requests) <= most, of_requests
     assert len(ran) - before - len(of_requests) <= len(OF_A_COMMIT), ran[before:]
 
 
@@ -117,7 +117,7 @@ def test_a_page_is_one_statement_and_two_with_the_look_at_what_is_kept(table: Lo
         with counted(ran, 1):
             _, metadata = table.page(**query)
         assert metadata.total == 31
-        with counted(ran, 1):
+        with counted(ran, 1, least=0):
             table.page(**query)  # from what is kept, once it is known to be current
         table.update(record, **{"Field 1": query["limit"]})
         with counted(ran, 2):
@@ -129,7 +129,7 @@ def test_a_page_through_the_default_view_costs_what_the_list_costs(table: LocalT
     with counted(ran, 1):
         _, metadata = table.page(**query)
     assert metadata.total == 31
-    with counted(ran, 1):
+    with counted(ran, 1, least=0):
         table.page(**query)  # from what is kept
 
 
@@ -140,7 +140,7 @@ def test_a_page_through_a_view_costs_what_the_search_costs(table: LocalTable, ra
         table.page(view_id=view, limit=7)  # the page and the count
     with counted(ran, 2):
         table.page(view_id=view, limit=7, offset=7)  # whether anything has changed, and the page behind the one before
-    with counted(ran, 1):
+    with counted(ran, 1, least=0):
         table.page(view_id=view, limit=7)
 
 
@@ -149,7 +149,7 @@ def test_an_aggregate_is_one_statement(table: LocalTable, ran: Ran) -> None:
     with counted(ran, 1):
         groups, metadata = table.aggregate(**asked)
     assert (len(groups), metadata.total) == (2, 2)
-    with counted(ran, 1):
+    with counted(ran, 1, least=0):
         table.aggregate(**asked)  # from what is kept, once it is known to be current
     with counted(ran, 2):
         assert table.aggregate(**asked, paging={"offset": 5})[1].total == 2  # an empty page cannot tell how many groups there are

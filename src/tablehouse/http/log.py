@@ -36,6 +36,20 @@ _NO_REQUEST: Final[Mapping[str, Any]] = MappingProxyType({})
 _request: ContextVar[Mapping[str, Any]] = ContextVar("request", default=_NO_REQUEST)
 
 
+class AccessLine(msgspec.Struct, omit_defaults=True, gc=False):
+    """What the log says of a request. `route`: the template of its path; `path`: as it may be logged; `ms`: how long it took; `token`: its id."""
+
+    trace_id: str
+    method: str
+    route: str
+    path: str
+    status: int
+    ms: float
+    bytes: int
+    token: str | None = None
+    error: str | None = None
+
+
 def configure(settings: Settings) -> None:
     """Sends the lines of structlog and of `logging` to standard error, in the form and from the level that the settings say."""
     level = _LEVELS[settings.log_level]
@@ -58,8 +72,8 @@ def bind_request(fields: Mapping[str, Any]) -> None:
     _request.set(fields)
 
 
-def access_logger(settings: Settings) -> Callable[[dict[str, Any]], None]:
-    """Returns what writes the one line per request: given its fields (trace_id, method, route, path, status, ms, token, bytes).
+def access_logger(settings: Settings) -> Callable[[AccessLine], None]:
+    """Returns what writes the one line per request.
 
     In JSON it goes past structlog's chain, which costs three times as much; the line looks the same.
     """
@@ -68,7 +82,7 @@ def access_logger(settings: Settings) -> Callable[[dict[str, Any]], None]:
     if settings.log_format == "json":
         return _write_access
     logger = structlog.get_logger()
-    return lambda fields: logger.info("request", **fields)
+    return lambda line: logger.info("request", **{name: value for name, value in msgspec.structs.asdict(line).items() if value is not None})
 
 
 def flush() -> None:
@@ -77,37 +91,42 @@ def flush() -> None:
 
 
 class _Waiting:
-    """Access lines on their way out. They are encoded and written some at a time, from a thread of their own: a system call for each would
-    give Python's lock away in the middle of every request. What a killed process leaves unwritten is at most the last few hundredths
-    of a second of these lines; warnings and errors never wait.
+    """Access lines on their way out. They are written some at a time, from a thread of their own: a system call for each would give
+    Python's lock away in the middle of every request. What a killed process leaves unwritten is at most the last few milliseconds
+    of these lines; warnings and errors never wait.
     """
 
     def __init__(self) -> None:
-        self._lines: deque[dict[str, Any]] = deque()
+        self._lines: deque[bytes] = deque()
+        self._some = threading.Event()
         self._begun = threading.Lock()
         self._writing = threading.Lock()
 
-    def add(self, line: dict[str, Any]) -> None:
+    def add(self, line: bytes) -> None:
         self._lines.append(line)
-        if not self._begun.locked() and self._begun.acquire(blocking=False):  # never given back: one thread is enough
-            threading.Thread(target=self._write_on, name="access log", daemon=True).start()
+        if not self._some.is_set():
+            self._some.set()
+            if self._begun.acquire(blocking=False):  # never given back: one thread is enough
+                threading.Thread(target=self._write_on, name="access log", daemon=True).start()
 
     def flush(self) -> None:
         with self._writing:
             while count := len(self._lines):
-                text = _encoder.encode_lines([self._lines.popleft() for _ in range(min(count, _BATCH))])
+                text = b"".join([self._lines.popleft() for _ in range(count)])
                 for piece in pieces(text, _STDERR):
                     _write(piece)
 
     def _write_on(self) -> None:
         while True:
+            self._some.wait()
             time.sleep(_FLUSH_SECONDS)
+            self._some.clear()
             self.flush()
 
 
 _FLUSH_SECONDS: Final = 0.03
-_BATCH: Final = 1000  # lines, some 300 kB
-_encoder = msgspec.json.Encoder(enc_hook=str)
+"""Some hundred lines under load. With six times as many they are no longer in the processor's cache: a get then took 2 of its 26 µs more."""
+_encode = msgspec.json.Encoder().encode
 _waiting = _Waiting()
 
 
@@ -128,23 +147,23 @@ def pieces(text: bytes, out: int) -> Iterator[bytes]:
         begin = end + 1
 
 
-def _write_access(fields: dict[str, Any]) -> None:
-    _waiting.add({"time": _now(), "level": "info", "event": "request", **fields})
+def _write_access(line: AccessLine) -> None:
+    _waiting.add(b'{"time":"%s","level":"info","event":"request",%s\n' % (_now(), _encode(line)[1:]))
 
 
-def _drop(_: dict[str, Any]) -> None:
+def _drop(_: AccessLine) -> None:
     """Stands for the access log where nothing at its level is wanted."""
 
 
-def _now() -> str:
+def _now() -> bytes:
     second, ms = divmod(system_clock(), 1000)
-    return f"{_second_text(second)}.{ms:03d}Z"
+    return b"%s.%03dZ" % (_second_text(second), ms)
 
 
 @lru_cache(maxsize=2)
-def _second_text(second: int) -> str:
+def _second_text(second: int) -> bytes:
     """Returns the wire's form of a second without its fraction: most lines are written within the same one."""
-    return iso(second * 1000)[:19]
+    return iso(second * 1000)[:19].encode()
 
 
 def _write(line: bytes) -> None:
@@ -173,7 +192,7 @@ def _add_time_and_request(_: object, level: str, event: EventDict) -> EventDict:
             sys.exc_info() if error is True else (type(error), error, error.__traceback__) if isinstance(error, BaseException) else error
         )
         event["exception"] = "".join(traceback.format_exception(*found))
-    first = {"time": _now(), "level": "error" if level == "exception" else level, "event": event.pop("event", "")}
+    first = {"time": _now().decode(), "level": "error" if level == "exception" else level, "event": event.pop("event", "")}
     return {**first, **_request.get(), **event}
 
 

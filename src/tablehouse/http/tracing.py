@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import Any, Final
+from typing import Final
 
 import falcon
 
 from tablehouse.config import Settings
-from tablehouse.http.log import access_logger, bind_request
+from tablehouse.http.log import AccessLine, access_logger, bind_request
 from tablehouse.http.metrics import Metrics
 
 _ALWAYS: Final = (
@@ -44,22 +44,19 @@ class Tracing:
         seconds = time.perf_counter() - context.started
         status = response.status_code
         route = request.uri_template or ""
-        line: dict[str, Any] = {
-            "trace_id": context.trace_id,
-            "method": request.method,
-            "route": route,
-            "path": _logged(request.path),
-            "status": status,
-            "ms": round(seconds * 1000, 3),
-            "bytes": len(response.data or b""),
-        }
-        token_id = context.get("token_id")
-        if token_id is not None:
-            line["token"] = token_id
-        error_code = context.get("error_code")
-        if error_code is not None:
-            line["error"] = error_code
-        self._write(line)
+        self._write(
+            AccessLine(
+                context.trace_id,
+                request.method,
+                route,
+                _logged(request.path),
+                status,
+                round(seconds * 1000, 3),
+                len(response.data or b""),
+                context.get("token_id"),
+                context.get("error_code"),
+            )
+        )
         self._metrics.answered(request.method, route, status, seconds)
 
 
