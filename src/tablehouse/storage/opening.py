@@ -33,7 +33,7 @@ def open_store(settings: Settings, clock: Clock = system_clock, on_commit: OnCom
     contents = open_contents(settings)
     store: Store
     if settings.database_url is None:
-        store = SqliteStore(settings.data, clock, on_commit=on_commit)
+        store = SqliteStore(settings.data, clock, on_commit=on_commit, alone=serves and settings.workers == 1)
     else:
         store = PostgresStore(settings.database_url, settings.database_connections, clock, on_commit=on_commit, serves=serves)
     store.contents = contents

@@ -9,7 +9,7 @@ It says what costs a statement, two locks of the file and Python's lock otherwis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,8 @@ class Commits:
     def __init__(self, database: Path) -> None:
         self._signal = SignalFile(signal_of(database))
         self._known: tuple[int, Row] | None = None
+        self.before: Callable[[], None] = lambda: None
+        """Called before each commit of this process, when the number is odd already."""
 
     def known(self) -> Row | None:
         """Returns the row that was kept, if nobody has committed since it was read."""
@@ -49,6 +51,7 @@ class Commits:
         """Inside, the caller commits; whether that worked or not, nobody relies afterwards on what was read before."""
         self._signal.change(lowest_bit=1)
         try:
+            self.before()
             yield
         finally:
             self._signal.change(lowest_bit=0)

@@ -52,10 +52,40 @@ class SqliteSession:
         self.connection = connection
         self.statements = 0
         self._commits = commits
+        self._stays_since: int | None = None
+        self._in_moment = False
 
     @property
     def in_transaction(self) -> bool:
-        return self.connection.in_transaction
+        return self.connection.in_transaction and self._stays_since is None
+
+    def stay(self) -> bool:
+        """Begins a transaction for what is read from here on, unless there is one that still sees everything. Returns whether an older one ended.
+
+        A statement that is its own transaction locks the file, looks whether the log has grown, and unlocks it: three calls of the system, and
+        2 of the 6 microseconds that reading a record takes.
+        """
+        commits = self._commits
+        if commits is None:
+            return False
+        number = commits.settled()
+        if self._stays_since is not None and self._stays_since == number:
+            return False
+        older = self._stays_since is not None
+        self.let_go()
+        if number is not None:
+            self.script(("BEGIN", "SELECT 1 FROM meta"))  # a transaction sees what is there when it first reads
+            self._stays_since = number
+            if commits.settled() != number:
+                self.let_go()
+        return older
+
+    def let_go(self) -> None:
+        """Ends the transaction that `stay` began, if it is still open."""
+        if self._stays_since is not None:
+            self._stays_since = None
+            if self.connection.in_transaction:
+                self.script(("COMMIT",))
 
     def rows(self, statement: Statement, values: Mapping[str, Any] | None = None) -> list[Row]:
         """Returns all rows. Raises StaleSchema, UniqueViolated, ServiceUnavailable."""
@@ -84,7 +114,7 @@ class SqliteSession:
     def stamp(self, statement: Statement) -> Row:
         """Returns a statement's row; from memory where nobody has committed since it was read. Raises as `rows`."""
         commits = self._commits
-        if commits is None or self.connection.in_transaction:  # which sees its own moment, not what is there now
+        if commits is None or self._in_moment or self.in_transaction:  # which sees its own moment, not what is there now
             return self.rows(statement)[0]
         known = commits.known()
         if known is None:
@@ -148,11 +178,15 @@ class SqliteSession:
     @contextmanager
     def moment(self) -> Iterator[None]:
         """Everything read inside is of one moment."""
-        self.script(("BEGIN",))
+        if self._stays_since is None:
+            self.script(("BEGIN",))
+        self._in_moment = True
         try:
             yield
         finally:
-            if self.connection.in_transaction:  # an error of the disk ends a transaction by itself
+            self._in_moment = False
+            # An error of the disk ends a transaction by itself.
+            if self._stays_since is None and self.connection.in_transaction:
                 self.script(("COMMIT",))
 
     def begin_alone(self) -> None:

@@ -25,13 +25,19 @@ class FileSessions:
     """Gives a session to one thread at a time. Needs no lock: single steps of a deque are atomic.
 
     The writer has a connection of its own, so that it always finds the pages it wrote last. `opened`: a first session that there is already.
+    `stay`: sessions stay in the transaction they have read in, as long as nobody commits (`SqliteSession.stay`).
     """
 
     dialect = SQLITE
 
-    def __init__(self, path: Path, synchronous: str, opened: SqliteSession | None = None, commits: Commits | None = None) -> None:
+    def __init__(
+        self, path: Path, synchronous: str, opened: SqliteSession | None = None, commits: Commits | None = None, stay: bool = False
+    ) -> None:
         self.path = path
         self._commits = commits
+        self._stay = stay and commits is not None
+        if commits is not None and stay:
+            commits.before = self._let_go
         self._identity = identity(path)
         self._synchronous = synchronous
         self.idle: deque[SqliteSession] = deque() if opened is None else deque((opened,))
@@ -42,12 +48,15 @@ class FileSessions:
     def take(self) -> SqliteSession:
         """Returns a session for the caller alone, until it gives it back. Raises ServiceUnavailable."""
         try:
-            return self.idle.pop()  # the one used last, which still has its pages and statements at hand
+            session = self.idle.pop()  # the one used last, which still has its pages and statements at hand
         except IndexError:
             return connect(self.path, self._synchronous, commits=self._commits)
+        if self._stay and session.stay():
+            self._let_go()
+        return session
 
     def give_back(self, session: Session) -> None:
-        """Takes a session back; one that is still inside a transaction is closed, for nobody knows what is in it."""
+        """Takes a session back; one that is still inside a transaction of its user's is closed, for nobody knows what is in it."""
         assert isinstance(session, SqliteSession)
         if session.in_transaction or len(self.idle) >= _MOST_IDLE:
             session.close()
@@ -87,3 +96,13 @@ class FileSessions:
                 self.idle.pop().close()
             except IndexError:
                 return  # another thread closes too
+
+    def _let_go(self) -> None:
+        """Ends the transactions of sessions that wait: as long as one of them is open, the log behind it cannot be copied into the file."""
+        for _ in range(len(self.idle)):
+            try:
+                session = self.idle.popleft()
+            except IndexError:
+                return  # others need them
+            session.let_go()
+            self.idle.append(session)

@@ -33,7 +33,7 @@ from tablehouse.storage.store import OnCommit, Store, fill_new_database
 
 
 class SqliteStore(Store):
-    """A data directory. `most`: databases held open, as many as the process can when None."""
+    """A data directory. `most`: databases held open, as many as the process can when None. `alone`: no other server process is on it."""
 
     def __init__(
         self,
@@ -43,12 +43,14 @@ class SqliteStore(Store):
         share_commits: bool | None = None,
         on_commit: OnCommit = lambda _: None,
         most: int | None = None,
+        alone: bool = False,
     ) -> None:
         super().__init__(clock, most_open() if most is None else most)
         self.layout = Layout(root)
         self.limits = self.layout.limits
         self.contents = LocalContents(self.layout.files)
         self._on_commit = on_commit
+        self._alone = alone
         self._synchronous = synchronous or "FULL"
         # For benchmarks alone: what the sharing of commits gains is measured by turning it off.
         self._share = os.environ.get("TABLEHOUSE_BENCH_COMMIT_SHARING", "on") == "on" if share_commits is None else share_commits
@@ -93,7 +95,7 @@ class SqliteStore(Store):
             session.close()
             raise
         return Database(
-            FileSessions(path, self._synchronous, session, commits),
+            FileSessions(path, self._synchronous, session, commits, stay=self._alone),
             self.clock,
             partial(self._missing, database_id),
             self._share,
