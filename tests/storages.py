@@ -182,7 +182,7 @@ def settings(directory: Path, **more: object) -> Settings:
 def open_store(directory: Path, clock: Clock = system_clock, connections: int = 24) -> Store:
     """The storage that a directory stands for, not waiting for the disk: what tests look at survives the death of a process, not of the machine."""
     if _chosen == "sqlite":
-        return SqliteStore(directory, clock, synchronous="OFF")
+        return SqliteStore(directory, clock, synchronous="OFF", alone=True)
     store = PostgresStore(url_of(directory), connections, clock)
     store.contents = LocalContents(directory / "files")
     return store

@@ -92,7 +92,9 @@ class Around:
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, _resource: object, _ok: bool) -> None:
         seconds = time.perf_counter() - req.context.started
-        self.write(AccessLine("none", req.method, req.uri_template or "", req.path, resp.status_code, seconds * 1000, len(resp.data or b"")))
+        self.write(
+            AccessLine("none", req.method, req.uri_template or "", req.path, resp.status_code, seconds * 1000, len(resp.data or b""))
+        )
         self.metrics.answered(req.method, req.uri_template or "", resp.status_code, seconds)
 
 

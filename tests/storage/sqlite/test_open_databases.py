@@ -94,7 +94,7 @@ def test_deleting_without_force_sees_a_table_that_was_just_made(local: Local, op
     database = local.new_database()
     local.file(database)
     LocalTable(local, database, open_local().new_table([NAME], database=database).id)
-    with pytest.raises(Exception, match="has 1 tables"):
+    with pytest.raises(Exception, match="has 1 table"):
         databases.delete_database(local.app, local.caller, database, force=False)
     assert len(databases.list_databases(local.app, local.caller, None)) == 1
 

@@ -1,6 +1,6 @@
 """Whether anybody has committed to a database file since one looked last, asked of memory that all processes on the file share.
 
-A writer changes a number in a small file beside the database, once before it commits and once after, before it answers. So as long as the
+A writer changes a number in a small file of its own, once before it commits and once after, before it answers. So as long as the
 number stands still, a read gives what it gave before. While a commit is under way the number is odd, and says nothing: somebody may have
 seen the commit already. A writer that dies there leaves it odd until the next commit, and reads are only slower until then.
 
@@ -17,16 +17,11 @@ from tablehouse.storage.session import Row
 from tablehouse.storage.signal_file import SignalFile
 
 
-def signal_of(database: Path) -> Path:
-    """Returns where the number of a database file is."""
-    return database.with_suffix(".signal")
-
-
 class Commits:
-    """The commits to one database file, and the row that tells their count, for as long as there is no other commit."""
+    """The commits to one database file, and the row that tells their count, for as long as there is no other commit. `signal`: where the number is."""
 
-    def __init__(self, database: Path) -> None:
-        self._signal = SignalFile(signal_of(database))
+    def __init__(self, signal: Path) -> None:
+        self._signal = SignalFile(signal)
         self._known: tuple[int, Row] | None = None
         self.before: Callable[[], None] = lambda: None
         """Called before each commit of this process, when the number is odd already."""

@@ -11,7 +11,6 @@ from typing import Any, Final
 import apsw
 
 from tablehouse.storage.session import Session
-from tablehouse.storage.sqlite.commits import signal_of
 from tablehouse.storage.sqlite.session import connect
 
 _MOST_OPEN: Final = 200
@@ -68,6 +67,6 @@ def holds_nothing(path: Path) -> bool:
 
 
 def remove_database_file(path: Path) -> None:
-    """Removes a database file and what SQLite and we keep beside it."""
-    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm"), signal_of(path)):
+    """Removes a database file and what SQLite keeps beside it."""
+    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         name.unlink(missing_ok=True)

@@ -38,6 +38,11 @@ class Layout(msgspec.Struct, frozen=True):
         return self.root / "control.signal"
 
     @property
+    def signals(self) -> Path:
+        """What servers share about the commits to each database, while they run."""
+        return self.root / "signals"
+
+    @property
     def limits(self) -> Path:
         return self.root / "limits.bin"
 
@@ -55,7 +60,11 @@ class Layout(msgspec.Struct, frozen=True):
         """Returns the file of a database; its id must come from the control file, never from a request."""
         return self.databases / f"{database_id}.db"
 
+    def signal_of(self, database_id: str) -> Path:
+        """Returns the file by which servers tell each other of commits to a database."""
+        return self.signals / database_id
+
     def make(self) -> None:
         """Makes the directories, readable by their owner alone. Raises OSError."""
-        for directory in (self.root, self.databases):
+        for directory in (self.root, self.databases, self.signals):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -61,6 +61,8 @@ class FileSessions:
         if session.in_transaction or len(self.idle) >= _MOST_IDLE:
             session.close()
             return
+        if self._stay:
+            session.stays()
         self.idle.append(session)
         if self._closed:
             self.close()

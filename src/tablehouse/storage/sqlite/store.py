@@ -79,12 +79,13 @@ class SqliteStore(Store):
         """Removes the file of a database that the control file lists no longer."""
         self.open_databases.drop(database_id)
         remove_database_file(self.layout.database(database_id))
+        self.layout.signal_of(database_id).unlink(missing_ok=True)
 
     def _open_database(self, database_id: str) -> Database:
         path = self.layout.database(database_id)
         if not path.exists():
             raise self._missing(database_id)
-        commits = Commits(path)
+        commits = Commits(self.layout.signal_of(database_id))
         session = connect(path, self._synchronous, commits=commits)
         try:
             bring_forward(session, path, "meta", catalog_tables.FORMAT, DATABASE_STEPS, self.layout.backups)
