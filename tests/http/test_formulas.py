@@ -314,3 +314,34 @@ def test_a_text_is_checked_without_being_saved(make_table: MakeTable, api: Api) 
     api.post(path, {"formula": "1", "fieldId": "zzzzz"}).refused("RESOURCE_NOT_FOUND")
     api.post(path, {}).refused("BAD_REQUEST", "formula")
     assert api.get(table.field_path("F")).data["options"]["formula"] == "{Price} * 2"
+
+
+def test_a_circle_is_refused_where_its_formula_leads_on(make_table: MakeTable, api: Api) -> None:
+    table = make_table([TITLE, {"name": "N", "type": "NUMBER"}, formula("A", "{N} + 1"), formula("B", "1 + {A}")])
+    table.add_field("Links", "LINKED_RECORD", options={"linkedTableId": table.id})
+    over = {"linkedRecordFieldId": "Links", "rollupFieldId": "B", "function": "SUM"}
+    table.add_field("R", "ROLLUP", options=over)
+    table.add_field("Rs", "LOOKUP", options={"linkedRecordFieldId": "Links", "lookupFieldId": "R"})
+    ids = {name: table.field_id(name) for name in ("N", "A", "B", "R", "Rs")}
+
+    def refused(name: str, change: dict[str, Any]) -> dict[str, Any]:
+        return api.put(f"{table.path}/fields/{ids[name]}", change).refused("CONSTRAINT_VIOLATION", "Let one of them use something else")
+
+    for text, position, fields in (
+        ("2 * {A}", 4, "AA"),
+        ("2 + 3 + {B}", 8, "ABA"),
+        ('"{B}" & {N} & {B}', 14, "ABA"),
+        ("1 + SUM({Rs})", 8, "ARBA"),
+        (f"1 + SUM({{N}}, {{{ids['Rs']}}})", 13, "ARBA"),
+    ):
+        details = refused("A", {"options": {"formula": text}})
+        assert (details["fieldId"], details["path"], details["position"]) == (ids["A"], "options.formula", position)
+        assert details["fieldIds"] == [ids[name] for name in fields]
+        checked = api.post(f"{table.path}/formulas/check", {"formula": text, "fieldId": ids["A"]}).data
+        assert (checked["valid"], checked["result"], checked["error"]["position"]) == (False, None, position)
+    table.add_field("C", "FORMULA", options={"formula": '"x" & SUM({N}, {R})'})
+    details = refused("R", {"options": {"rollupFieldId": "C"}})
+    assert (details["fieldId"], details["formulaFieldId"], details["position"]) == (ids["R"], table.field_id("C"), 15)
+    converted = {"type": "FORMULA", "options": {"formula": "0 + {C}"}}
+    assert refused("N", converted)["position"] == 4
+    assert api.get(f"{table.path}/fields/{ids['N']}").data["type"] == "NUMBER"

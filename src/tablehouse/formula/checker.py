@@ -94,7 +94,7 @@ class _Checker:
     def _reference(self, tree: Reference) -> tuple[Tree, Result]:
         field = self._fields.find(tree.name)
         if field is None:
-            hint = nearest(tree.name, self._fields.names())
+            hint = nearest(tree.name, self._fields.names()) or " Write the name of one of its fields between the braces."
             raise FormulaError(f'There is no field "{tree.name}" in this table.{hint}', tree.at)
         self.references[field.id] = None
         return msgspec.structs.replace(tree, name=field.id), of_field(field.kind, field.many)
@@ -102,7 +102,8 @@ class _Checker:
     def _call(self, tree: Call, arguments: list[Tree], results: list[Result]) -> tuple[Tree, Result]:
         function = BY_NAME.get(tree.name)
         if function is None:
-            raise FormulaError(f"There is no function {tree.name}.{nearest(tree.name, BY_NAME)}", tree.at)
+            hint = nearest(tree.name, BY_NAME) or " Use one of those that the reference lists, or a text in quotes."
+            raise FormulaError(f"There is no function {tree.name}.{hint}", tree.at)
         if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
             raise FormulaError(
                 f"{function.name} takes {_how_many(function)}, and {len(arguments)} {'is' if len(arguments) == 1 else 'are'} given: "

@@ -18,6 +18,7 @@ from tablehouse.formula.printer import with_names
 from tablehouse.formula.tree import references
 from tablehouse.schema.buttons import button_parts, condition_of
 from tablehouse.schema.changing import by_itself, changing_of, filtered_by
+from tablehouse.schema.circles import ADVICE, place_of
 from tablehouse.schema.model import Field, Table
 
 _ALWAYS_CHANGING: Final = "LAST_MODIFIED_TIME"
@@ -29,8 +30,14 @@ class Cycle(FormulaError):
 
     def __init__(self, path: Sequence[Field]) -> None:
         names = " → ".join(f'"{field.name}"' for field in path)
-        super().__init__(f"The formula would need its own value: {names}.", 0)
+        super().__init__(f"The formula would need its own value: {names}. {ADVICE}", 0)
         self.path = tuple(path)
+
+    def place_in(self, field: Field, known: KnownFields) -> int:
+        """Returns where the text of a field on the way names the following one."""
+        option = {"formula": "formula", "urlFormula": "url_formula", "conditionFormula": "condition_formula"}[self.option]
+        following = self.path[[each.num for each in self.path].index(field.num) + 1]
+        return place_of(str(getattr(field.options, option, "") or ""), known, [following.id])
 
 
 class ReadyFormula(msgspec.Struct, frozen=True, eq=False):

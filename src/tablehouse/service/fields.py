@@ -255,7 +255,8 @@ class _Change:
 
         before = self._writing.snapshot
         self._writing.change_schema(change)
-        settle(self._writing, before)
+        options = self._draft.options
+        settle(self._writing, before, {new.id: str(options.formula)} if isinstance(options, FormulaOptions) else {})
         return self._metadata(new, outcome, several, dry_run)
 
     def _new_field(self) -> Field:

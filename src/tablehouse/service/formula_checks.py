@@ -7,7 +7,9 @@ import msgspec
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.formula.completion import Completions, complete
 from tablehouse.query.requests import CheckFormula
-from tablehouse.schema.formulas import Formulas, ReadyFormula, read_formulas
+from tablehouse.schema.circles import circle_from
+from tablehouse.schema.dependencies import find_dependencies
+from tablehouse.schema.formulas import Cycle, Formulas, ReadyFormula, read_formulas
 from tablehouse.schema.model import Field, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import CheckedFormulaAnswer, CompletionAnswer, CompletionsAnswer, FormulaFault
@@ -35,12 +37,14 @@ def checked(table: Table, asked: CheckFormula) -> CheckedFormulaAnswer:
     fields = [candidate if field is own else field for field in table.fields]
     formulas = read_formulas(fields if own is not None else [*fields, candidate])
     ready, fault = _found(formulas, candidate)
+    if fault is None and own is not None:
+        fault = _closed_elsewhere(table, fields, candidate)
     completions = None if asked.position is None else complete(asked.formula, max(asked.position, 0), formulas.known)
     return CheckedFormulaAnswer(
         valid=fault is None,
         error=fault,
-        result=None if ready is None else ready.formula.kind.name,  # type: ignore[arg-type]  # a formula's kind is one of these
-        referenced_field_ids=[] if ready is None else list(ready.formula.references),
+        result=None if ready is None or fault is not None else ready.formula.kind.name,  # type: ignore[arg-type]  # a formula's kind is one of these
+        referenced_field_ids=[] if ready is None or fault is not None else list(ready.formula.references),
         completions=None if completions is None else _shown(completions),
     )
 
@@ -57,9 +61,21 @@ def _candidate(table: Table, own: Field | None, text: str) -> Field:
 
 def _found(formulas: Formulas, candidate: Field) -> tuple[ReadyFormula | None, FormulaFault | None]:
     error = formulas.broken.get(candidate.num)
+    if isinstance(error, Cycle):
+        return None, FormulaFault(message=error.message, position=error.place_in(candidate, formulas.known))
     if error is not None:
         return None, FormulaFault(message=error.message, position=error.position)
     return formulas.of(candidate), None
+
+
+def _closed_elsewhere(table: Table, fields: list[Field], candidate: Field) -> FormulaFault | None:
+    """Returns what is wrong when a formula would need its own value by way of other records; None when it would not."""
+    others = [each for each in table.around.values() if each.num != table.num]
+    cycle = find_dependencies([msgspec.structs.replace(table, fields=tuple(fields)), *others]).cycle
+    if not cycle:
+        return None
+    circle = circle_from(cycle, [candidate.id], {candidate.id: str(candidate.options.formula)})
+    return FormulaFault(message=circle.message, position=circle.position or 0)
 
 
 def _shown(completions: Completions) -> CompletionsAnswer:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,7 @@ from tablehouse.formula.printer import with_ids
 from tablehouse.kinds.kind import Kind
 from tablehouse.query.needs import uses_column
 from tablehouse.query.rollups import is_gathering, ready_rollup
+from tablehouse.schema.circles import circle_from
 from tablehouse.schema.dependencies import Dependencies, dependencies_of
 from tablehouse.schema.formulas import Cycle, formulas_of, is_volatile, read_formulas
 from tablehouse.schema.model import Field, Snapshot, Table
@@ -27,6 +29,8 @@ from tablehouse.service.jobs import add_job, left_to_a_job
 from tablehouse.service.recompute import recompute
 from tablehouse.sql import ddl
 from tablehouse.storage.transaction import Writing
+
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 def checked_formula(fields: Sequence[Field], field: Field, path: str = "") -> Field:
@@ -41,7 +45,11 @@ def checked_formula(fields: Sequence[Field], field: Field, path: str = "") -> Fi
     error = formulas.broken.get(field.num)
     if isinstance(error, Cycle):
         raise ConstraintViolation(
-            error.message, fieldId=field.id, path=f"{path}options.{error.option}", position=0, fieldIds=[each.id for each in error.path]
+            error.message,
+            fieldId=field.id,
+            path=f"{path}options.{error.option}",
+            position=error.place_in(field, formulas.known),
+            fieldIds=[each.id for each in error.path],
         )
     if error is not None:
         raise _refused(field, error, path)
@@ -70,9 +78,9 @@ def same_texts(table: Table, options: ButtonOptions, before: ButtonOptions) -> b
     return (new.condition_formula, new.url_formula) == (before.condition_formula, before.url_formula)
 
 
-def settle(writing: Writing, before: Snapshot) -> None:
+def settle(writing: Writing, before: Snapshot, typed: Mapping[str, str] = _NOTHING) -> None:
     """Brings all computed cells up to date with a schema that has just changed, and with what was written meanwhile: what they are made of may
-    be another field, kind or label.
+    be another field, kind or label. `typed`: texts of formulas as the request has them, by field id.
 
     Raises ConstraintViolation when computed fields would need one another.
     """
@@ -84,7 +92,7 @@ def settle(writing: Writing, before: Snapshot) -> None:
         old = earlier.get(table.id)
         if old is table:
             continue
-        _refuse_circle(dependencies_of(table).cycle)
+        _refuse_circle(dependencies_of(table).cycle, before, typed)
         known = {} if old is None else old.field_by_id
         for field in table.fields:
             if field.type.computed and not is_volatile(field):
@@ -143,19 +151,20 @@ def _can_be_computed(table: Table, field: Field) -> bool:
     return ready_rollup(field) is not None if is_gathering(field) else formulas_of(table).of(field) is not None
 
 
-def _refuse_circle(cycle: Sequence[Field]) -> None:
+def _refuse_circle(cycle: Sequence[Field], before: Snapshot, typed: Mapping[str, str]) -> None:
     if cycle:
-        shown = " → ".join(f'"{_named(field)}"' for field in cycle)
+        known = {field.id: field for table in before.tables for field in table.fields}
+        changed = [field.id for field in cycle if (there := known.get(field.id)) is None or there.options != field.options]
+        circle = circle_from(cycle, changed, typed)
+        first, formula = circle.fields[0], circle.formula
         raise ConstraintViolation(
-            f"Computed fields would need one another: {shown}. Let one of them use something else.",
-            fieldId=cycle[0].id,
-            fieldIds=[field.id for field in cycle],
+            circle.message,
+            fieldId=first.id,
+            path="options.formula" if formula is first else None,
+            position=circle.position,
+            formulaFieldId=None if formula is None or formula is first else formula.id,
+            fieldIds=[field.id for field in circle.fields],
         )
-
-
-def _named(field: Field) -> str:
-    table = field.around.get(field.table_num)
-    return field.name if table is None else f"{table.name}.{field.name}"
 
 
 def _with_right_columns(writing: Writing) -> None:
