@@ -40,6 +40,17 @@ def test_a_create_sent_again_makes_no_second_record(table: Table, api: Api, key:
     assert create(api, table, key + "2", {"Name": "a"}).data["id"] != first.data["id"]
 
 
+def test_a_record_with_what_is_evaluated_at_read_is_the_same_again(table: Table, api: Api, key: str) -> None:
+    table.add_field("Dice", "FORMULA", options={"formula": "RAND()"})
+    first, again = (create(api, table, key, {"Name": "a"}) for _ in range(2))
+    assert (again.data, again.headers["etag"]) == (first.data, first.headers["etag"])
+    batch = {"create": [{"fields": {"Name": "b"}}], "update": [{"id": first.data["id"], "fields": {"Size": 2}}]}
+    answers = [api.send("POST", f"{table.records_path}/batch", batch, headers={"Idempotency-Key": f"{key}b"}).data for _ in range(2)]
+    assert answers[0] == answers[1]
+    headers = {"If-Match": api.get(table.record_path(first.data["id"])).headers["etag"]}
+    assert api.send("PATCH", table.record_path(first.data["id"]), {"fields": {"Size": 3}}, headers=headers).data["id"] == first.data["id"]
+
+
 def test_a_batch_sent_again_is_not_done_again(table: Table, api: Api, key: str) -> None:
     held = table.create({"Name": "held", "Size": 1})
     batch = {

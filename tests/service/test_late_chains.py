@@ -267,3 +267,40 @@ def test_a_failing_cell_fails_what_is_made_of_it(world: World) -> None:
     assert record["errors"] == {fields["Sum"]: "division by 0"}
     assert record["fields"]["Count"] == 3
     assert record["fields"]["First"] == "bad"
+
+
+def test_sorts_by_lookups_are_those_of_what_is_stored(local: Local) -> None:
+    late = (formula("VN", "{N} + 0 * DAY(NOW())"), formula("VT", "IF(NOW(), {Name})"))
+    stored = (formula("SN", "{N} + 0"), formula("ST", '{Name} & ""'))
+    table = local.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "N", "type": "NUMBER"}, *late, *stored])
+    texts, numbers = ["b", None, "B", "É", "a"], [3, None, -1.5, 0]
+    table.fill([{"Name": texts[place % 5], "N": numbers[place % 4]} for place in range(10)])
+    boxes = local.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}], database=table.database)
+    boxes.add_field(name="Of", type="LINKED_RECORD", options={"linkedTableId": table.id})
+    ids = [each["id"] for each in table.page()[0]]
+    for place in range(9):
+        boxes.create(Name=str(place), Of=[ids[(place * 7 + each * 3) % 10] for each in range(place % 4)])
+    for name in ("VN", "VT", "SN", "ST"):
+        boxes.add_field(**lookup(f"L{name}", "Of", name))
+    for kind in "NT":
+        for direction in ("ASC", "DESC"):
+            orders = []
+            for way in "VS":
+                asked = {"sorting": [{"sortingField": f"L{way}{kind}", "sortType": direction}]}
+                first, metadata = boxes.search(**asked, paging={"limit": 4})
+                rest, _ = boxes.search(**asked, cursor=metadata.next_cursor, paging={"limit": 200})
+                orders.append([each["fields"]["Name"] for each in (*first, *rest)])
+            assert orders[0] == orders[1]
+            assert len(orders[0]) == 9
+            groups = []
+            for way in "VS":
+                name = f"L{way}{kind}"
+                functions = ["COUNT", "COUNT_DISTINCT", *(["SUM", "AVERAGE", "MIN", "MAX"] if kind == "N" else [])]
+                asked = {
+                    "aggregations": [{"field": name, "function": each} for each in functions],
+                    "sorting": [{"sortingField": name, "sortType": direction}],
+                }
+                found_groups = boxes.aggregate(groupBy=[name], **asked)[0]
+                whole = boxes.aggregate(aggregations=asked["aggregations"])[0]
+                groups.append([*((list(each["group"].values()), each["values"]) for each in found_groups), whole[0]["values"]])
+            assert groups[0] == groups[1]

@@ -96,7 +96,7 @@ class LocalCalls:
 
     def _call(self, function: Any, *arguments: Any, **keys: Any) -> Any:
         try:
-            return msgspec.to_builtins(function(self._local.app, self._local.caller, self._database, *arguments, **keys))
+            return msgspec.to_builtins(function(self._local.app, self._local.caller, self._database, *arguments, **keys), enc_hook=str)
         except ApiError as error:
             raise Refused(error.code, error.message) from error
 

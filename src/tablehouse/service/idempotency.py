@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import msgspec
 import zstandard
@@ -17,6 +17,7 @@ from tablehouse.clock import iso
 from tablehouse.errors import ApiError, BadRequest, ConstraintViolation
 from tablehouse.schema.model import Snapshot
 from tablehouse.service.access import App, Caller
+from tablehouse.service.late import LateRecord
 from tablehouse.sql import catalog as sql
 from tablehouse.storage.database import Database
 from tablehouse.storage.transaction import Reading, Writing
@@ -28,6 +29,8 @@ KEPT_MS: Final = 24 * 60 * 60 * 1000
 """How long an answer is kept: a day, within which every client gives up trying."""
 LONGEST_KEY: Final = 255
 """Characters of a key; a UUID has 36."""
+_BETWEEN: Final = "\0"
+"""Parts two texts of JSON, in which the character itself never is."""
 
 
 class Repeatable(msgspec.Struct, frozen=True):
@@ -85,13 +88,19 @@ def _find(reading: Reading, request: Repeatable, kind: type[T], now: int) -> T |
     asked, answer = found[0]
     if asked != request.request:
         raise ConstraintViolation("This Idempotency-Key was used for another request within the last 24 hours; take a new one for each.")
-    return msgspec.json.decode(zstandard.decompress(answer), type=kind)
+    known = msgspec.json.decode(zstandard.decompress(answer), type=kind)
+    if isinstance(known, str) and _BETWEEN in known:
+        shown, _, stored = known.partition(_BETWEEN)
+        return cast(T, LateRecord.of(shown, stored))
+    return known
 
 
 def _keep(writing: Writing, request: Repeatable, answer: object) -> None:
     writing.rows(writing.dialect.fixed(sql.FORGET_ANSWERS), {"before": iso(writing.now - KEPT_MS)})
     # The answer to a batch of 5,000 records has some three megabytes, of which a tenth remains.
-    packed = zstandard.compress(msgspec.json.encode(answer))
+    # What a revision is made of is kept beside a record that is shown otherwise: a later If-Match names it.
+    whole = f"{answer}{_BETWEEN}{answer.stored}" if isinstance(answer, LateRecord) else answer
+    packed = zstandard.compress(msgspec.json.encode(whole, enc_hook=str))
     values = {"key": request.key, "request": request.request, "answer": packed, "at": writing.at}
     writing.rows(writing.dialect.fixed(sql.INSERT_ANSWER), values)
 

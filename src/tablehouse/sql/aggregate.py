@@ -15,7 +15,7 @@ from tablehouse.schema.model import Field, Table
 from tablehouse.sql.catalog_tables import CHOICES, COMMITS, PEOPLE
 from tablehouse.sql.conditions import compared, condition
 from tablehouse.sql.elements import ExactSum, LocalDays, WeekStart
-from tablehouse.sql.joined_sets import joined_count, joined_extreme, joined_set, joined_sum
+from tablehouse.sql.joined_sets import joined_count, joined_extreme, joined_set, joined_sum, with_late_sets
 from tablehouse.sql.late import records_with
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.records import VERSION
@@ -59,8 +59,9 @@ def count_groups(table: Table, groups: Sequence[GroupKey], node: Node | None, we
 
 def _groups(table: Table, groups: Sequence[GroupKey], aggregations: Sequence[Aggregation], node: Node | None, week: int) -> sa.Subquery:
     """Returns the groups as rows: keys g0 …, for texts and joined cells one of their spellings t0 …, for the latter what they sort by s0 …, values a0 …."""
-    used = [*fields_of(node), *(key.field for key in groups), *(each.field for each in aggregations if each.field is not None)]
-    source, cells = records_with(table, late_fields(used))
+    used = [*(key.field for key in groups), *(each.field for each in aggregations if each.field is not None)]
+    source, cells = records_with(table, late_fields([*fields_of(node), *used]))
+    source, cells = with_late_sets(source, cells, used)
     # Keys are worked out below the grouping, so that it names columns: a parameter in an expression would make it two different ones.
     inner: list[Cell] = [_key(key, cells, week).label(f"g{place}") for place, key in enumerate(groups)]
     for place, key in enumerate(groups):

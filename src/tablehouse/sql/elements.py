@@ -56,6 +56,14 @@ class Utf8(FunctionElement[bytes]):
     name = "utf8"
 
 
+class JoinedInOrder(FunctionElement[str]):
+    """The texts of all rows of a group one after the other; first argument: the text, the others: what to order by."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "joined_in_order"
+
+
 class Json(FunctionElement[str]):
     """Text that is JSON already, as a value that nests."""
 

@@ -27,7 +27,7 @@ Test = sa.ColumnElement[bool]
 class Values(msgspec.Struct, frozen=True):
     """The values of a joined cell as rows, and where they come from. `first`: the number of the linked record at the path's beginning.
 
-    `columns`: those of `table`, which holds the `leaf`'s cells; without a leaf its records are the values. `item`: where the leaf holds
+    `own`: the number of the record that a row is a value of. `columns`: those of `table`, which holds the `leaf`'s cells; without a leaf its records are the values. `item`: where the leaf holds
     several values, the number of the one that a row is for; the table that they are numbers of is then among the rows.
     """
 
@@ -39,6 +39,7 @@ class Values(msgspec.Struct, frozen=True):
     leaf: Field | None
     item: sa.ColumnElement[Any] | None
     first: sa.ColumnElement[Any]
+    own: sa.ColumnElement[Any]
 
 
 def values_of(field: Field, columns: Columns) -> Values | None:
@@ -65,7 +66,7 @@ def values_along(path: Path, columns: Columns) -> Values:
         rows = rows.join(items, sa.true()).join(there_listed, there_listed.c.num == items.c.value)
         order.append(items.c.key)
         item = items.c.value
-    return Values(rows, steps[0].own == number_of(columns), tuple(order), cells, path.table, path.leaf, item, steps[0].other)
+    return Values(rows, steps[0].own == number_of(columns), tuple(order), cells, path.table, path.leaf, item, steps[0].other, steps[0].own)
 
 
 def listed(leaf: Field) -> sa.Table:

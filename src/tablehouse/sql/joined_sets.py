@@ -5,15 +5,17 @@ Empty values are not in the set; a cell without any is NULL. Goes by kind, as `s
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
+from tablehouse.schema.formulas import read_late
 from tablehouse.schema.model import Field
 from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
-from tablehouse.sql.elements import ExactSum, JoinedRows, JsonRows, JsonText, Number
+from tablehouse.sql.elements import ExactSum, JoinedInOrder, JoinedRows, JsonRows, JsonText, Number
 from tablehouse.sql.joined import Values, listed, values_of
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.render import Cell, cell_json, value_json
@@ -33,6 +35,8 @@ class JoinedSet(msgspec.Struct, frozen=True):
 
 def joined_set(field: Field, columns: Columns) -> JoinedSet:
     """Returns the set of the values that a joined field's cell shows."""
+    if _late_name(field, "key") in columns:
+        return JoinedSet(*(columns[_late_name(field, part)] for part in ("key", "shown", "order")))
     values = values_of(field, columns)
     if values is None:
         return JoinedSet(_NOTHING, _NOTHING, _NOTHING)
@@ -58,20 +62,74 @@ def joined_set(field: Field, columns: Columns) -> JoinedSet:
 
 def joined_sum(field: Field, columns: Columns) -> Cell:
     """Returns the sum of the numbers that a lookup's cell shows; NULL for none."""
-    return _over(field, columns, ExactSum)
+    return _over(field, columns, "sum", ExactSum)
 
 
 def joined_count(field: Field, columns: Columns) -> Cell:
     """Returns how many values a joined field's cell shows that are not empty; NULL for none."""
-    return _over(field, columns, lambda own: sa.func.nullif(sa.func.count(own), sa.literal_column("0")))
+    return _over(field, columns, "count", _some)
 
 
 def joined_extreme(field: Field, columns: Columns, least: bool) -> Cell:
     """Returns the least or the greatest value that a lookup's cell shows; NULL for none."""
-    return _over(field, columns, sa.func.min if least else sa.func.max)
+    return _over(field, columns, *(("min", sa.func.min) if least else ("max", sa.func.max)))
 
 
-def _over(field: Field, columns: Columns, function: Any) -> Cell:
+def with_late_sets(rows: sa.FromClause, columns: Columns, fields: Iterable[Field]) -> tuple[sa.FromClause, Columns]:
+    """Returns rows and columns with what these functions give for lookups of values that are evaluated at read, worked out for all records at once,
+    as `sql.sorting.with_late_orders` does.
+    """
+    for field in {field.num: field for field in fields if field.joined and read_late(field) is not None}.values():
+        sets = _late_sets(field, columns)
+        rows = rows.outerjoin(sets, sets.c.rec == columns["n"])
+        columns = {**columns, **{_late_name(field, part.name): part for part in sets.c if part.name != "rec"}}
+    return rows, columns
+
+
+def _late_sets(field: Field, columns: Columns) -> sa.CTE:
+    values = values_of(field, columns)
+    assert values is not None
+    one = _value(values)
+    each = sa.select(values.own.label("rec"), one.own.label("own"), one.order.label("place"), one.shown.label("shown"))
+    every = each.select_from(values.rows).where(one.own.is_not(None)).cte(f"each{field.num}")
+    place = sa.func.min(every.c.place)
+    found = (
+        sa.select(every.c.rec, every.c.own, place.label("place"), sa.func.min(every.c.shown).label("shown"))
+        .group_by(every.c.rec, every.c.own)
+        .subquery("found")
+    )
+    by = (found.c.place, found.c.own)
+    key = JsonText(Number(found.c.own) if one.number else found.c.own)
+    shown = JsonText(found.c.shown) if one.plain else found.c.shown
+    order: Cell = (
+        sa.func.min(found.c.place) if one.number else JoinedInOrder(sa.cast(found.c.place, TEXT).concat(sa.literal_column(BETWEEN)), *by)
+    )
+    sets = sa.select(found.c.rec, _array_of(key, by).label("key"), _array_of(shown, by).label("shown"), order.label("order"))
+    sets_of = sets.group_by(found.c.rec).subquery("sets")
+    functions: dict[str, Any] = {"count": _some, "min": sa.func.min, "max": sa.func.max, **({"sum": ExactSum} if one.number else {})}
+    made = (function(every.c.own).label(name) for name, function in functions.items())
+    sums = sa.select(every.c.rec, *made).group_by(every.c.rec).subquery("sums")
+    both = sa.select(*sets_of.c, *(sums.c[name] for name in functions)).select_from(sets_of.join(sums, sums.c.rec == sets_of.c.rec))
+    return both.cte(f"sets{field.num}").prefix_with("MATERIALIZED")
+
+
+def _array_of(json: Cell, by: Sequence[Cell]) -> Cell:
+    """Returns the JSON array of what a group's rows give."""
+    joined = JoinedInOrder(sa.literal_column("','").concat(json), *by)
+    return sa.literal_column("'['").concat(sa.func.substr(joined, sa.literal_column("2"))).concat(sa.literal_column("']'"))
+
+
+def _late_name(field: Field, part: str) -> str:
+    return f"set{field.num}.{part}"
+
+
+def _some(own: Cell) -> Cell:
+    return sa.func.nullif(sa.func.count(own), sa.literal_column("0"))
+
+
+def _over(field: Field, columns: Columns, name: str, function: Any) -> Cell:
+    if _late_name(field, name) in columns:
+        return columns[_late_name(field, name)]
     values = values_of(field, columns)
     if values is None:
         return _NOTHING

@@ -29,6 +29,7 @@ from tablehouse.sql.elements import (
     IsKey,
     ItemCount,
     ItemOrder,
+    JoinedInOrder,
     JoinedItems,
     JoinedRows,
     Json,
@@ -125,6 +126,13 @@ def _json_rows(element: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(JoinedRows, "postgresql")
 def _joined_rows(element: JoinedRows, compiler: SQLCompiler, **options: Any) -> str:
     return f"string_agg({_only(element, compiler, options)}::text, '')"
+
+
+@compiles(JoinedInOrder, "postgresql")
+def _joined_in_order(element: JoinedInOrder, compiler: SQLCompiler, **options: Any) -> str:
+    text, *places = (compiler.process(each, **options) for each in element.clauses)
+    order = ", ".join(places)
+    return f"string_agg({text}::text, '' ORDER BY {order})"
 
 
 @compiles(Utf8, "postgresql")

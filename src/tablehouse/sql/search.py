@@ -23,7 +23,7 @@ from tablehouse.sql.late import records_with
 from tablehouse.sql.record_tables import record_table
 from tablehouse.sql.records import VERSION
 from tablehouse.sql.render import Cell, record_json
-from tablehouse.sql.sorting import following, ordered, sort_value
+from tablehouse.sql.sorting import following, ordered, sort_value, with_late_orders
 from tablehouse.sql.types import INTEGER
 
 LONGEST_KEY: Final = 500
@@ -63,6 +63,7 @@ def search_records(
     columns = record_table(table)
     stored = dict(columns.c.items())
     source, cells = records_with(table, late_fields([*fields_of(node), *(key.field for key in keys)]))
+    source, cells = with_late_orders(source, cells, [key.field for key in keys])
     values = [sort_value(key.field, cells) for key in keys]
     # Only numbers and sort values are sorted; records become JSON when it is known which.
     by_condition = steer == BY_CONDITION

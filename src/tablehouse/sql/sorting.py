@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from tablehouse.kinds import kind
 from tablehouse.query.sorting import SortKey
+from tablehouse.schema.formulas import read_late
 from tablehouse.schema.model import Field
 from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
 from tablehouse.sql.conditions import compared
-from tablehouse.sql.elements import Head, JoinedItems, JoinedRows, JsonItems, LocalDay
+from tablehouse.sql.elements import Head, JoinedInOrder, JoinedItems, JoinedRows, JsonItems, LocalDay
 from tablehouse.sql.joined import listed, values_of
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.render import Cell
@@ -44,6 +45,41 @@ def sort_value(field: Field, columns: Columns) -> Cell:
     if field.type.source and field.kind is kind.DATE:
         return LocalDay(cell, sa.literal(str(field.spec.zone)))
     return cell if field.type.source else compared(field, columns)
+
+
+def with_late_orders(rows: sa.FromClause, columns: Columns, fields: Iterable[Field]) -> tuple[sa.FromClause, Columns]:
+    """Returns rows and columns with what lookups of values that are evaluated at read sort by, worked out for all records at once: what a
+    parameter holds has no index in which each record could look for its own.
+    """
+    for field in fields:
+        leaf = read_late(field) if field.joined else None
+        if leaf is None or _order_name(field) in columns:
+            continue
+        orders = _late_orders(field, leaf, columns)
+        rows = rows.outerjoin(orders, orders.c.own == columns["n"])
+        columns = {**columns, _order_name(field): orders.c.value}
+    return rows, columns
+
+
+def _late_orders(field: Field, leaf: Field, columns: Columns) -> sa.CTE:
+    values = values_of(field, columns)
+    assert values is not None
+    value = sort_value(leaf, values.columns)
+    each = sa.select(values.own.label("own"), value.label("value"), *(by.label(f"by{place}") for place, by in enumerate(values.order)))
+    found = each.select_from(values.rows).where(value.is_not(None)).subquery("each")
+    order = [found.c[f"by{place}"] for place in range(len(values.order))]
+    if leaf.kind is kind.NUMBER:
+        place = sa.func.row_number().over(partition_by=found.c.own, order_by=order).label("place")
+        placed = sa.select(found.c.own, found.c.value, place).subquery("placed")
+        made = sa.select(placed.c.own, placed.c.value).where(placed.c.place == sa.literal_column("1"))
+    else:
+        text = sa.cast(found.c.value, sa.Text()).concat(sa.literal_column(BETWEEN))
+        made = sa.select(found.c.own, JoinedInOrder(text, *order).label("value")).group_by(found.c.own)
+    return made.cte(_order_name(field)).prefix_with("MATERIALIZED")
+
+
+def _order_name(field: Field) -> str:
+    return f"order{field.num}"
 
 
 def ordered(keys: Sequence[SortKey], values: Sequence[Cell], number: Cell) -> list[sa.ColumnElement[Any]]:
@@ -133,6 +169,9 @@ def places_in(key: str | None) -> list[int]:
 
 def _joined(field: Field, columns: Columns) -> Cell:
     """Returns what a joined cell sorts by: its values as text one after the other, in link order; of numbers and boxes the first one."""
+    known = columns.get(_order_name(field))
+    if known is not None:
+        return known
     values = values_of(field, columns)
     if values is None:
         # Bare, PostgreSQL refuses it: what it orders by must not be a constant.

@@ -23,6 +23,7 @@ from tablehouse.sql.elements import (
     IsKey,
     ItemCount,
     ItemOrder,
+    JoinedInOrder,
     JoinedItems,
     JoinedRows,
     Json,
@@ -127,6 +128,13 @@ def _json_rows(element: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(JoinedRows, "sqlite")
 def _joined_rows(element: JoinedRows, compiler: SQLCompiler, **options: Any) -> str:
     return f"group_concat({compiler.process(element.clauses, **options)}, '')"
+
+
+@compiles(JoinedInOrder, "sqlite")
+def _joined_in_order(element: JoinedInOrder, compiler: SQLCompiler, **options: Any) -> str:
+    text, *places = (compiler.process(each, **options) for each in element.clauses)
+    order = ", ".join(places)
+    return f"group_concat({text}, '' ORDER BY {order})"
 
 
 @compiles(Utf8, "sqlite")
