@@ -286,7 +286,7 @@ def test_sorts_by_lookups_are_those_of_what_is_stored(local: Local) -> None:
         for direction in ("ASC", "DESC"):
             orders = []
             for way in "VS":
-                asked = {"sorting": [{"sortingField": f"L{way}{kind}", "sortType": direction}]}
+                asked: dict[str, Any] = {"sorting": [{"sortingField": f"L{way}{kind}", "sortType": direction}]}
                 first, metadata = boxes.search(**asked, paging={"limit": 4})
                 rest, _ = boxes.search(**asked, cursor=metadata.next_cursor, paging={"limit": 200})
                 orders.append([each["fields"]["Name"] for each in (*first, *rest)])
