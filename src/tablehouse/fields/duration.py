@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
@@ -17,9 +17,7 @@ _DECIMALS: Final = 6  # of a second, as many as the text form may have
 
 
 class DurationOptions(Options, frozen=True, kw_only=True):
-    format: Annotated[Literal["h:mm", "h:mm:ss", "h:mm:ss.S", "h:mm:ss.SS", "h:mm:ss.SSS"], Meta(description="How it is shown.")] = (
-        "h:mm:ss"
-    )
+    format: Annotated[str, Meta(description="How it is shown. Display only, kept as given.", examples=["h:mm"])] = "h:mm:ss"
 
 
 class Duration(FieldType[DurationOptions]):
