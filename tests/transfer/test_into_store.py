@@ -262,3 +262,40 @@ def test_the_records_are_made_by_the_owner_and_at_once(desk: Desk) -> None:
     }
     assert len({record["fields"]["At"] for record in records}) == 1
     assert table.page()[1].total == 12_000
+
+
+def test_addresses_become_files(desk: Desk) -> None:
+    table = table_with(desk, [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "F", "type": "ATTACHMENT"}])
+    table.create(Name="before", F="data:,0")
+    rows = [
+        ["name", "f"],
+        ["a", "data:,1"],
+        ["b", "data:,1 data:,22"],
+        ["c", "http://10.0.0.1/secret"],
+        ["d", ""],
+        ["e", "no address"],
+        ["f", "data:,1, http://10.0.0.1/secret"],
+        ["g", "data:,333"],
+    ]
+    imported = desk.load_one(desk.write_rows("t.csv", rows))
+    assert (imported.imported, imported.rejected) == (4, 3)
+    found = {record["fields"]["Name"]: [file["size"] for file in record["fields"]["F"]] for record in table.page()[0]}
+    assert found == {"before": [1], "a": [1], "b": [1, 2], "d": [], "g": [3]}
+    report = (desk.folder / "t-rejected.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in report] == ["line", "4", "6", "7"]
+    assert "10.0.0.1" in report[1]
+    assert "begins with http" in report[2]
+    held = [file["id"] for record in table.page()[0] for file in record["fields"]["F"]]
+    assert len(set(held)) == len(held) == 5, "each cell has files of its own"
+    kept = len(list(desk.local.store.contents.names(table.database)))
+    assert kept == 1 + 3, "each address once"
+
+    # A load that fails leaves nothing of what came.
+    table.add_field(name="Must", type="SINGLE_LINE_TEXT", required=True)
+    with pytest.raises(ValidationError, match="required"):
+        desk.load_one(desk.write_rows("t.csv", [["name", "f"], ["h", "data:,4444"]]))
+    assert len(list(desk.local.store.contents.names(table.database))) == kept
+
+    new = desk.load_one(desk.write_rows("n.csv", [["name", "f"], ["h", "data:,1"]]), types=("f=ATTACHMENT",))
+    assert [(field.name, field.type) for field in new.fields] == [("name", "SINGLE_LINE_TEXT"), ("f", "ATTACHMENT")]
+    assert (new.imported, new.rejected) == (1, 0)

@@ -8,16 +8,20 @@ repeated: values are read by `query.cells`, choices, duplicates, quotas and numb
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import compress, repeat
 from typing import Any, Final
 
 import msgspec
 
 from tablehouse.errors import Fault, ValidationError
-from tablehouse.fields.base import NewChoice, Read, Reject
+from tablehouse.fields.attachment import Attachment, AttachmentOptions
+from tablehouse.fields.base import GivenFile, NewChoice, Read, Reject, Spec
 from tablehouse.fields.system import AutonumberOptions
 from tablehouse.kinds.kind import FILE, fold
-from tablehouse.query.cells import Cells, compared_value, default_of, is_empty, parameters, people_numbered, read_value
+from tablehouse.kinds.zones import zone_named
+from tablehouse.query.arrivals import Arrivals, GivenFiles
+from tablehouse.query.cells import Cells, compared_value, default_of, given_files, is_empty, parameters, people_numbered, read_value
 from tablehouse.query.members import Members
 from tablehouse.query.requests import CreateTable
 from tablehouse.schema.model import Field, Snapshot, Table
@@ -25,6 +29,9 @@ from tablehouse.service.access import App, Caller, members_of, workspace_of
 from tablehouse.service.answers import TableAnswer, table_answer
 from tablehouse.service.building import analyze
 from tablehouse.service.computing import new_columns
+from tablehouse.service.fetching import Fetching, drop
+from tablehouse.service.file_arrivals import written_with
+from tablehouse.service.file_writes import FileWriter
 from tablehouse.service.limits import check_record_quota
 from tablehouse.service.recompute import recompute
 from tablehouse.service.row_writes import with_new_choices
@@ -40,6 +47,9 @@ KNOWN_TEXTS: Final = 200_000
 """Texts remembered with their values, of all fields together: about 50 MB. A long one counts as several."""
 _USUAL_TEXT: Final = 100
 """Characters."""
+
+
+_ANY: Final = Spec(options=AttachmentOptions(), many=True, zone=zone_named("UTC"))
 
 
 def _as_it_is(text: str) -> str:
@@ -76,16 +86,19 @@ def load_records(
     fillings: Sequence[Filling],
     chunks: Iterable[Columns],
     refused: Callable[[list[Refused]], None],
+    arrivals: Arrivals | None = None,
 ) -> Loaded:
     """Returns what was inserted into a new table, or into the one with this id; all of it in one transaction.
 
     `fillings`: what the columns of every chunk are for. `refused` is told after each chunk which of its rows were left out;
     it is not called for a chunk without any. Chunks are taken one after the other while the transaction runs, so memory holds one of them.
+    `arrivals`: the files that cells name, fetched before (`fetch_files`); those of a load that fails are removed again.
 
     Raises what `plan_table` raises, NotFound, ValidationError when a required field would stay empty in every row, BadRequest past the limit
     of choices, QuotaExceeded, and whatever taking a chunk raises; then nothing of the load remains.
     """
     members = members_of(caller, workspace_of(caller, database_id))
+    members.arrivals = arrivals = arrivals or members.arrivals
 
     def prepare(snapshot: Snapshot) -> TablePlan | Table:
         return find_table(snapshot, into) if isinstance(into, str) else plan_within_limits(app, snapshot, into, members)
@@ -105,9 +118,33 @@ def load_records(
         return load.done()
 
     with app.store.database(database_id) as database:
-        loaded = database.write(prepare, apply)
+        loaded = written_with(app, database_id, arrivals, lambda: None, lambda: database.write(prepare, apply))
         database.read_versioned(lambda reading: analyze(reading, find_table(reading.snapshot, loaded.table.id)))
         return loaded
+
+
+def fetch_files(app: App, database_id: str, chunks: Iterable[Iterable[str]]) -> Arrivals:
+    """Returns the files that the texts of cells name, once they have been fetched, a chunk of texts at a time; what is no address is left to the load.
+
+    Each file may take its 20 seconds, all together as long as it takes: whoever loads a file waits for it. Raises QuotaExceeded, ServiceUnavailable.
+    """
+    arrivals = Arrivals()
+    with app.store.database(database_id) as database:
+        fetching = Fetching(app, database, database_id, arrivals)
+        try:
+            for texts in chunks:
+                for text in texts:
+                    with suppress(Reject):
+                        arrivals.found(_files_in(text))
+                fetching.fetch()
+        except BaseException:
+            drop(app, database_id, arrivals.new)
+            raise
+    return arrivals
+
+
+def _files_in(text: str) -> tuple[GivenFile, ...]:
+    return given_files(Attachment().read_text(text, _ANY)) if text else ()
 
 
 class _Texts(dict[str, Any]):
@@ -120,7 +157,7 @@ class _Texts(dict[str, Any]):
     def __init__(self, field: Field, form: Callable[[str], str], read: Callable[[Field, str], Read]) -> None:
         super().__init__()
         self.field = field
-        self._form = form
+        self.form = form
         self._read = read
         self.folded: dict[str | None, str | None] = {None: None}
         self.faults: dict[str, str] = {}
@@ -132,12 +169,14 @@ class _Texts(dict[str, Any]):
         field = self.field
         stored = None
         try:
-            value = self._read(field, self._form(text))
+            value = self._read(field, self.form(text))
         except Reject as reject:
             self.faults[text] = f"{field.name}: {reject}"
         else:
             if field.required and is_empty(field, value):
                 self.faults[text] = f'"{field.name}" is required and cannot be left empty.'
+            elif field.kind is FILE:
+                pass  # each cell has files of its own
             elif any(isinstance(item, NewChoice) for item in (value if isinstance(value, tuple) else (value,))):
                 self.fresh[text] = value
             else:
@@ -169,6 +208,7 @@ class _Load:
         self._by = writing.person(caller.person)
         self._inserted = 0
         self._refused = 0
+        self._files = FileWriter(app, writing)
         self._use(table)
 
     def insert(self, columns: Columns) -> list[Refused]:
@@ -181,7 +221,7 @@ class _Load:
         if faults:
             kept = [place not in faults for place in range(len(columns[0]))]
             cells = {name: list(compress(column, kept)) for name, column in cells.items()}
-        self._write(cells, len(columns[0]) - len(faults))
+        self._write(cells, len(columns[0]) - len(faults), self._named(columns, faults))
         for texts in self._texts:
             texts.forget_beyond(KNOWN_TEXTS // len(self._texts))
         self._refused += len(faults)
@@ -190,6 +230,7 @@ class _Load:
     def done(self) -> Loaded:
         """Returns what has been loaded; its records have no links yet, but whoever loads them may have another name now."""
         recompute(self._writing)
+        self._files.finish()
         following, live = self._writing.catalog.counter(self._table)
         return Loaded(table_answer(self._table, following, live), self._inserted, self._refused)
 
@@ -205,9 +246,23 @@ class _Load:
         self._statement = self._writing.compiled(table, ("insert", "silent"), lambda: sql.insert_record(table, None, False))
 
     def _value(self, field: Field, text: str) -> Read:
-        if field.kind is FILE and text:
-            raise Reject("Files cannot be imported into a store; import through the server, which fetches them.")
+        if field.kind is FILE:
+            given = _files_in(text)
+            self._members.arrivals.resolve(given)  # what could not be had is a fault of the row
+            return given
         return people_numbered(read_value(field, text or None, self._members), self._writing.person)
+
+    def _named(self, columns: Columns, faults: Mapping[int, str]) -> list[Cells]:
+        """Returns the files of the rows that are kept, as cells; nothing where no column is of files."""
+        named = [(texts, column) for texts, column in zip(self._texts, columns, strict=True) if texts.field.kind is FILE]
+        if not named:
+            return []
+
+        def files(texts: _Texts, text: str) -> GivenFiles:
+            return GivenFiles(self._members.arrivals.resolve(_files_in(texts.form(text))), texts.field.name)
+
+        kept = [place for place in range(len(columns[0])) if place not in faults]
+        return [Cells({}, files={texts.field: files(texts, column[place]) for texts, column in named}) for place in kept]
 
     def _read(self, columns: Columns) -> dict[str, list[Any]]:
         """Returns the parameters of all rows by name, as far as they come from the texts."""
@@ -271,10 +326,13 @@ class _Load:
         found = self._writing.rows(statement, {"values": msgspec.json.encode(wanted).decode()})
         return {key: f"the record {record_id}" for record_id, key in found}
 
-    def _write(self, cells: dict[str, list[Any]], count: int) -> None:
+    def _write(self, cells: dict[str, list[Any]], count: int, files: Sequence[Cells]) -> None:
         if not count:
             return
         writing = self._writing
+        if files:
+            settled = [parameters(row.values) for row in self._files.settle(self._table, files, ())]
+            cells.update({name: [row[name] for row in settled] for name in settled[0]})
         first = writing.rows(self._take, {"count": count})[0][0] - count
         columns: dict[str, Iterable[Any]] = {name: repeat(value) for name, value in parameters(self._defaults).items()}
         columns.update(cells)
@@ -285,6 +343,8 @@ class _Load:
         )
         columns.update(new_columns(writing, self._table, columns))
         writing.run_columns(self._statement, columns)
+        for place in range(len(files)):
+            self._files.write(place, first + place)
         check_record_quota(writing, self._app.settings.quota_records)
         self._inserted += count
 

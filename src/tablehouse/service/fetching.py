@@ -6,7 +6,7 @@ What has arrived is the request's until something is written that holds it (`ser
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Final
 
@@ -33,7 +33,7 @@ class Fetching:
     """Gets what `arrivals` want, and settles it there. The time for all of it begins with the first file.
 
     `keep`: whether contents are kept; else it is only looked what would come. `seconds`: for all of it, None for as long as it takes; `advice`:
-    a sentence on what to do when that was not enough. `most`: files fetched at one go. `told`: gets how many have been settled so far.
+    a sentence on what to do when that was not enough. `most`: files fetched at one go.
     """
 
     def __init__(
@@ -43,11 +43,10 @@ class Fetching:
         database_id: str,
         arrivals: Arrivals,
         *,
-        advice: str,
+        advice: str = "",
         keep: bool = True,
         seconds: float | None = None,
         most: int | None = None,
-        told: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._app = app
         self._database = database
@@ -57,7 +56,6 @@ class Fetching:
         self._keep = keep
         self._seconds = seconds
         self._most = most
-        self._told = told
         self._end: float | None = None
         self._settled = 0
         self._bytes = 0
@@ -92,7 +90,6 @@ class Fetching:
     def _settle(self, given: GivenFile, came: NewFile | str) -> None:
         self._arrivals.settle(given, came)
         self._settled += 1
-        self._told(self._settled)
         quota = self._app.settings.quota_bytes
         if isinstance(came, NewFile):
             self._bytes += came.size

@@ -8,12 +8,16 @@ a server answers 503 and Retry-After to writers who wait that long. Where that m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
+from tablehouse.fields.attachment import Attachment
+from tablehouse.query.arrivals import Arrivals
 from tablehouse.query.requests import CreateDatabase, CreateTable
 from tablehouse.service.access import App
 from tablehouse.service.answers import DatabaseAnswer, TableAnswer
-from tablehouse.service.bulk import Filling, Loaded, load_records
+from tablehouse.service.bulk import Filling, Loaded, fetch_files, load_records
 from tablehouse.service.databases import create_database, delete_database, list_databases
 from tablehouse.service.fields import ChangeMetadata, update_field
 from tablehouse.service.operator import operator
@@ -21,7 +25,7 @@ from tablehouse.service.payload import Payload
 from tablehouse.service.tables import list_tables
 from tablehouse.transfer.feed import Feed
 from tablehouse.transfer.journal import Fingerprint, Journal
-from tablehouse.transfer.rows import Layout
+from tablehouse.transfer.rows import Layout, read_chunks
 from tablehouse.transfer.target import Job
 
 
@@ -66,7 +70,21 @@ class StoreTarget:
                 [Filling(column.field, column.guess.form) for column in job.plan.columns],
                 (incoming.columns for incoming in feed.chunks()),
                 feed.refuse,
+                self._fetched(job),
             )
         except BaseException:
             job.rejected.discard()
             raise
+
+    def _fetched(self, job: Job) -> Arrivals | None:
+        """Returns the files that cells name, fetched while nobody waits for the load; None when no column is of files."""
+        columns = [column for column in job.plan.columns if column.guess.type == Attachment.name]
+        if not columns:
+            return None
+
+        def texts() -> Iterator[list[str]]:
+            for chunk in read_chunks(job.layout):
+                yield [column.guess.form(row[column.place]) for row in chunk.rows for column in columns]
+                job.told(chunk.share)
+
+        return fetch_files(self._app, job.database_id, texts())
