@@ -72,9 +72,10 @@ class Foresight:
 
 @lru_cache(_KNOWN_QUERIES)
 def _query(text: str) -> ListRecords | None:
+    """Returns the query of a list that goes its short way; None for others."""
     try:
         query = read_query(parse_query_string(text), ListRecords)
     except ApiError:
         return None
     assert isinstance(query, ListRecords)
-    return query
+    return None if query.explain or query.view_id is not None else query

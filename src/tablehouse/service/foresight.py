@@ -1,30 +1,35 @@
 """What reads that wait will ask of the database, asked for all of them at once (`storage.sharing`).
 
 Records of one table that are asked for by id are one statement, and so is the look whether pages that are kept are still right, for all pages of
-a database. This is only a guess at what `service.records` and `service.pages` are going to do. Where it is wrong, they ask by themselves: nothing is answered
+a database. A page that is not kept has a statement of its own, which is on its way while others are computed. This is only a guess at what `service.records` and `service.pages` are going to do. Where it is wrong, they ask by themselves: nothing is answered
 from here, nothing refused, and nobody is let in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
 
+from tablehouse.errors import ApiError
 from tablehouse.query.requests import ListRecords
 from tablehouse.schema.model import Snapshot
 from tablehouse.service.access import App
+from tablehouse.service.pages import page_statement
 from tablehouse.service.records import get_several, get_statement
 from tablehouse.sql import catalog as catalog_sql
 from tablehouse.sql.statement import Statement
 from tablehouse.storage.database import Database
 from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.session import Row
-from tablehouse.storage.sharing import Asked, Known, KnownReading, Question
+from tablehouse.storage.sharing import Asked, Key, Known, KnownReading, Question, key_of
 
 MOST_RECORDS: Final = 64
 """Records asked for by one statement, so that it takes no longer than a page."""
+MOST_CELLS: Final = 400
+"""A page of so many cells is rendered in some 0.2 ms; larger ones are better rendered beside each other, each on a connection of its own."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -66,18 +71,18 @@ class Foreseen:
 
     def known(self) -> list[Known | None]:
         """Returns what is known for each wish, once it is; None where nothing was asked. To be called once. Never raises."""
-        for (group, wished), rows in zip(self._questions, self._asked.answers(), strict=True):
+        for (_, wished), rows in zip(self._questions, self._asked.answers(), strict=True):
             if rows:
-                group.take(wished, rows)
+                wished.take(rows)
         known = {id(group): group.known() for group, _ in self._questions}
         return [None if group is None else known[id(group)] for group in self._of_wishes]
 
 
 class _Wished(msgspec.Struct, frozen=True):
-    """A question. `one`: the statement that asks for one of its records; None where it asks for the stamp."""
+    """A question. `take`: takes its answer, rows of the schema that was last seen."""
 
     question: Question
-    one: Statement | None
+    take: Callable[[list[Row]], None]
 
 
 class _Group:
@@ -89,41 +94,61 @@ class _Group:
         self._reading = KnownReading(database.sessions.dialect, snapshot)
         self._looks = False
         self._ids: dict[tuple[str, bool], list[str]] = {}
-        self._rows: dict[tuple[str, str], list[Row]] = {}
+        self._pages: dict[Key, tuple[Statement, dict[str, int]]] = {}
+        self._rows: dict[Key, list[Row]] = {}
         self._stamp: Stamp | None = None
 
     def add(self, app: App, wish: Wish) -> bool:
         """Returns whether there is something to ask for a wish."""
+        if wish.table_id not in self._reading.snapshot.table_by_id:
+            return False
         if isinstance(wish, Listed):
-            kept = app.store.pages.find((wish.database_id, wish.table_id, wish.query)) is not None
-            self._looks = self._looks or kept
-            return kept
+            return self._add_page(app, wish)
         ids = self._ids.setdefault((wish.table_id, wish.by_name), [])
-        there = wish.table_id in self._reading.snapshot.table_by_id and len(ids) < MOST_RECORDS
+        there = len(ids) < MOST_RECORDS
         if there:
             ids.append(wish.id)
         return there
 
+    def _add_page(self, app: App, wish: Listed) -> bool:
+        if app.store.pages.find((wish.database_id, wish.table_id, wish.query)) is not None:
+            self._looks = True
+            return True
+        table = self._reading.snapshot.table_by_id[wish.table_id]
+        try:
+            found = page_statement(self._reading, table, wish.query, app.store.control.current().secret, MOST_CELLS)
+        except ApiError:
+            return False  # as its own code will say
+        if found is not None:
+            self._pages[key_of(*found)] = found
+        return found is not None
+
     def questions(self) -> Iterator[_Wished]:
         """Yields what to ask."""
         if self._looks:
-            yield _Wished(Question(self._database_id, self._reading.dialect.fixed(catalog_sql.STAMP), {}), None)
+            yield _Wished(Question(self._database_id, self._reading.dialect.fixed(catalog_sql.STAMP), {}), self._take_stamp)
         for (table_id, by_name), ids in self._ids.items():
             if ids:
                 table = self._reading.snapshot.table_by_id[table_id]
                 question = Question(
                     self._database_id, get_several(self._reading, table, by_name), {"ids": msgspec.json.encode(ids).decode()}
                 )
-                yield _Wished(question, get_statement(self._reading, table, by_name))
+                yield _Wished(question, partial(self._take_records, get_statement(self._reading, table, by_name)))
+        for key, (statement, values) in self._pages.items():
+            yield _Wished(Question(self._database_id, statement, values, long=True), partial(self._take_page, key))
 
-    def take(self, wished: _Wished, rows: list[Row]) -> None:
-        """Takes the answer to a question, unless it was given at another schema."""
+    def _take_stamp(self, rows: list[Row]) -> None:
+        version, commits = rows[0]
+        self._stamp = (version, commits) if version == self._reading.snapshot.version else None
+
+    def _take_records(self, one: Statement, rows: list[Row]) -> None:
         version = self._reading.snapshot.version
-        if wished.one is None:
-            read, commits = rows[0]
-            self._stamp = (read, commits) if read == version else None
-        else:
-            self._rows |= {(wished.one.text, found): [tuple(shown)] for found, read, *shown in rows if read == version}
+        self._rows |= {key_of(one, {"id": found}): [tuple(shown)] for found, read, *shown in rows if read == version}
+
+    def _take_page(self, key: Key, rows: list[Row]) -> None:
+        version, *page = rows[0]
+        if version == self._reading.snapshot.version:
+            self._rows[key] = [tuple(page)]
 
     def known(self) -> Known:
         """Returns what is known, once all answers are here."""

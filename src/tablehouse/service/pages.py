@@ -20,6 +20,7 @@ from tablehouse.service.access import App, Caller, check_may_explain, workspace_
 from tablehouse.service.late import evaluator
 from tablehouse.service.things import find_table
 from tablehouse.sql import records as sql
+from tablehouse.sql.statement import Statement
 from tablehouse.storage.page_cache import Stamp
 from tablehouse.storage.session import Row
 from tablehouse.storage.transaction import Reading
@@ -130,43 +131,80 @@ def shown_page(rendered: Rendered, evaluating: Evaluator | None) -> Page:
     return page if rendered.page.links is None else msgspec.structs.replace(page, links={})
 
 
-def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes) -> tuple[Stamp, Rendered]:
-    """Returns a page as the database renders it, with the state of the database that it shows."""
-    limit = min(query.limit, MOST)
+class _Asked(msgspec.Struct, frozen=True):
+    """What a request asks of a table. `after`: the record number that a cursor names."""
+
+    chosen: tuple[Field, ...]
+    limit: int
+    offset: int
+    after: int | None
+
+    @property
+    def cells(self) -> int:
+        """How many the page has at most."""
+        return self.limit * len(self.chosen)
+
+    def begin(self, table: Table) -> tuple[bool, dict[str, int]]:
+        """Returns (whether by offset, the parameters) of the statement to try first."""
+        if self.after is not None:
+            return False, {"after": self.after, "limit": self.limit}
+        if self.offset and _GAPS in table.derived:
+            return True, {"offset": self.offset, "limit": self.limit}
+        # As long as no record was deleted, the one after `offset` others is the one after the number `offset`.
+        return False, {"after": self.offset, "limit": self.limit}
+
+    def statement(self, reading: Reading, table: Table, by_name: bool, by_offset: bool) -> Statement:
+        """Returns the statement that renders the page."""
+        shape = ("list", by_name, by_offset, *_chosen_nums(table, self.chosen))
+        return reading.compiled(table, shape, lambda: sql.list_records(table, self.chosen, by_name, by_offset))
+
+
+def _asked(table: Table, query: ListRecords, secret: bytes) -> _Asked:
+    """Raises BadRequest, UnknownField."""
     chosen = choose_fields(table, query.fields)
     cursor = decode_cursor(query.cursor, table.num, secret) if query.cursor is not None else None
-    offset = query.offset if cursor is None else cursor.offset
+    offset, after = (query.offset, None) if cursor is None else (cursor.offset, cursor.after)
+    return _Asked(chosen, min(query.limit, MOST), offset, after)
 
+
+def page_statement(
+    reading: Reading, table: Table, query: ListRecords, secret: bytes, most_cells: int
+) -> tuple[Statement, dict[str, int]] | None:
+    """Returns the statement that `list_records` tries first, with its parameters; None for a page of more cells. Raises as it does."""
+    asked = _asked(table, query, secret)
+    if asked.cells > most_cells:
+        return None
+    by_offset, values = asked.begin(table)
+    return asked.statement(reading, table, query.field_names, by_offset), values
+
+
+def _read_page(reading: Reading, table: Table, query: ListRecords, secret: bytes) -> tuple[Stamp, Rendered]:
+    """Returns a page as the database renders it, with the state of the database that it shows."""
+    asked = _asked(table, query, secret)
+    limit, offset = asked.limit, asked.offset
     explained: list[Explained] = []
 
-    def found(by_offset: bool, **place: int) -> Row:
-        shape = ("list", query.field_names, by_offset, *_chosen_nums(table, chosen))
-        statement = reading.compiled(table, shape, lambda: sql.list_records(table, chosen, query.field_names, by_offset))
-        values = {**place, "limit": limit}
+    def found(by_offset: bool, values: dict[str, int]) -> Row:
+        statement = asked.statement(reading, table, query.field_names, by_offset)
         began = time.perf_counter()
-        row = reading.versioned(statement, values, brief=limit * len(chosen) <= _BRIEF_CELLS)[0]
+        row = reading.versioned(statement, values, brief=asked.cells <= _BRIEF_CELLS)[0]
         if query.explain:
             milliseconds = round((time.perf_counter() - began) * 1000, 3)
             explained.append(Explained("list", milliseconds, reading.session.explain(statement, values)))
         return row
 
-    if cursor is not None:
-        row = found(False, after=cursor.after)
-    elif offset and _GAPS in table.derived:
-        row = found(True, offset=offset)
-    else:
-        # As long as no record was deleted, the one after `offset` others is the one after the number `offset`.
-        row = found(False, after=offset)
-        if offset and row[1] - 1 != row[2]:
-            table.derived[_GAPS] = True  # for good: numbers are not given again
-            row = found(True, offset=offset)
+    by_offset, values = asked.begin(table)
+    row = found(by_offset, values)
+    if asked.after is None and offset and not by_offset and row[1] - 1 != row[2]:
+        table.derived[_GAPS] = True  # for good: numbers are not given again
+        row = found(True, {"offset": offset, "limit": limit})
     commits, _, total, newest, records, last, *inputs = row
     # Not by offset and total: of a page that a cursor leads to, records before it may have been deleted meanwhile.
     more = last is not None and last < newest
     next_cursor = encode_cursor(Cursor(table.num, last, offset + limit), secret) if more else None
     stamp = (reading.snapshot.version, commits)
     metadata = PageMetadata(offset, limit, total, next_cursor, explain=_explanation(explained))
-    page = Page(records, metadata, links_of(chosen) if table.shows_files else None)
+    page = Page(records, metadata, links_of(asked.chosen) if table.shows_files else None)
     return stamp, Rendered(page, inputs[0] if inputs else None)
 
 

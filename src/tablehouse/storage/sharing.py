@@ -26,11 +26,20 @@ from tablehouse.storage.transaction import Reading
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A statement that is a transaction of its own, and reads."""
+    """A statement that is a transaction of its own, and reads. `long`: it keeps the database busy for longer than asking it takes."""
 
     database_id: str
     statement: Statement
     values: Mapping[str, Any]
+    long: bool = False
+
+
+Key = tuple[Any, ...]
+
+
+def key_of(statement: Statement, values: Mapping[str, Any]) -> Key:
+    """Returns what tells a statement with its values from others."""
+    return (statement.text, *statement.bind(values))
 
 
 class Asked(Protocol):
@@ -41,7 +50,7 @@ class Asked(Protocol):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What was asked of one database. `rows`: by the statement that the request would run and the id that it would give.
+    """What was asked of one database. `rows`: by the key of the statement that the request would run.
 
     All of it was read at the schema of the snapshot.
     """
@@ -50,7 +59,7 @@ class Known(msgspec.Struct, frozen=True):
     """The `Database` that was asked."""
     snapshot: Snapshot
     stamp: Stamp | None
-    rows: Mapping[tuple[str, str], list[Row]]
+    rows: Mapping[Key, list[Row]]
 
 
 class NotKnown(Exception):
@@ -80,7 +89,7 @@ class KnownReading(Reading):
 
     def versioned(self, statement: Statement, values: Mapping[str, Any], brief: bool = False) -> list[Row]:
         """Returns the rows of the statement, without the schema version."""
-        rows = None if self._known is None else self._known.rows.get((statement.text, values.get("id", "")))
+        rows = None if self._known is None else self._known.rows.get(key_of(statement, values))
         if rows is None:
             raise NotKnown
         return rows

@@ -16,6 +16,7 @@ import pytest
 from tablehouse.errors import NotFound
 from tablehouse.query.requests import ListRecords
 from tablehouse.service.foresight import MOST_RECORDS, Listed, Record, Wish, foresee
+from tablehouse.service.pages import list_records
 from tablehouse.service.records import get_record, get_several
 from tablehouse.sql.statement import Statement
 from tablehouse.storage import sharing
@@ -118,6 +119,32 @@ def test_all_that_wait_cost_one_statement_for_each_table_and_one_look_at_the_sta
     assert len(sent) == 4, "nobody has asked by himself"
 
 
+def test_pages_that_are_not_kept_are_asked_for_one_by_one(table: LocalTable, sent: list[str]) -> None:
+    """Many of them on two connections, and each once however many want it."""
+    local, after = table.local, table.page(limit=2)[1].next_cursor
+    queries = [*(ListRecords(offset=offset, limit=1, field_names=True) for offset in range(5)), ListRecords(cursor=after, field_names=True)]
+    answers = [[str(offset)] for offset in range(5)] + [["2", "3", "4"]]
+    for _ in range(2):  # asked for, then kept
+        del sent[:]
+        known = told(table, [Listed(table.database, table.id, query) for query in [*queries, queries[0]]])
+        alone = len(sent)
+        for query, each, names in zip(queries, known, answers, strict=False):
+            with knowing(each):
+                found = list_records(local.app, local.caller, table.database, table.id, query)
+            assert [one["fields"]["Name"] for one in json.loads(found.records)] == names
+        assert len(sent) == alone
+        assert alone in {6, 1}
+    assert len(sent) == 1, "one look at the stamp"
+
+
+def test_a_page_behind_deleted_records_is_found_all_the_same(table: LocalTable) -> None:
+    table.delete(ids_of(table)[1])
+    for _ in range(2):  # the first one finds that there are gaps
+        table.create(Name="more")
+        with knowing(told(table, [Listed(table.database, table.id, ListRecords(offset=2, limit=1, field_names=True))])[0]):
+            assert table.page(offset=2, limit=1)[0][0]["fields"]["Name"] == "3"
+
+
 def test_forms_with_ids_and_with_names_are_not_confused(table: LocalTable) -> None:
     first = ids_of(table)[0]
     known = told(table, [record(table, first, by_name) for by_name in (True, False)])
@@ -171,7 +198,8 @@ def test_what_is_not_there_or_too_much_is_left_to_those_who_ask_for_it(table: Lo
     ids = ids_of(table)
     assert foresee(table.local.app, [None, Record("no database", table.id, ids[0], True)]) is None
     assert foresee(table.local.app, [Record(table.database, "no table", ids[0], True)]) is None
-    assert foresee(table.local.app, [Listed(table.database, table.id, ListRecords(offset=3))]) is None, "no such page is kept"
+    assert foresee(table.local.app, [Listed(table.database, table.id, ListRecords(fields="Nothing"))]) is None
+    assert foresee(table.local.app, [Listed(table.database, table.id, ListRecords(cursor="no cursor"))]) is None
     known = told(table, [*(record(table, ids[0]) for _ in range(MOST_RECORDS)), record(table, ids[1]), None])
     assert known[0] is known[MOST_RECORDS - 1] is not None
     assert known[MOST_RECORDS:] == [None, None]

@@ -1,4 +1,4 @@
-"""Statements that requests share, on a PostgreSQL server: several on one connection, sent at once, answered one after the other.
+"""Statements that requests share, on a PostgreSQL server: several on one connection or two, sent at once, answered one after the other.
 
 They are a convenience of requests that could each ask by themselves, so they wait for nothing: not for a connection, and not for a statement
 that takes longer than any of them should (because somebody changes its table, say). Its database is then left out for a while.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from itertools import compress
+from typing import Final, NamedTuple
 
 from tablehouse.storage.postgres.connection import Connection
 from tablehouse.storage.postgres.faults import ConnectionLost
@@ -23,10 +24,12 @@ MOST: Final = 32
 PATIENCE_SECONDS: Final = 0.05
 """How long others may wait for statements that take a tenth of a millisecond each."""
 _SPARED_SECONDS: Final = 1.0
+_MANY: Final = 4
+"""Long statements that are worth a second connection."""
 
 
 class Sharing:
-    """What asks on behalf of requests. Used by one thread at a time, as is what it returns."""
+    """What asks on behalf of requests."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -35,54 +38,72 @@ class Sharing:
 
     def ask(self, questions: Sequence[Question]) -> Asked | None:
         """Sends the statements. None when none of them could be."""
+        now = time.monotonic()
         if self._spared:
-            self._spared = {database: until for database, until in self._spared.items() if until > time.monotonic()}
-        asked = [not self._spared or question.database_id not in self._spared for question in questions[:MOST]]
-        sendable = [question for question, one in zip(questions, asked, strict=False) if one]
-        connection = self._pool.take_at_once() if sendable else None
+            self._spared = {database: until for database, until in self._spared.items() if until > now}
+        places = [place for place, question in enumerate(questions[:MOST]) if question.database_id not in self._spared]
+        lanes = [lane for part in _parted(questions, places) if (lane := self._send(questions, part)) is not None]
+        return Asked(self, questions, lanes, now + PATIENCE_SECONDS) if lanes else None
+
+    def done(self, lane: Lane, late: Question | None) -> None:
+        """Takes a connection back; `late`: the statement that took too long on it."""
+        if late is not None:
+            self._spared = {**self._spared, late.database_id: time.monotonic() + _SPARED_SECONDS}
+        self._pool.give_back(lane.connection)
+
+    def _send(self, questions: Sequence[Question], places: Sequence[int]) -> Lane | None:
+        connection = self._pool.take_at_once()
         if connection is None:
             return None
+        asked = [questions[place] for place in places]
         try:
-            sent = iter(
-                connection.send(
-                    (schema_of(each.database_id), each.statement.text, dump(each.statement.bind(each.values))) for each in sendable
-                )
+            sent = connection.send(
+                (schema_of(each.database_id), each.statement.text, dump(each.statement.bind(each.values))) for each in asked
             )
         except ConnectionLost:
             self._pool.give_back(connection)
             return None
-        return Asked(self, connection, questions, [one and next(sent) for one in asked])
+        return Lane(connection, tuple(compress(places, sent)))
 
-    def done(self, connection: Connection, late: Question | None) -> None:
-        """Takes a connection back; `late`: the statement that took too long on it."""
-        if late is not None:
-            self._spared = {**self._spared, late.database_id: time.monotonic() + _SPARED_SECONDS}
-        self._pool.give_back(connection)
+
+class Lane(NamedTuple):
+    """A connection with statements on their way. `places`: which of the questions they are, in order."""
+
+    connection: Connection
+    places: Sequence[int]
 
 
 class Asked:
-    """Statements on their way. `sent`: which of the first questions they are."""
+    """Statements on their way."""
 
-    def __init__(self, sharing: Sharing, connection: Connection, questions: Sequence[Question], sent: Sequence[bool]) -> None:
+    def __init__(self, sharing: Sharing, questions: Sequence[Question], lanes: Sequence[Lane], until: float) -> None:
         self._sharing = sharing
-        self._connection = connection
         self._questions = questions
-        self._sent = sent
-        self._until = time.monotonic() + PATIENCE_SECONDS
+        self._lanes = lanes
+        self._until = until
 
     def answers(self) -> list[list[Row] | None]:
         """Returns the rows of each question, None for one that was not asked, failed or took too long."""
-        places = [place for place, sent in enumerate(self._sent) if sent]
         found: list[list[Row] | None] = [None] * len(self._questions)
-        late = None
-        try:
-            received = self._connection.receive(self._until)
-            for place, rows in zip(places, received, strict=False):
-                found[place] = rows
-            if len(received) < len(places):
-                late = self._questions[places[len(received)]]
-        except ConnectionLost:
-            pass  # who was asked for asks again, and says so should it be for good
-        finally:
-            self._sharing.done(self._connection, late)
+        for lane in self._lanes:
+            late = None
+            try:
+                received = lane.connection.receive(self._until)
+                for place, rows in zip(lane.places, received, strict=False):
+                    found[place] = rows
+                if len(received) < len(lane.places):
+                    late = self._questions[lane.places[len(received)]]
+            except ConnectionLost:
+                pass  # who was asked for asks again, and says so should it be for good
+            finally:
+                self._sharing.done(lane, late)
         return found
+
+
+def _parted(questions: Sequence[Question], places: Sequence[int]) -> list[list[int]]:
+    """Returns which questions go together on a connection: many long ones on two, so that two of the server's processes work on them."""
+    long = [place for place in places if questions[place].long]
+    if len(long) < _MANY:
+        return [list(places)] if places else []
+    aside = set(long[::2])
+    return [[place for place in places if place not in aside], long[::2]]
