@@ -259,6 +259,23 @@ def test_a_default_goes_with_the_type_that_took_it(make_table: MakeTable, api: A
     assert table.create()["fields"]["Value"] == 5
 
 
+def test_a_default_that_means_nothing_to_the_new_type_is_dropped_and_a_choice_goes_by_its_label(make_table: MakeTable, api: Api) -> None:
+    choices = {"choices": [{"id": "d", "label": "Done"}]}
+    table = make_table(
+        [
+            NAME,
+            {"name": "Key", "type": "SINGLE_LINE_TEXT", "defaultValue": "a record perhaps"},
+            {"name": "Made", "type": "DATETIME", "defaultValue": "PREDEFINED:NOW"},
+            {"name": "Status", "type": "SELECT", "options": choices, "defaultValue": "d"},
+        ]
+    )
+    for name, body in {"Key": {"type": "LINKED_RECORD", "options": {"linkedTableId": table.id}}, "Made": {"type": "LONG_TEXT"}}.items():
+        assert api.put(table.field_path(name), body).data["defaultValue"] is None
+    assert api.put(table.field_path("Status"), {"type": "SINGLE_LINE_TEXT"}).data["defaultValue"] == "Done"
+    found = table.create()["fields"]
+    assert (found["Key"], found["Made"], found["Status"]) == ([], None, "Done")
+
+
 def test_a_conversion_of_a_unique_field_that_makes_values_equal_is_refused_whole(make_table: MakeTable, api: Api) -> None:
     table = make_table([NAME, {"name": "Value", "type": "SINGLE_LINE_TEXT", "unique": True}])
     table.create_many([{"Value": "1"}, {"Value": "1.0"}])

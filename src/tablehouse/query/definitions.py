@@ -11,10 +11,10 @@ from msgspec import UNSET
 
 from tablehouse.errors import BadRequest, Fault, ValidationError, nearest
 from tablehouse.fields.base import FieldType, OptionFault, Reject, Spec, decode_options
-from tablehouse.fields.datetime import predefined
+from tablehouse.fields.datetime import NOW, TODAY, predefined
 from tablehouse.fields.registry import BY_NAME, FIELD_TYPES
 from tablehouse.fields.select import SelectOptions
-from tablehouse.kinds.kind import DATE, DATETIME, fold
+from tablehouse.kinds.kind import CHOICE, DATE, DATETIME, fold
 from tablehouse.kinds.zones import zone_named
 from tablehouse.query.requests import CreateField, PutField
 from tablehouse.schema.model import Field, spec_of
@@ -84,7 +84,9 @@ def draft_change(field: Field, body: PutField, zone: ZoneInfo) -> Draft:
         many=many,
         required=required if body.required is UNSET else bool(body.required),
         unique=unique if body.unique is UNSET else bool(body.unique),
-        default=_still_valid(field.default, BY_NAME[type_name], options, many, zone) if body.default_value is UNSET else body.default_value,
+        default=_still_valid(_carried(field, BY_NAME[type_name]), BY_NAME[type_name], options, many, zone)
+        if body.default_value is UNSET
+        else body.default_value,
     )
     return _checked(draft, zone, "")
 
@@ -216,9 +218,19 @@ def _default(draft: Draft, zone: ZoneInfo, path: str) -> Any:
     return draft.default
 
 
+def _carried(field: Field, field_type: FieldType[Any]) -> Any:
+    """Returns a field's default as another type is offered it: a choice by its label; the moment of making a record is none but to dates."""
+    if field_type.name in (field.type_name, field.type.alias_of) or field.default is None:
+        return field.default
+    if field.kind is CHOICE:
+        stored = field.default_at(_SOME_INSTANT)
+        return None if stored is None else field.type.text(stored, field.spec)
+    return None if field.kind in (DATE, DATETIME) and field.default in (NOW, TODAY) else field.default
+
+
 def _still_valid(default: Any, field_type: FieldType[Any], options: Any, many: bool, zone: ZoneInfo) -> Any:
     """Returns a default that new options still accept, None for one that they do not."""
-    if default is None or field_type.readonly or not field_type.has_default:
+    if default is None or field_type.readonly or field_type.joined or not field_type.has_default:
         return None
     try:
         _read_default(default, field_type, spec_of(_closed(options), many, zone))
