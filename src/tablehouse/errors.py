@@ -181,6 +181,12 @@ class ValidationError(ApiError):
         suffix = f" (and {more} more in details.errors)" if more else ""
         super().__init__(first.message + suffix, fieldId=first.field_id, path=first.path, **details)
         self.details["errors"] = [msgspec.to_builtins(fault) for fault in self.faults]
+        self._more = details
+
+    def of_field(self, field_id: str) -> ValidationError:
+        """Returns the same refusal of a request about one field: what names no field is about that one."""
+        faults = (fault if fault.field_id else msgspec.structs.replace(fault, field_id=field_id) for fault in self.faults)
+        return ValidationError(faults, **self._more)
 
 
 class UnknownField(ApiError):
@@ -269,7 +275,7 @@ def shape_of(error: msgspec.ValidationError, nullable: bool = False) -> tuple[st
     `nullable`: whether null is mentioned where it may stand, too.
     """
     sentence, _, path = str(error).partition(" - at `$")
-    place = path.rstrip("`").lstrip(".")
+    place = path.rstrip("`").replace("[...]", "").lstrip(".")  # which key of an object it is, msgspec does not say
     for form, says in ((_MISSING, "it is missing"), (_UNKNOWN, "there is no such key")):
         if key := form.fullmatch(sentence):
             return f"{place}.{key[1]}" if place else key[1], says

@@ -141,6 +141,24 @@ def test_what_is_not_json_is_told_by_line_and_column(raw: bytes, line: int, colu
     assert (details["line"], details["column"]) == (line, column)
 
 
+def test_a_byte_order_mark_is_overlooked(table: Table, api: Api) -> None:
+    made = api.send("POST", table.records_path, raw=b'\xef\xbb\xbf{"fields": {"Size": 5}}').data
+    assert made["fields"][table.field_id("Size")] == 5
+
+
+def test_an_id_with_a_nul_is_the_id_of_nothing(table: Table, api: Api) -> None:
+    for path in (f"{table.records_path}/%00", f"{table.path}/fields/%00", f"/databases/{table.database}%00"):
+        api.get(path).refused("RESOURCE_NOT_FOUND")
+
+
+def test_what_is_wrong_with_a_change_of_a_field_names_that_field(table: Table, api: Api) -> None:
+    size = table.field_id("Size")
+    for body, path in (({"options": {"presicion": 1}}, "options.presicion"), ({"defaultValue": "x"}, "defaultValue")):
+        details = api.put(table.field_path("Size"), body).refused("VALIDATION_ERROR")
+        assert (details["fieldId"], details["path"]) == (size, path)
+        assert [each["fieldId"] for each in details["errors"]] == [size]
+
+
 @pytest.mark.parametrize(
     ("body", "path", "says"),
     [

@@ -75,8 +75,7 @@ def test_names_are_unique_in_a_table_ignoring_case(make_table: MakeTable, api: A
 def test_a_bad_body_is_refused(body: dict[str, Any], says: str, make_table: MakeTable, api: Api) -> None:
     table = make_table([NAME])
     answer = api.post(f"{table.path}/fields", body)
-    assert answer.code in {"BAD_REQUEST", "VALIDATION_ERROR"}, answer
-    answer.refused(answer.code, says)
+    answer.refused("BAD_REQUEST", says)
     assert table.refresh()["fields"] == [table.field("Name")]
 
 
@@ -278,7 +277,7 @@ def test_another_zone_leaves_stored_days_and_instants_as_they_are(make_table: Ma
 def test_only_types_that_can_hold_several_may(make_table: MakeTable, api: Api) -> None:
     table = make_table([NAME])
     answer = api.post(f"{table.path}/fields", {"name": "Many", "type": "NUMBER", "allowMultipleEntries": True})
-    assert answer.code in {"BAD_REQUEST", "VALIDATION_ERROR"}, answer
+    assert answer.refused("BAD_REQUEST", "holds one value")["path"] == "allowMultipleEntries"
     answer.refused(answer.code, "NUMBER")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import falcon
 import msgspec
 
-from tablehouse.errors import BadRequest, shape_of
+from tablehouse.errors import BadRequest, NotFound, shape_of
 from tablehouse.fields.base import describe
 from tablehouse.http.body import read_body
 from tablehouse.http.call import Call, Reply, StrangerCall
@@ -47,6 +47,8 @@ class Endpoint:
         caller = app.access.caller(token_of(request) or session_of(request))
         request.context.token_id = caller.token.id
         self._throttle.count(caller, operation.reads, response)
+        if "\x00" in request.path:
+            raise NotFound("There is nothing here: no id holds the character U+0000 (NUL).")
         check_permission(app, caller, operation.level, path)
         with_body = operation.method in BODY_METHODS and not operation.form
         payload = Payload(read_body(request.env, app.settings.max_body)) if with_body else _NO_PAYLOAD

@@ -15,7 +15,7 @@ from tablehouse.kinds.aggregates import DATED, PERIODS, Function
 from tablehouse.query.checks import Plan
 from tablehouse.query.operands import Surroundings
 from tablehouse.query.search import read_search
-from tablehouse.query.sorting import read_direction
+from tablehouse.query.sorting import read_direction, sorting_key
 from tablehouse.query.subjects import find_subject
 from tablehouse.schema.model import Field, Table, View
 
@@ -75,7 +75,8 @@ def read_aggregate(body: Mapping[str, Any], table: Table, around: Surroundings, 
         raise ValidationError(faults)
     if not groups and not aggregations:
         raise BadRequest("There is nothing to compute: give aggregations, or groupBy, or both.", path="aggregations")
-    sorting = _read_sorting(body.get("sorting") or body.get("sort"), table, groups, aggregations)
+    name = sorting_key(body)
+    sorting = _read_sorting(body.get(name), name, table, groups, aggregations)
     return Aggregate(found.condition, groups, aggregations, sorting, found.offset, found.limit, found.problems)
 
 
@@ -135,11 +136,13 @@ def _read_aggregations(given: Any, table: Table, faults: list[Fault]) -> tuple[A
     return tuple(read)
 
 
-def _read_sorting(given: Any, table: Table, groups: tuple[GroupKey, ...], aggregations: tuple[Aggregation, ...]) -> tuple[GroupSort, ...]:
-    entries = _listed(given, "sorting", MOST_GROUPS + MOST_FUNCTIONS)
+def _read_sorting(
+    given: Any, of: str, table: Table, groups: tuple[GroupKey, ...], aggregations: tuple[Aggregation, ...]
+) -> tuple[GroupSort, ...]:
+    entries = _listed(given, of, MOST_GROUPS + MOST_FUNCTIONS)
     keys = []
     for place, entry in enumerate(entries):
-        path = f"sorting[{place}]"
+        path = f"{of}[{place}]"
         if entry is None:
             continue
         if not isinstance(entry, Mapping):

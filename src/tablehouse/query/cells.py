@@ -146,10 +146,11 @@ def find_field(table: Table, key: str, path: str | None = None) -> Field:
 
 
 def choose_fields(table: Table, chosen: str | None) -> tuple[Field, ...]:
-    """Returns the fields that a comma-separated list of ids or names chooses, in field order; all of them for None."""
-    if chosen is None:
+    """Returns the fields that a comma-separated list of ids or names chooses, in field order; all of them where it names none."""
+    keys = [key.strip() for key in (chosen or "").split(",") if key.strip()]
+    if not keys:
         return table.fields
-    wanted = {find_field(table, key.strip(), "fields") for key in chosen.split(",") if key.strip()}
+    wanted = {find_field(table, key, "fields") for key in keys}
     return tuple(field for field in table.fields if field in wanted)
 
 

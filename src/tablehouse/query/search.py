@@ -16,7 +16,7 @@ from tablehouse.query.conditions import Condition, Group, read_filter
 from tablehouse.query.kept import hold
 from tablehouse.query.operands import Surroundings
 from tablehouse.query.paging import FURTHEST, MOST
-from tablehouse.query.sorting import SortKey, read_sorting
+from tablehouse.query.sorting import SortKey, read_sorting, sorting_key
 from tablehouse.schema.model import Table, View
 
 _WHOLE: Final = re.compile("[0-9]{1,400}", re.ASCII)
@@ -42,7 +42,7 @@ def read_search(body: Mapping[str, Any], table: Table, around: Surroundings, vie
     Raises BadRequest, UnknownField, ValidationError.
     """
     filter_given = filter_of(body)
-    name = "sorting" if body.get("sorting") or not body.get("sort") else "sort"
+    name = sorting_key(body)
     condition = read_filter(filter_given, table, around)
     held = None if view is None else hold(view, table, around)
     sorting = read_sorting(body.get(name), table, name)

@@ -25,6 +25,11 @@ class SortKey(msgspec.Struct, frozen=True):
     descending: bool
 
 
+def sorting_key(body: Mapping[str, Any]) -> str:
+    """Returns the key under which a body says what to sort by: `sorting`, or `sort` where only that says something."""
+    return "sort" if body.get("sorting") in (None, {}, [], "") and body.get("sort") is not None else "sorting"
+
+
 def read_sorting(given: Any, table: Table, path: str) -> tuple[SortKey, ...]:
     """Returns the sort keys, each field once. Raises BadRequest for a wrong shape, UnknownField."""
     if given is None or given in ({}, ""):

@@ -222,16 +222,17 @@ class ViewAnswer(Answer, frozen=True, kw_only=True):
     is_default: Annotated[
         bool, Meta(description="Whether it is the one that every table has; it cannot be deleted and has no filter.", examples=[True])
     ]
-    valid: Annotated[bool, Meta(description="Whether all of its filter and sorting still holds.", examples=[True])]
-    problems: Annotated[
-        list[Fault],
-        Meta(
-            description="What no longer holds because a field or choice is gone or became another type, and what it does instead.",
-            examples=[[]],
-        ),
-    ]
     created_at: Instant
     updated_at: Instant
+    valid: Annotated[
+        bool | msgspec.UnsetType, Meta(description="Only there, and then false, when something of its filter or sorting no longer holds.")
+    ] = msgspec.UNSET
+    problems: Annotated[
+        list[Fault] | msgspec.UnsetType,
+        Meta(
+            description="What no longer holds because a field or choice is gone or became another type, and what it does instead; only there when something does not."
+        ),
+    ] = msgspec.UNSET
 
 
 class RecordAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -391,8 +392,8 @@ def view_answer(table: Table, view: View, problems: Sequence[Fault]) -> ViewAnsw
         sorting=list(view.sorting),
         visible_fields=None if visible is None else [field_id for field_id in visible if field_id in table.field_by_id],
         is_default=view.id == table.default_view_id,
-        valid=not problems,
-        problems=list(problems),
+        valid=False if problems else msgspec.UNSET,
+        problems=list(problems) or msgspec.UNSET,
         created_at=view.created_at,
         updated_at=view.updated_at,
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import UNSET, Meta
 
-from tablehouse.errors import BadRequest, ConstraintViolation, counted
+from tablehouse.errors import BadRequest, ConstraintViolation, ValidationError, counted
 from tablehouse.fields.base import describe
 from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
@@ -177,6 +177,8 @@ def update_field(
             )
         except _DryRun as answer:
             return answer.change
+        except ValidationError as error:
+            raise error.of_field(field_id) from None
 
 
 def delete_field(app: App, caller: Caller, database_id: str, table_id: str, field_id: str) -> None:

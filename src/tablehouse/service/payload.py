@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -13,7 +14,10 @@ from tablehouse.errors import BadRequest, shape_of
 T = TypeVar("T")
 
 _OUT_OF_RANGE: Final = "Number out of range"
+_MARK: Final = b"\xef\xbb\xbf"
+"""What some programs put before UTF-8; JSON has no place for it, and parsers may overlook it (RFC 8259, 8.1)."""
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
+_HALF: Final = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 
 
 class Payload:
@@ -33,17 +37,18 @@ class Payload:
 
 def decode(raw: bytes, kind: type[T]) -> T:
     """Returns JSON bytes as that struct. Raises BadRequest."""
-    text = raw if raw.strip() else b"{}"
+    text = raw.removeprefix(_MARK)
+    if not text.strip():
+        text = b"{}"
     try:
-        return _decoded(text, kind)
-    except msgspec.ValidationError as error:
-        # What comes behind the first value of the wrong shape has not been read: it may be no JSON at all.
-        if kind is not Any:
-            decode(text, Any)
-        raise shape_fault(error) from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise _not_json(text, error) from None
-    except UnicodeDecodeError as error:
+        try:
+            return _decoded(text, kind)
+        except msgspec.ValidationError as error:
+            # What comes behind the first value of the wrong shape has not been read: it may be no JSON at all.
+            with suppress(msgspec.ValidationError):
+                msgspec.json.decode(text)
+            raise shape_fault(error) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise _not_json(text, error) from None
 
 
@@ -84,5 +89,8 @@ def _where(text: bytes, error: Exception) -> tuple[int, str]:
         return wrong.start, f"this is not UTF-8 ({wrong.reason})"
     if isinstance(error, RecursionError):
         return len(text), "nested too deeply"
+    half = _HALF.search(text)
+    if "truncated" in str(error) and half is not None:  # what msgspec says where the escape ends its text
+        return half.start(), "this escape is one half of a surrogate pair, which is no character"
     found = _BYTE.search(str(error))
     return int(found[1]) if found else len(text), _BYTE.sub("", str(error)).strip().rstrip(":")
