@@ -373,3 +373,30 @@ def test_formulas_see_files_by_their_names(make_table: MakeTable, api: Api) -> N
     assert (held["How many"], held["Counts"]) == ("a.txt/1", 1)
     shelf.update(none["id"], Files=[{"url": HELLO, "filename": "c.txt"}])
     assert (linked.get(held["id"])["How many"], linked.get(held["id"])["Counts"]) == ("a.txt, c.txt/2", 2)
+
+
+def test_groups_of_files_are_those_of_the_same_names(make_table: MakeTable, api: Api) -> None:
+    shelf = Shelf(make_table(FIELDS))
+    named = {"one": "a.txt b.txt", "two": "B.TXT a.txt a.txt", "three": "c.txt", "none": "", "four": "c.txt"}
+    made = {
+        name: shelf.create(Name=name, Files=[{"url": HELLO, "filename": each} for each in files.split()]) for name, files in named.items()
+    }
+    linked = Shelf(make_table([FIELDS[0], {"name": "Of", "type": "LINKED_RECORD", "options": {"linkedTableId": shelf.table.id}}]))
+    linked.table.add_field("Held", "LOOKUP", options={"linkedRecordFieldId": "Of", "lookupFieldId": "Files"})
+    for names in (["three"], ["four", "none"], ["one"], []):
+        linked.create(Name="x", Of=[made[name]["id"] for name in names])
+
+    def groups(of: Shelf, field: str) -> list[tuple[list[str], list[Any]]]:
+        asked = {"groupBy": [field], "aggregations": [{"function": "COUNT"}, {"field": field, "function": "COUNT_DISTINCT"}]}
+        found = api.post(f"{of.table.records_path}/aggregate", asked, fieldNames="true").data
+        for each in found:
+            for file in each["group"][field]:
+                assert fetched(api, file["url"]).content == b"hello"
+        return [([file["filename"].lower() for file in each["group"][field]], each["values"]) for each in found]
+
+    first, *others = groups(shelf, "Files")
+    assert (sorted(set(first[0])), first[1]) == (["a.txt", "b.txt"], [2, 1])
+    assert others == [(["c.txt"], [2, 1]), ([], [1, 0])]
+    assert groups(linked, "Held") == [(["a.txt", "b.txt"], [1, 1]), (["c.txt"], [2, 1]), ([], [1, 0])]
+    whole = {"aggregations": [{"field": "Files", "function": "COUNT"}, {"field": "Files", "function": "COUNT_DISTINCT"}]}
+    assert api.post(f"{shelf.table.records_path}/aggregate", whole).data[0]["values"] == [4, 2]

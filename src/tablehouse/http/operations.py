@@ -273,7 +273,7 @@ def _check_formula(call: Call) -> Reply:
 
 def _aggregate_records(call: Call) -> Reply:
     found = aggregate_records(call.app, call.caller, call.path["database"], call.path["table"], call.payload, call.query)
-    return page(found.groups, found.metadata)
+    return page(call.linked(found.groups), found.metadata)
 
 
 def _create_record(call: Call) -> Reply:

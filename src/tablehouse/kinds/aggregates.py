@@ -65,7 +65,7 @@ def _names(*kinds: Kind) -> frozenset[str]:
 
 _ALL: Final = _names(*(kind for kind in KINDS if kind is not FILE))
 _ORDERED: Final = _names(NUMBER, DATE, DATETIME, TIME)
-_SEVERAL: Final = _names(CHOICE, PERSON)
+_SEVERAL: Final = _names(CHOICE, PERSON, FILE)
 _NOTHING: Final = frozenset[str]()
 
 SUM: Final = Function("SUM", _names(NUMBER), _NOTHING, _sum, "The sum of the numbers; 0 when there are none.", _names(NUMBER))
@@ -88,9 +88,7 @@ MAX: Final = Function(
     "The greatest number, date or time; null when there are none.",
     _ORDERED,
 )
-COUNT: Final = Function(
-    "COUNT", _ALL, _SEVERAL | _names(FILE), len, "How many cells are not empty; without a field, how many records there are."
-)
+COUNT: Final = Function("COUNT", _ALL, _SEVERAL, len, "How many cells are not empty; without a field, how many records there are.")
 COUNT_DISTINCT: Final = Function(
     "COUNT_DISTINCT",
     _ALL,
@@ -116,8 +114,8 @@ DATED: Final = _names(DATE, DATETIME)
 
 
 def groups(kind: Kind, many: bool, joined: bool = False) -> bool:
-    """Returns whether records can be grouped by cells of a kind: by all that show other records' values, but files."""
-    return (joined and kind is not FILE) or kind.name in (_SEVERAL if many else _ALL)
+    """Returns whether records can be grouped by cells of a kind: by all that show other records' values."""
+    return joined or kind.name in (_SEVERAL if many else _ALL)
 
 
 def applicable(kind: Kind, many: bool, joined: bool = False) -> list[str]:

@@ -161,6 +161,8 @@ def _shown_key(key: GroupKey, shown: Any) -> Any:
     field = key.field
     if key.by is not None:
         return shown
+    if field.kind is kind.FILE:
+        return msgspec.Raw((shown or "[]").encode())  # as it is: what stands for the files is replaced in the text
     if field.joined:
         return msgspec.json.decode(shown) if shown else []
     if field.kind is kind.CHOICE:

@@ -19,8 +19,8 @@ from tablehouse.sql.joined_sets import joined_count, joined_extreme, joined_set,
 from tablehouse.sql.late import records_with
 from tablehouse.sql.record_tables import Columns
 from tablehouse.sql.records import VERSION
-from tablehouse.sql.render import Cell, people
-from tablehouse.sql.sorting import choice_set, names_of, people_set
+from tablehouse.sql.render import Cell, files, people
+from tablehouse.sql.sorting import choice_set, file_set, names_of, people_set
 
 _COMMITS: Final = sa.select(COMMITS.c.count).scalar_subquery()
 _FIRST_DAY: Final = "0001-01-01"
@@ -58,7 +58,7 @@ def count_groups(table: Table, groups: Sequence[GroupKey], node: Node | None, we
 
 
 def _groups(table: Table, groups: Sequence[GroupKey], aggregations: Sequence[Aggregation], node: Node | None, week: int) -> sa.Subquery:
-    """Returns the groups as rows: keys g0 …, for texts and joined cells one of their spellings t0 …, for the latter what they sort by s0 …, values a0 …."""
+    """Returns the groups as rows: keys g0 …, for texts, files and joined cells one of their spellings t0 …, for the latter what they sort by s0 …, values a0 …."""
     used = [*(key.field for key in groups), *(each.field for each in aggregations if each.field is not None)]
     source, cells = records_with(table, late_fields([*fields_of(node), *used]))
     source, cells = with_late_sets(source, cells, used)
@@ -68,7 +68,7 @@ def _groups(table: Table, groups: Sequence[GroupKey], aggregations: Sequence[Agg
         if key.field.joined:
             shown = joined_set(key.field, cells)
             inner += [shown.shown.label(f"t{place}"), shown.order.label(f"s{place}")]
-        elif _is_text(key):
+        elif _is_text(key) or key.field.kind is kind.FILE:
             inner.append(cells[key.field.shown_column].label(f"t{place}"))
     for place, each in enumerate(aggregations):
         if each.field is not None:
@@ -111,6 +111,8 @@ def _key(key: GroupKey, cells: Columns, week: int) -> Cell:
 
 
 def _set(field: Field, cell: Cell) -> Cell:
+    if field.kind is kind.FILE:
+        return file_set(cell)
     return people_set(cell) if field.kind is kind.PERSON else choice_set(cell)
 
 
@@ -155,10 +157,12 @@ def _is_text(key: GroupKey) -> bool:
 
 
 def _shown(key: GroupKey, found: sa.Subquery, place: int) -> Cell:
-    """Returns what is told of a key: of texts that differ in letter case alone the first by code point, of a person the JSON."""
+    """Returns what is told of a key: of texts that differ in letter case alone the first by code point, of a person the JSON, of files those of one of the records."""
     own: Cell = found.c[f"g{place}"]
     if key.field.joined or _is_text(key):
         return found.c[f"t{place}"]
+    if key.field.kind is kind.FILE:
+        return files(key.field, found.c[f"t{place}"]).label(f"j{place}")
     if key.field.kind is kind.PERSON:
         if key.field.many:
             return people(own).label(f"j{place}")

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from tablehouse.kinds import kind
 from tablehouse.schema.formulas import read_late
 from tablehouse.schema.model import Field
-from tablehouse.sql.catalog_tables import CHOICES, PEOPLE
+from tablehouse.sql.catalog_tables import CHOICES, FILES, PEOPLE
 from tablehouse.sql.elements import ExactSum, JoinedInOrder, JoinedRows, JsonRows, JsonText, Number
 from tablehouse.sql.joined import Values, listed, values_of
 from tablehouse.sql.record_tables import Columns
@@ -163,6 +163,8 @@ def _value(values: Values) -> _One:
         return _One(columns["n"], label, value_json(values))
     if values.item is not None:
         there = listed(leaf)
+        if leaf.kind is kind.FILE:
+            return _One(FILES.c.folded, FILES.c.folded, value_json(values))
         return _One(there.c.num, PEOPLE.c.folded if leaf.kind is kind.PERSON else _wide(CHOICES.c.position), there.c.json)
     cell: Cell = columns[leaf.shown_column]
     if leaf.kind is kind.TEXT:

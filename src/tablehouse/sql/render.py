@@ -167,9 +167,14 @@ def _each_of(there: sa.Table, cell: Cell) -> Cell:
     return Json(sa.select(JsonRows(ordered.c.json)).scalar_subquery())
 
 
+def files(field: Field, cell: Cell) -> Cell:
+    """Returns the expression for the JSON array of the files in a cell, as text; NULL for the empty cell."""
+    text: Cell = sa.literal_column("'['").concat(files_mark(field, cell)).concat(sa.literal_column("']'"))
+    return text
+
+
 def _files(field: Field, cell: Cell) -> Cell:
-    text = sa.literal_column("'['").concat(files_mark(field, cell)).concat(sa.literal_column("']'"))
-    return Json(sa.func.coalesce(text, sa.literal_column("'[]'")))
+    return Json(sa.func.coalesce(files(field, cell), sa.literal_column("'[]'")))
 
 
 def _file(field: Field, num: Cell) -> Cell:

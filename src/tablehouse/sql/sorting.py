@@ -161,6 +161,14 @@ def people_set(cell: Cell) -> Cell:
     return sa.literal_column("'['").concat(sa.func.substr(inner, sa.literal_column("2"))).concat(sa.literal_column("']'"))
 
 
+def file_set(cell: Cell) -> Cell:
+    """Returns the expression that is the same for cells with files of the same names, letter case ignored, and sorts by these; NULL for the empty cell."""
+    items = JsonItems(cell).table_valued("key", "value", name="items")
+    names = sa.select(FILES.c.folded.label("name")).select_from(items.join(FILES, FILES.c.num == items.c.value))
+    found = names.distinct().order_by(FILES.c.folded).subquery("names")
+    return sa.select(JoinedInOrder(found.c.name.concat(sa.literal_column(BETWEEN)), found.c.name)).scalar_subquery()
+
+
 def places_in(key: str | None) -> list[int]:
     """Returns the positions of the choices in a value of `choice_set`."""
     width = len(str(WIDE))
