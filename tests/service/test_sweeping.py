@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tablehouse.errors import ServiceUnavailable
+from tablehouse.service.databases import delete_database
+from tablehouse.service.leftovers import leftovers
 from tablehouse.service.sweeping import GRACE_MS, Sweeper
 from tablehouse.sql.files import READ_BYTES
 from tablehouse.storage.files.contents import Incoming
+from tablehouse.storage.files.local import LocalContents
 from tests.local import Local, LocalTable, OpenLocal
 
 FIELDS = [{"name": "Name", "type": "SINGLE_LINE_TEXT"}, {"name": "Files", "type": "ATTACHMENT"}]
@@ -109,3 +113,31 @@ def held_bytes(local: Local, table: LocalTable) -> int:
 
 def files_of(local: Local, table: LocalTable) -> list[Path]:
     return list((local.store.contents.incoming.parent / table.database).iterdir())
+
+
+class Away(LocalContents):
+    """A storage of files from which nothing can be removed as long as it is away."""
+
+    away = True
+
+    def remove_all(self, database_id: str) -> None:
+        if self.away:
+            raise ServiceUnavailable("The storage of files cannot be reached.")
+        super().remove_all(database_id)
+
+
+def test_contents_of_a_deleted_database_go_also_when_they_cannot_be_reached_just_then(local: Local) -> None:
+    gone, other = local.new_table(FIELDS), local.new_table(FIELDS)
+    for table in (gone, other):
+        table.create(Files="data:,1")
+    assert isinstance(local.store.contents, LocalContents)
+    local.store.contents = contents = Away(local.store.contents.root)
+    delete_database(local.app, local.caller, gone.database, force=True)
+    sweep(local)
+    assert kept(local, gone) == [1], "still away"
+    contents.away = False
+    sweep(local)
+    assert (kept(local, gone), kept(local, other)) == ([], [1])
+    assert leftovers(local.store) == []
+    delete_database(local.app, local.caller, other.database, force=True)
+    assert (kept(local, other), leftovers(local.store)) == ([], [])

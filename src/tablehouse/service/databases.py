@@ -17,6 +17,7 @@ from tablehouse.schema.model import Database, Snapshot
 from tablehouse.service.access import FULL, App, Caller, workspace_of
 from tablehouse.service.answers import DatabaseAnswer, database_answer
 from tablehouse.service.formula_fields import settle
+from tablehouse.service.leftovers import note_leftovers, remove_leftovers
 from tablehouse.service.limits import check_limit
 from tablehouse.service.workspaces import find_workspace
 from tablehouse.sql import control as sql
@@ -113,6 +114,7 @@ def delete_database(app: App, caller: Caller, database_id: str, force: bool) -> 
     def unlist(writing: ControlWriting, name: str) -> None:
         writing.names[database_id] = name
         writing.run(sql.DELETE_DATABASE, which=database_id)
+        note_leftovers(writing, database_id)
 
     def apply(inside: Writing, tables: int) -> None:
         # Inside the database's own transaction, so that no table is made between the look and the deletion.
@@ -123,7 +125,7 @@ def delete_database(app: App, caller: Caller, database_id: str, force: bool) -> 
     with app.store.database(database_id) as file:
         file.write(lambda snapshot: len(snapshot.tables), apply)
     app.store.remove_database(database_id)
-    app.store.contents.remove_all(database_id)
+    remove_leftovers(app.store, database_id, app.settings.lease_seconds)
 
 
 def _workspace_for(app: App, caller: Caller, workspace_id: str | None) -> str:

@@ -20,6 +20,7 @@ from tablehouse.config import Settings
 from tablehouse.errors import ApiError
 from tablehouse.media.thumbnails import THUMBNAIL_SIZES
 from tablehouse.service.files import thumbnail_key
+from tablehouse.service.leftovers import leftovers, remove_leftovers
 from tablehouse.sql import files as sql
 from tablehouse.storage.database import Database
 from tablehouse.storage.files.contents import sweep_incoming
@@ -61,6 +62,8 @@ class Sweeper:
         removed = 0
         try:
             sweep_incoming(self._store.contents.incoming, self._store.clock, GRACE_MS)
+            for database_id in leftovers(self._store):
+                remove_leftovers(self._store, database_id, self._lease_seconds)
             listed = self._store.control.current().databases
             for database_id in self._store.contents.databases():
                 if self._ending.is_set():

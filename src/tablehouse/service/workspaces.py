@@ -11,6 +11,7 @@ from tablehouse.query.definitions import clean_name
 from tablehouse.query.requests import CreateWorkspace, PutWorkspace
 from tablehouse.service.access import App, Caller
 from tablehouse.service.answers import MeAnswer, TokenAnswer, UserAnswer, WorkspaceAnswer
+from tablehouse.service.leftovers import note_leftovers, remove_leftovers
 from tablehouse.sql import control as sql
 from tablehouse.storage.control import ControlSnapshot, ControlWriting, Token, Workspace
 
@@ -73,13 +74,14 @@ def delete_workspace(app: App, caller: Caller, workspace_id: str, force: bool) -
             )
         for database_id in inside:
             writing.run(sql.DELETE_DATABASE, which=database_id)
+            note_leftovers(writing, database_id)
         for statement in (sql.DELETE_MEMBERS, sql.DELETE_INVITATIONS, sql.DELETE_WORKSPACE_TOKENS, sql.DELETE_WORKSPACE):
             writing.run(statement, which=workspace_id)
         return inside
 
     for database_id in app.store.control.change(work):
         app.store.remove_database(database_id)
-        app.store.contents.remove_all(database_id)
+        remove_leftovers(app.store, database_id, app.settings.lease_seconds)
 
 
 def find_workspace(control: ControlSnapshot, caller: Caller, workspace_id: str) -> Workspace:

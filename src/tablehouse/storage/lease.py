@@ -28,7 +28,7 @@ import structlog
 
 from tablehouse.errors import ServiceUnavailable
 from tablehouse.sql import control as sql
-from tablehouse.storage.control import Control
+from tablehouse.storage.control import Control, Run
 from tablehouse.storage.session import UniqueViolated
 
 log = structlog.get_logger()
@@ -75,6 +75,12 @@ class Lease:
         self._lost = True
 
 
+def announced(run: Run, name: str) -> None:
+    """Makes a lasting lease that nobody has yet, unless it is there; `run` may be that of a transaction which asks for the work."""
+    if not run(sql.READ_LEASE, which=name):
+        run(sql.INSERT_LEASE, name=name, holder=_NOBODY, beat=0, milliseconds=0)
+
+
 class Leases:
     """The leases of a store, as one process sees them. `monotonic`: for tests of what clocks do."""
 
@@ -86,9 +92,8 @@ class Leases:
 
     def announce(self, name: str) -> None:
         """Makes a lasting lease that nobody has yet, unless it is there. Raises ServiceUnavailable."""
-        if not self._control.run(sql.READ_LEASE, which=name):
-            with suppress(UniqueViolated):
-                self._control.run(sql.INSERT_LEASE, name=name, holder=_NOBODY, beat=0, milliseconds=0)
+        with suppress(UniqueViolated):
+            announced(self._control.run, name)
 
     def names(self, prefix: str) -> list[str]:
         """Returns the names of the leases there are that begin so, whoever has them. Raises ServiceUnavailable."""
