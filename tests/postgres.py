@@ -19,7 +19,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -119,21 +119,35 @@ def trigram_server() -> str | None:
     with psycopg.connect(server(), autocommit=True) as connection:
         if connection.execute("SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'pg_trgm'").fetchone():
             return server()
-    installed = [place for place in _installed() if (place.parent / "lib" / "pg_trgm.so").exists() and int(place.parts[-2]) >= _OLDEST]
+    installed = _with_trigrams()
     if not installed:
         return None
     home = Path(os.environ.setdefault(HOME, str(Path(tempfile.gettempdir()) / f"tablehouse-postgres-{os.getpid()}")))
     return _started(home.with_name(f"{home.name}-trigrams"), lambda _: installed[-1])
 
 
-def _started(home: Path, binaries: Callable[[pwd.struct_passwd | None], Path]) -> str:
+@cache
+def tuned_server(settings: tuple[str, ...]) -> str:
+    """The same of a server for measurements: the one that was given, else one started with these settings and none of the tests', from
+    installed binaries with pg_trgm where there are such.
+    """
+    given = os.environ.get(GIVEN)
+    if given:
+        return given
+    home = Path(os.environ.setdefault(HOME, str(Path(tempfile.gettempdir()) / f"tablehouse-postgres-{os.getpid()}")))
+    own = home.with_name(f"{home.name}-tuned")
+    with_trigrams = _with_trigrams()
+    return _started(own, lambda account: with_trigrams[-1] if with_trigrams else _binaries(own, account), ("listen_addresses=", *settings))
+
+
+def _started(home: Path, binaries: Callable[[pwd.struct_passwd | None], Path], settings: Sequence[str] = _SETTINGS) -> str:
     """The connection string of the server in a directory, which the first process that asks for it starts."""
     home.mkdir(mode=0o755, exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "ready").exists():
             account = _account()
-            _start(home, account, binaries(account))
+            _start(home, account, binaries(account), settings)
             (home / "ready").touch()
     return _url(home, "tablehouse")
 
@@ -220,7 +234,7 @@ def _create(connection: psycopg.Connection[Any], name: str, on_all_nodes: bool) 
         connection.execute(plain.encode())
 
 
-def _start(home: Path, account: pwd.struct_passwd | None, binaries: Path) -> None:
+def _start(home: Path, account: pwd.struct_passwd | None, binaries: Path, given: Sequence[str]) -> None:
     data = home / "data"
     data.mkdir()
     if account is not None:
@@ -231,7 +245,7 @@ def _start(home: Path, account: pwd.struct_passwd | None, binaries: Path) -> Non
         run |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **run)
-    settings = [part for setting in (*_SETTINGS, f"unix_socket_directories={home}") for part in ("-c", setting)]
+    settings = [part for setting in (*given, f"unix_socket_directories={home}") for part in ("-c", setting)]
     program = shlex.join([str(binaries / "postgres"), "-D", str(data), *settings])
     # The run may be killed: what ends the server then must not be one of its processes.
     alive = f"{{ kill -0 {_runner()} || [ -d /proc/{_runner()} ]; }}"  # a process of another user is there, but takes no signals
@@ -290,6 +304,11 @@ def _installed() -> list[Path]:
     """The directories of installed binaries, the newest last."""
     found = [place for place in Path("/usr/lib/postgresql").glob("*/bin") if place.parts[-2].isdigit()]
     return sorted(found, key=lambda place: int(place.parts[-2]))
+
+
+def _with_trigrams() -> list[Path]:
+    """Those of them that have the extension, and on which a store opens."""
+    return [place for place in _installed() if (place.parent / "lib" / "pg_trgm.so").exists() and int(place.parts[-2]) >= _OLDEST]
 
 
 def _reaches(account: pwd.struct_passwd, program: Path) -> bool:

@@ -38,6 +38,6 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 BY_STORAGE: Mapping[str, list[str]] = {
     "sqlite": [name for name in SCENARIOS if name != "storages"],
-    "postgres": ["storages"],
+    "postgres": ["storages", "search"],
 }
 """What is measured when nobody names scenarios."""
