@@ -33,6 +33,7 @@ FORMS: Final = {
     "prefix": "the text lies from the first parameter to just before the second",
     "suffix": "the text ends with the parameter",
     "covers": "of several values, all in a JSON array are there; that of a joined cell or of files has pairs from low to high",
+    "numbered": "the record's number is in a JSON array: what the field is compared with was found out before (`query.many_texts`)",
     "exactly": "covers, and no other value is there; how many there are is the second parameter, except for joined cells and files",
 }
 """What `Check.form` may be, and what its parameters are."""
@@ -148,6 +149,11 @@ def opposite(plan: Plan) -> Plan | None:
 def planned(plan: Plan, node: Node) -> Plan:
     """Returns the plan with another node of the same checks."""
     return Plan(node, _shape(node), plan.parameters, plan.size)
+
+
+def shaped(plan: Plan, node: Node) -> Plan:
+    """Returns the plan with a node of fewer checks."""
+    return Plan(node, _shape(node), plan.parameters, sum(1 for _ in fields_of(node)))
 
 
 def _without_access(node: Node) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Final
@@ -10,6 +11,7 @@ import msgspec
 
 from tablehouse.query.cells import choose_fields
 from tablehouse.query.checks import Check, Plan, fields_of, opposite
+from tablehouse.query.many_texts import split
 from tablehouse.query.paging import SearchCursor, decode_search_cursor, encode_cursor
 from tablehouse.query.requests import ListRecords, SearchQuery
 from tablehouse.query.search import Search, read_search
@@ -18,6 +20,7 @@ from tablehouse.service import deep, steering
 from tablehouse.service.access import App, Caller, check_may_explain, workspace_of
 from tablehouse.service.jobs import check_filled
 from tablehouse.service.late import Moment, evaluator, late_fields_of, late_values, moment_of
+from tablehouse.service.many_texts import Found, found_before
 from tablehouse.service.pages import Page, PageMetadata, Rendered, links_of, list_page, shown_page
 from tablehouse.service.payload import Payload
 from tablehouse.service.statements import compiled_for
@@ -132,6 +135,7 @@ class _Finding:
         with self._reading.moment():
             if self._late:
                 self._evaluate(cursor)
+            self._find_texts()
             stamp, page = self._read(cursor, secret)
             self._watch.note(search)
         if not self._query.explain:
@@ -151,6 +155,30 @@ class _Finding:
         plan = self._search.condition
         values = late_values(self._app, self._reading, self._table, self._late, plan, self._moment, self._watch.run)
         self._literals = {**self._literals, **values}
+
+    def _find_texts(self) -> None:
+        """Finds out which records have very many texts that the search asks for; this is kept as totals are."""
+        plan = self._search.condition
+        parts = None if plan is None or self._late else split(plan)
+        if parts is None:
+            return
+        key, stamp = ("texts", *self._walk_key[:3]), self._reading.stamp()
+        kept = self._app.store.pages.find(key)
+        before: Found | None
+        if kept is not None and kept[0] == stamp:
+            self._app.store.pages.touch(key)
+            before = kept[1]
+        else:
+            began = time.perf_counter()
+            before = found_before(self._app, self._reading, self._table, parts)
+            steps = [f"{len(sought.texts)} texts at once in {sought.field.shown_column}" for sought in parts.sought]
+            self._watch.looked("texts", (time.perf_counter() - began) * 1000, steps)
+            if before is not None:
+                self._keep(key, stamp, before, sum(map(len, before[1].values())))
+        if before is not None:
+            plan, found = before
+            self._search = msgspec.structs.replace(self._search, condition=plan)
+            self._literals = {**self._literals, **found}
 
     def _read(self, cursor: SearchCursor | None, secret: bytes) -> tuple[Stamp, Rendered]:
         offset = self._search.offset if cursor is None else cursor.offset

@@ -49,6 +49,12 @@ class Watch:
             self._explained.append(Explained(what=str(shape[0]), milliseconds=round(milliseconds, 3), plan=plan))
         return rows
 
+    def looked(self, what: str, milliseconds: float, steps: list[str]) -> None:
+        """Notes what was done beside the statements, in these steps."""
+        self._milliseconds += milliseconds
+        if self._explained is not None:
+            self._explained.append(Explained(what=what, milliseconds=round(milliseconds, 3), plan=steps))
+
     def note(self, search: Search) -> None:
         """Notes what the search needed, when it took longer than it would with an index."""
         mode = self._app.settings.auto_index

@@ -31,6 +31,7 @@ from tablehouse.sql.elements import (
     ItemCount,
     JsonItems,
     JsonPairs,
+    Numbered,
     SomeItem,
     SpanPart,
     Unindexed,
@@ -92,6 +93,8 @@ def _single(check: Check, columns: Columns) -> Test:
         value = Head(value, sa.literal_column(str(field.head))) if field.head else value
         return value == sa.literal_column("0") if field.kind is kind.BOOLEAN else value.is_(None)
     values: Parameters = [sa.bindparam(name) for name in check.names]
+    if check.form == "numbered":
+        return Numbered(columns["n"], values[0])
     if field.kind is kind.DATE_RANGE:
         return (_FORMS_OF_RANGES.get(check.form) or _FORMS[check.form])((cell, _begins(cell), _ends(cell)), values)
     # Ids are stored in capitals, and values to be equal to come in them.

@@ -162,6 +162,30 @@ class InItems(FunctionElement[bool]):
     name = "in_items"
 
 
+class Numbered(FunctionElement[bool]):
+    """Whether a whole number is among very many in a parameter that holds a JSON array."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "numbered"
+
+
+class JoinedBytes(FunctionElement[bytes]):
+    """The texts of all rows as UTF-8, 0xFF between them, in the order of the second argument, which is that of the rows; NULL for no rows."""
+
+    type = sa.LargeBinary()
+    inherit_cache = True
+    name = "joined_bytes"
+
+
+class JoinedNumbers(FunctionElement[str]):
+    """The whole numbers of all rows, commas between them, in their order; NULL for no rows."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "joined_numbers"
+
+
 class Key(FunctionElement[Any]):
     """A value, in an index that finds it and lets it be there once; texts of any length fit."""
 

@@ -29,8 +29,10 @@ from tablehouse.sql.elements import (
     IsKey,
     ItemCount,
     ItemOrder,
+    JoinedBytes,
     JoinedInOrder,
     JoinedItems,
+    JoinedNumbers,
     JoinedRows,
     Json,
     JsonArray,
@@ -43,6 +45,7 @@ from tablehouse.sql.elements import (
     LocalDay,
     LocalDays,
     Number,
+    Numbered,
     Plain,
     SomeItem,
     SpanPart,
@@ -180,6 +183,25 @@ def _in_items(element: InItems | AmongKeys, compiler: SQLCompiler, **options: An
     value, items = _parts(element, compiler, options)
     cast = cast_name(next(iter(element.clauses)).type) or "TEXT"
     return _among(value, "value" if cast == "TEXT" else f"value::{cast}", items)
+
+
+@compiles(Numbered, "postgresql")
+def _numbered(element: Numbered, compiler: SQLCompiler, **options: Any) -> str:
+    # As a sub-select it is hashed, also under NOT; an array would be gone through for each row.
+    value, items = _parts(element, compiler, options)
+    return f"{value} IN (SELECT each.value::bigint FROM json_array_elements_text({items}::json) AS each (value))"
+
+
+@compiles(JoinedBytes, "postgresql")
+def _joined_bytes(element: JoinedBytes, compiler: SQLCompiler, **options: Any) -> str:
+    text, order = _parts(element, compiler, options)
+    return f"string_agg(convert_to({text}, 'UTF8'), '\\xff'::bytea ORDER BY {order})"
+
+
+@compiles(JoinedNumbers, "postgresql")
+def _joined_numbers(element: JoinedNumbers, compiler: SQLCompiler, **options: Any) -> str:
+    number = _only(element, compiler, options)
+    return f"string_agg({number}::text, ',' ORDER BY {number})"
 
 
 @compiles(AmongKeys, "postgresql")

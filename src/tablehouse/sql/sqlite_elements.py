@@ -23,8 +23,10 @@ from tablehouse.sql.elements import (
     IsKey,
     ItemCount,
     ItemOrder,
+    JoinedBytes,
     JoinedInOrder,
     JoinedItems,
+    JoinedNumbers,
     JoinedRows,
     Json,
     JsonArray,
@@ -37,6 +39,7 @@ from tablehouse.sql.elements import (
     LocalDay,
     LocalDays,
     Number,
+    Numbered,
     Options,
     Plain,
     SomeItem,
@@ -161,9 +164,21 @@ def _number_text(number: str) -> str:
     return f"CASE WHEN typeof({number}) <> 'real' OR length({number}) < 17 THEN json_quote({number}) ELSE {text} END"
 
 
+@compiles(JoinedBytes, "sqlite")
+def _joined_bytes(element: JoinedBytes, compiler: SQLCompiler, **options: Any) -> str:
+    text, _ = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"CAST(group_concat({text}, x'ff') AS BLOB)"
+
+
+@compiles(JoinedNumbers, "sqlite")
+def _joined_numbers(element: JoinedNumbers, compiler: SQLCompiler, **options: Any) -> str:
+    return f"group_concat({compiler.process(element.clauses, **options)})"
+
+
 @compiles(AmongKeys, "sqlite")
+@compiles(Numbered, "sqlite")
 @compiles(InItems, "sqlite")
-def _in_items(element: InItems | AmongKeys, compiler: SQLCompiler, **options: Any) -> str:
+def _in_items(element: InItems | AmongKeys | Numbered, compiler: SQLCompiler, **options: Any) -> str:
     value, items = (compiler.process(clause, **options) for clause in element.clauses)
     return f"{value} IN (SELECT value FROM json_each({items}))"
 
