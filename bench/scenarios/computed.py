@@ -84,6 +84,52 @@ def _flights(workplace: Workplace, found: Findings) -> None:
         numbers = count * len(wanted.flights[0]) + sum(map(len, wanted.airlines.values()))
         note = f"{numbers:,} values compared with plain Python over the files" + (f"; {wrong[0]}" if wrong else "")
         found.figures.append(figure("wrong values among them", len(wrong), "", at_most(0), note))
+        _beside_a_job(server, calls, path, count, found)
+
+
+def _beside_a_job(server: Server, calls: _Calls, database: str, count: int, found: Findings) -> None:
+    """PATCHes of flights one after the other, alone and while a job fills a rollup of all of them, and then a formula with the rollups that follow from it."""
+    tables = {table["name"]: table for table in calls.get(f"{database}/tables")["data"]}
+    fields = {name: {field["name"]: field["id"] for field in table["fields"]} for name, table in tables.items()}
+    flights, airlines = (f"{database}/tables/{tables[name]['id']}" for name in ("flights", "airlines"))
+    dice = random.Random(11)
+    ids = [each["id"] for _ in range(10) for each in calls.get(f"{flights}/records?limit=200&offset={dice.randrange(count - 200)}")["data"]]
+
+    def patch() -> float:
+        body = {"fields": {fields["flights"]["arr_delay"]: dice.randrange(60)}}
+        began = time.perf_counter()
+        answer_to(server.api.patch(f"{flights}/records/{dice.choice(ids)}", json=body))
+        return (time.perf_counter() - began) * 1000
+
+    def until_done(job: str) -> list[float]:
+        taken = [patch()]
+        while calls.get(f"{database}/jobs/{job}")["data"]["state"] != "DONE":
+            taken.append(patch())
+        return taken
+
+    alone = sorted(patch() for _ in range(200))
+    options = {"linkedRecordFieldId": fields["airlines"]["flights"], "rollupFieldId": fields["flights"]["air_time"], "function": "SUM"}
+    late = {"options": {"formula": 'IF({arr_delay} > 20, "late", "on time")'}}
+    asks = {
+        "a rollup": lambda: server.api.post(f"{airlines}/fields", json={"name": "in the air", "type": "ROLLUP", "options": options}),
+        "a formula and what follows from it": lambda: server.api.put(f"{flights}/fields/{fields['flights']['punctuality']}", json=late),
+    }
+    for what, ask in asks.items():
+        began = time.perf_counter()
+        job = answer_to(ask()).json()["data"].get("computing")
+        answered = time.perf_counter() - began
+        if job is None:
+            continue  # there are too few flights
+        beside = sorted(until_done(job))
+        seconds = time.perf_counter() - began
+        note = f"answered after {answered:.2f} s; {count:,} flights under 16 airlines, while one client writes"
+        found.figures.append(figure(f"{what} filled by a job", seconds, "s", note=note))
+        note = f"{_p95(alone):.1f} ms without; longest beside it {beside[-1]:.0f} ms; {len(beside)} PATCHes that move several rollups, one client"
+        found.figures.append(figure(f"p95 of PATCH while a job fills {what}", _p95(beside), "ms", note=note))
+
+
+def _p95(taken: Sequence[float]) -> float:
+    return sorted(taken)[len(taken) * 95 // 100]
 
 
 def _changes(workplace: Workplace, server: Server, found: Findings) -> None:

@@ -15,13 +15,17 @@ import pytest
 from tablehouse.client.api import Record
 from tablehouse.errors import NotFound, ServiceUnavailable
 from tablehouse.query.requests import ListRecords, PutDatabase
+from tablehouse.schema.index import ORDER, PINNED, Part, Spec
 from tablehouse.schema.jobs import COMPUTING
 from tablehouse.service import databases, jobs, tables
+from tablehouse.service.building import build_index
 from tablehouse.service.job_runner import JobRunner
 from tablehouse.service.jobs import JobAnswer, advance
 from tablehouse.service.pages import list_records
 from tablehouse.service.texts import read_texts
+from tablehouse.service.tuning import Tuner
 from tablehouse.storage.background import databases_with_work
+from tablehouse.storage.transaction import Writing
 from tablehouse.transfer.csv_export import check_computed
 from tests import storages
 from tests.local import Local, LocalTable, OpenLocal
@@ -372,6 +376,49 @@ def test_a_change_in_the_middle_begins_what_follows_from_it_anew(teams: Teams) -
     assert [job.state for job in listed(teams.members)[:2]] == ["DONE", "CANCELLED"]
     assert teams.sums() == [37 * 3, 38 * 3, 39 * 3, 40 * 3]
     assert not any(field.computing for each in (teams.members, teams.teams) for field in each.schema.fields)
+
+
+def test_many_links_that_go_at_once_leave_what_follows_to_a_job(teams: Teams) -> None:
+    teams.rollup()
+    settle(teams.teams)
+    teams.members.local.store.backgrounds.from_records = 8  # four teams, and a link of each is left
+    teams.teams.change_field("Members", force=True, allowMultipleEntries=False)
+    assert teams.sums() == [None] * 4
+    settle(teams.teams)
+    assert teams.sums() == teams.right() == [1, 2, 3, 4]
+
+
+def test_an_index_that_somebody_wanted_is_made_anew(teams: Teams) -> None:
+    teams.rollup()
+    settle(teams.teams)
+    build_index(teams.teams.file, teams.teams.id, Spec(ORDER, (Part(teams.teams.schema.fields[-1].shown_column),)), PINNED)
+    before = teams.teams.schema.indexes
+    teams.teams.change_field("Sum", options={"function": "MAX"})
+    (index,) = teams.teams.schema.indexes
+    assert (index.ready, index.origin, index.spec == before[0].spec) == (False, PINNED, False)
+    settle(teams.teams)
+    assert Tuner(teams.teams.local.store, teams.teams.local.app.settings).settle() == 1
+    (index,) = teams.teams.schema.indexes
+    assert (index.ready, index.spec.columns) == (True, (teams.teams.schema.fields[-1].shown_column,))
+
+
+def test_a_job_of_a_server_of_before_fills_what_follows_too(teams: Teams) -> None:
+    """Which knew of one step only; what followed said that it was being computed, and was to be filled at the end."""
+    formula(teams.members, "Double", "{No} * 2")
+    settle(teams.members)
+    teams.rollup(of="Double")
+    settle(teams.members)
+    teams.members.change_field("Double", options={"formula": "{No} * 3"})
+    (active,) = teams.members.file.read(lambda reading: reading.catalog.active_jobs())
+    double = active.fields[:1]
+
+    def forget(writing: Writing, _: Any) -> None:
+        writing.catalog.save_job(msgspec.structs.replace(active, fields=double, filling=None))
+
+    teams.members.file.write(lambda _: None, forget)
+    settle(teams.members)
+    assert teams.sums() == [3 * each for each in teams.right()]
+    assert not any("errors" in record for record in records(teams.teams))
 
 
 def test_losing_the_way_of_a_rollup_empties_it_without_a_job(teams: Teams) -> None:

@@ -17,7 +17,7 @@ from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.rollup import RollupOptions
 from tablehouse.schema.changing import filtered_by
 from tablehouse.schema.formulas import ReadyFormula, formulas_of
-from tablehouse.schema.model import Field, Path, Table
+from tablehouse.schema.model import Field, Path, Snapshot, Table
 from tablehouse.schema.relations import Link
 
 _WITH_EVERY_WRITE: Final = ("updated_at", "updated_by")
@@ -69,6 +69,16 @@ class Dependencies(msgspec.Struct, frozen=True, eq=False):
                     found.add(field.num)
         return found
 
+    def led_along(self, relations: Collection[int]) -> set[int]:
+        """Returns the numbers of the computed fields that follow from the links of some relations, by way of others, too."""
+        found: set[int] = set()
+        for step in self.steps:
+            for field in step.fields:
+                for edge in self.edges[field.num]:
+                    if any(link.relation in relations for link in edge.path) or (edge.source is not None and edge.source.num in found):
+                        found.add(field.num)
+        return found
+
     def followed(self, fields: Iterable[int]) -> bool:
         """Returns whether computed fields that are not of the record alone need one of these fields."""
         return not self.sources.isdisjoint(fields)
@@ -84,6 +94,15 @@ def dependencies_of(table: Table) -> Dependencies:
         table.derived[dependencies_of] = known
     assert isinstance(known, Dependencies)
     return known
+
+
+def dependencies_in(snapshot: Snapshot) -> Iterator[Dependencies]:
+    """Yields the dependencies of a database, those of tables that relations connect together."""
+    done: set[int] = set()
+    for table in snapshot.tables:
+        if table.num not in done:
+            done.update(table.around or (table.num,))
+            yield dependencies_of(table)
 
 
 def find_dependencies(tables: Iterable[Table]) -> Dependencies:

@@ -19,8 +19,9 @@ from tablehouse.kinds.kind import Kind
 from tablehouse.query.needs import uses_column
 from tablehouse.query.rollups import is_gathering, ready_rollup
 from tablehouse.schema.circles import circle_from
-from tablehouse.schema.dependencies import Dependencies, dependencies_of
+from tablehouse.schema.dependencies import Dependencies, dependencies_in, dependencies_of
 from tablehouse.schema.formulas import Cycle, formulas_of, is_volatile, read_formulas
+from tablehouse.schema.index import PINNED
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.schema.signatures import Signatures
 from tablehouse.service.building import drop_indexes_of
@@ -28,6 +29,7 @@ from tablehouse.service.computing import clear_values
 from tablehouse.service.jobs import add_job, left_to_a_job
 from tablehouse.service.recompute import recompute
 from tablehouse.sql import ddl
+from tablehouse.sql.catalog_tables import NOT_BEGUN
 from tablehouse.storage.transaction import Writing
 
 _NOTHING: Final[Mapping[str, str]] = {}
@@ -113,15 +115,15 @@ def _leave_to_jobs(writing: Writing, before: Snapshot, stale: Collection[int]) -
     made of cells that are not there yet, are left to jobs: one for tables that relations connect.
     """
     earlier = {field.num for table in before.tables for field in table.fields}
+    least = writing.background.from_records
+    # Of so many links that come or go at once, as when a side is to hold one, what follows is not computed in the request either.
+    moved = {num for num, links in writing.changes.links.items() if least is not None and len(links.added) + len(links.removed) >= least}
     at_once: list[int] = []
-    done: set[int] = set()
-    for table in writing.snapshot.tables:
-        if table.num not in done:
-            done.update(table.around or (table.num,))
-            later, empty, now = _sorted_out(writing, dependencies_of(table), stale)
-            at_once += now
-            if later or empty:
-                _fill_later(writing, later, empty, earlier)
+    for dependencies in dependencies_in(writing.snapshot):
+        later, empty, now = _sorted_out(writing, dependencies, {*stale, *dependencies.led_along(moved)})
+        at_once += now
+        if later or empty:
+            _fill_later(writing, later, empty, earlier)
     return at_once
 
 
@@ -261,6 +263,7 @@ class _Columns:
         self._table = table
         self._whole = table
         self._primary = table.primary_num
+        self._indexes = list(table.indexes)
 
     def renew(self, old: Field, kind: Kind, computing: bool) -> Field:
         """Returns a field with empty columns, for results of a kind. `computing`: its cells say that they are being computed."""
@@ -269,12 +272,28 @@ class _Columns:
         new = msgspec.structs.replace(old, num=writing.catalog.take_nums(), options=options)
         both = msgspec.structs.replace(self._whole, fields=(*self._whole.fields, new))
         writing.session.script(ddl.add_columns(writing.dialect, both, new, computing))
-        drop_indexes_of(writing, both, old)
+        self._keep_pinned(old, new)
+        drop_indexes_of(writing, msgspec.structs.replace(both, indexes=tuple(self._indexes)), old)
+        self._indexes = [index for index in self._indexes if not uses_column(index.spec, {old.shown_column})]
         writing.session.script(ddl.drop_columns(writing.dialect, both, old))
         self._whole = msgspec.structs.replace(both, fields=tuple(field for field in both.fields if field is not old))
         writing.catalog.save_field(new, old)
         self._primary = new.num if old.num == self._primary else self._primary
         return new
+
+    def _keep_pinned(self, old: Field, new: Field) -> None:
+        """Announces the indexes that somebody has asked for on columns that go, as such on those that come; they are built as any that is announced."""
+        for index in list(self._indexes):
+            if index.origin != PINNED or new.kind is not old.kind or not uses_column(index.spec, {old.shown_column}):
+                continue
+            parts = (
+                msgspec.structs.replace(part, column=new.shown_column) if part.column == old.shown_column else part
+                for part in index.spec.parts
+            )
+            spec = msgspec.structs.replace(index.spec, parts=tuple(parts))
+            anew = msgspec.structs.replace(index, num=self._writing.catalog.take_nums(), spec=spec, ready=False)
+            self._writing.catalog.insert_index(self._table, anew, self._writing.at, NOT_BEGUN)
+            self._indexes.append(anew)
 
     def save(self, version: int) -> None:
         """Writes the table's properties, which have changed at this version."""

@@ -21,7 +21,7 @@ from tablehouse.errors import NotFound, ServiceUnavailable
 from tablehouse.ids import new_uuid
 from tablehouse.query.computed import computation_of
 from tablehouse.query.wire import FieldId, Instant, JobId, TableId
-from tablehouse.schema.dependencies import Step, dependencies_of
+from tablehouse.schema.dependencies import Step, dependencies_in, dependencies_of
 from tablehouse.schema.formulas import awaited_by, is_volatile
 from tablehouse.schema.jobs import CANCELLED, DONE, FILL, RUNNING, WAITING, Following, Job
 from tablehouse.schema.model import Field, Snapshot, Table
@@ -194,7 +194,7 @@ def _step(writing: Writing, job: Job, most: int) -> Job:
     """Returns a job as it stands after one more step: what it is at is filled on, or what comes next is begun."""
     if job.filling is None:
         # Of an older server: its followers in other records say that they are being computed, and were to be filled at its end.
-        behind = {num for table in writing.snapshot.tables for num in dependencies_of(table).followers(job.fields)}
+        behind = {num for dependencies in dependencies_in(writing.snapshot) for num in dependencies.followers(job.fields)}
         job = msgspec.structs.replace(job, fields=(*job.fields, *sorted(behind.difference(job.fields))), filling=())
     filling = _left(writing.snapshot, job, job.filling or ())
     if not filling:
@@ -245,12 +245,8 @@ def _left(snapshot: Snapshot, job: Job, nums: Iterable[int]) -> list[Field]:
 
 
 def _steps(snapshot: Snapshot) -> Iterator[Step]:
-    """Gives the steps in which the computed fields of a database are computed."""
-    done: set[int] = set()
-    for table in snapshot.tables:
-        if table.num not in done:
-            done.update(table.around or (table.num,))
-            yield from dependencies_of(table).steps
+    """Yields the steps in which the computed fields of a database are computed."""
+    return (step for dependencies in dependencies_in(snapshot) for step in dependencies.steps)
 
 
 def _seconds_left(job: Job, now: int) -> int:
