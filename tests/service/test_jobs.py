@@ -29,6 +29,7 @@ from tablehouse.storage.transaction import Writing
 from tablehouse.transfer.csv_export import check_computed
 from tests import storages
 from tests.local import Local, LocalTable, OpenLocal
+from tests.stored import columns
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 40
@@ -468,6 +469,20 @@ def test_a_changed_formula_takes_those_over_it_along(table: LocalTable) -> None:
     settle(table)
     assert table.cells("Double")[:2] == ["1!", "2!"]
     assert "errors" in records(table)[0], "a text has no sum, which is not a matter of the job"
+
+
+def test_the_columns_it_had_before_are_removed(table: LocalTable) -> None:
+    formula(table, "Double", "{No} * 2")
+    settle(table)
+    table.change_field("Double", options={"formula": "{No} * 3"})
+    settle(table)
+    table.change_field("Double", options={"formula": '"x" & {No}'})
+    settle(table)
+    table.local.store.backgrounds.from_records = None
+    table.change_field("Double", options={"formula": "{No} + 4"})
+    assert table.cells("Double")[:2] == [5, 6]
+    (name,) = table.file.read(lambda reading: [column for column in columns(reading, f"t{table.schema.num}") if column.startswith("e")])
+    assert name == table.schema.fields[-1].error_column
 
 
 def test_changing_it_again_takes_it_out_of_the_job(table: LocalTable) -> None:

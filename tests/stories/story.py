@@ -37,6 +37,7 @@ FORMULAS: Final = (
     "MAX({0})",
     'ARRAYJOIN({0}, "; ")',
     'IFERROR({0} * 2, "failed")',
+    "IFERROR({0} * 2, 0) & ISERROR({1})",
     "LEN({0})",
     "{0} = {1}",
     "UPPER({0}) & RECORD_ID()",

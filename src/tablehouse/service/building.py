@@ -23,6 +23,7 @@ from tablehouse.schema.index import AUTOMATIC, ORDER, PINNED, Index, Part, Spec
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.things import find_table
 from tablehouse.sql import catalog as catalog_sql
+from tablehouse.sql import ddl
 from tablehouse.sql import indexes as sql
 from tablehouse.sql.catalog_tables import NOT_BEGUN
 from tablehouse.sql.record_tables import record_table
@@ -178,6 +179,17 @@ def drop_indexes_of(writing: Writing, table: Table, field: Field) -> None:
     for index in table.indexes:
         if field.column and uses_column(index.spec, gone):
             _remove(writing, index)
+
+
+def spare_columns(writing: Writing, table: Table) -> list[str]:
+    """Returns a statement for each column that fields of a table have left behind, that removes it.
+
+    SQLite writes all records anew for it; elsewhere columns are removed at once, which costs nothing, and there are none.
+    """
+    if writing.dialect.drops_at_once:
+        return []
+    there = writing.compiled(table, ("columns there",), lambda: ddl.columns_there(table))
+    return ddl.drop_spare(writing.dialect, table, [name for (name,) in writing.rows(there)])
 
 
 def drop_beside_table(writing: Writing, table: Table) -> None:

@@ -24,7 +24,7 @@ from tablehouse.schema.formulas import Cycle, formulas_of, is_volatile, read_for
 from tablehouse.schema.index import PINNED
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.schema.signatures import Signatures
-from tablehouse.service.building import drop_indexes_of
+from tablehouse.service.building import drop_indexes_of, spare_columns
 from tablehouse.service.computing import clear_values
 from tablehouse.service.jobs import add_job, left_to_a_job
 from tablehouse.service.recompute import recompute
@@ -106,6 +106,7 @@ def settle(writing: Writing, before: Snapshot, typed: Mapping[str, str] = _NOTHI
     for table in writing.snapshot.tables:
         old = earlier.get(table.id)
         if old is not None and old is not table:
+            _drop_spare(writing, old, table)
             _empty_volatile(writing, old, table)
             check_names_stay(table.primary, table.name)
 
@@ -125,6 +126,15 @@ def _leave_to_jobs(writing: Writing, before: Snapshot, stale: Collection[int]) -
         if later or empty:
             _fill_later(writing, later, empty, earlier)
     return at_once
+
+
+def _drop_spare(writing: Writing, old: Table, table: Table) -> None:
+    """Removes the columns that computed fields have left behind, unless a job will."""
+    if any(field.computing for field in table.fields):
+        return
+    renewed = (field for field in table.fields if (there := old.field_by_id.get(field.id)) is not None and there.num != field.num)
+    if any(field.type.computed for field in renewed):
+        writing.session.script(spare_columns(writing, table))
 
 
 def _sorted_out(writing: Writing, dependencies: Dependencies, stale: Collection[int]) -> tuple[list[Field], list[Field], list[int]]:
@@ -256,7 +266,10 @@ def _fill_later(writing: Writing, fields: Sequence[Field], empty: Sequence[Field
 
 
 class _Columns:
-    """New columns for fields of a table, in place of those they have, step by step inside a change of the schema."""
+    """New columns for fields of a table, in place of those they have, step by step inside a change of the schema.
+
+    Where removing the old ones would take long (`building.spare_columns`) that is left to the job that fills the new ones, or to the end of the change.
+    """
 
     def __init__(self, writing: Writing, table: Table) -> None:
         self._writing = writing
@@ -275,7 +288,8 @@ class _Columns:
         self._keep_pinned(old, new)
         drop_indexes_of(writing, msgspec.structs.replace(both, indexes=tuple(self._indexes)), old)
         self._indexes = [index for index in self._indexes if not uses_column(index.spec, {old.shown_column})]
-        writing.session.script(ddl.drop_columns(writing.dialect, both, old))
+        if writing.dialect.drops_at_once:
+            writing.session.script(ddl.drop_columns(writing.dialect, both, old))
         self._whole = msgspec.structs.replace(both, fields=tuple(field for field in both.fields if field is not old))
         writing.catalog.save_field(new, old)
         self._primary = new.num if old.num == self._primary else self._primary

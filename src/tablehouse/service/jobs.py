@@ -27,6 +27,7 @@ from tablehouse.schema.jobs import CANCELLED, DONE, FILL, RUNNING, WAITING, Foll
 from tablehouse.schema.model import Field, Snapshot, Table
 from tablehouse.service.access import App, Caller, workspace_of
 from tablehouse.service.answers import Answer
+from tablehouse.service.building import spare_columns
 from tablehouse.service.computing import fill_bounded, people_in
 from tablehouse.sql import links as link_sql
 from tablehouse.storage.database import Database
@@ -198,8 +199,8 @@ def _step(writing: Writing, job: Job, most: int) -> Job:
         job = msgspec.structs.replace(job, fields=(*job.fields, *sorted(behind.difference(job.fields))), filling=())
     filling = _left(writing.snapshot, job, job.filling or ())
     if not filling:
-        job = _begin(writing, msgspec.structs.replace(job, started_at=job.started_at or writing.at))
-        if not job.active:
+        job = _begin(writing, msgspec.structs.replace(job, filling=(), started_at=job.started_at or writing.at))
+        if not job.filling:
             return job
         filling = _left(writing.snapshot, job, job.filling or ())
     table = filling[0].around[filling[0].table_num]
@@ -218,7 +219,11 @@ def _begin(writing: Writing, job: Job) -> Job:
     """Returns a job that is at the next fields which it has to fill, or has ended because there are none. From now on new records have those cells at once."""
     fields = {field.num: field for field in _left(writing.snapshot, job, job.fields)}
     step = next((step for step in _steps(writing.snapshot) if any(field.num in fields for field in step.fields)), None)
-    if step is None:
+    spare = [] if step is not None else _spare(writing, job)
+    if spare:
+        writing.session.script(spare[:1])
+        job = msgspec.structs.replace(job, state=RUNNING)
+    elif step is None:
         # Records may have been deleted meanwhile.
         state = CANCELLED if job.fields else DONE
         job = msgspec.structs.replace(job, state=state, total=job.done if state == DONE else job.total, error=None, ended_at=writing.at)
@@ -236,6 +241,13 @@ def _begin(writing: Writing, job: Job) -> Job:
     before = writing.snapshot
     writing.change_schema(change)
     return job
+
+
+def _spare(writing: Writing, job: Job) -> list[str]:
+    """Returns a statement for each column that the fields of a job had before, that removes it: a piece of the job's work each."""
+    ids = (job.table_id, *(each.table_id for each in job.following))
+    tables = [writing.snapshot.table_by_id[each] for each in ids if each in writing.snapshot.table_by_id]
+    return [statement for table in tables for statement in spare_columns(writing, table)]
 
 
 def _left(snapshot: Snapshot, job: Job, nums: Iterable[int]) -> list[Field]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Iterable
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -19,6 +21,9 @@ from tablehouse.sql.postgres_parts import part_number
 from tablehouse.sql.record_tables import record_table
 from tablehouse.sql.records import compared
 from tablehouse.sql.types import INTEGER
+
+_OF_FIELD: Final = re.compile(r"[a-z]\d+")
+"""The names of columns that hold cells."""
 
 
 def create_metadata(dialect: Dialect, metadata: sa.MetaData) -> list[str]:
@@ -73,6 +78,19 @@ def drop_columns(dialect: Dialect, table: Table, field: Field) -> list[str]:
     if place.name != record_table(table).name and {column.name for column in place.c} == {"n", *columns}:
         return [f"DROP TABLE {dialect.named(place.name)}"]
     return [f"ALTER TABLE {dialect.named(place.name)} DROP COLUMN {name}" for name in columns]
+
+
+def columns_there(table: Table) -> sa.Select[Any]:
+    """Rows: (name) of the columns that a record table has on SQLite, be it that the schema knows them or not."""
+    name: sa.ColumnElement[str] = sa.literal_column(f"'{record_table(table).name}'")
+    return sa.select(sa.func.pragma_table_info(name).table_valued("name").c.name)
+
+
+def drop_spare(dialect: Dialect, table: Table, there: Iterable[str]) -> list[str]:
+    """Returns a statement for each of the columns `there` that no field of a table has any more, that removes it with what is in it."""
+    known = {column.name for column in record_table(table).c}
+    named = dialect.named(record_table(table).name)
+    return [f"ALTER TABLE {named} DROP COLUMN {name}" for name in there if name not in known and _OF_FIELD.fullmatch(name)]
 
 
 def _holder(dialect: Dialect, table: Table, field: Field) -> sa.Table:

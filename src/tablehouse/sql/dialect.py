@@ -42,6 +42,11 @@ class Dialect:
         return self.core.name != "sqlite"
 
     @property
+    def drops_at_once(self) -> bool:
+        """Whether a column is removed without a record being written; SQLite writes all of them, half a second for a million."""
+        return self.core.name != "sqlite"
+
+    @property
     def builds_beside(self) -> bool:
         """Whether an index is made outside of any transaction, while others write."""
         return self.core.name != "sqlite"
