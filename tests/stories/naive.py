@@ -7,7 +7,7 @@ its own tests. Knows nothing of how the server keeps cells in step.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from random import Random
@@ -180,7 +180,21 @@ class Column:
             return bool((self._whole.field(owner["id"], owner["primaryFieldId"]) or {}).get("computing"))
         if self.type == "LOOKUP":
             return self.valid and self._source is not None and self._source.is_awaited
-        return bool(self._field.get("computing"))
+        # What is evaluated at read is not filled, but made of cells that may have to be.
+        return bool(self._field.get("computing")) or any(each.is_awaited for each in self._needed())
+
+    def _needed(self) -> Iterator[Column]:
+        """The fields that a formula or a rollup is made of."""
+        if self.type == "FORMULA" and self._formula is not None:
+            for reference in self._formula.references:
+                if (field := self._whole.field(self._table["id"], reference)) is not None:
+                    yield self._whole.column(self._table, field)
+        if self.type == "ROLLUP" and self._source is not None and self._way is not None:
+            yield self._source
+            given = (self._options["filter"] or {}).get("condition", self._options["filter"] or {})
+            there = self._whole.tables[self._way._options["linkedTableId"]]
+            if given and (field := self._whole.field(there["id"], given["leftSide"])) is not None:
+                yield self._whole.column(there, field)
 
     def _raw(self, record: str) -> Any:
         return self._whole.record(self._table["id"], record)["fields"][self._field["id"]]
