@@ -6,8 +6,9 @@ stranger makes the database do nothing.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from falcon.uri import parse_query_string
@@ -20,7 +21,9 @@ from tablehouse.http.operation import BASE
 from tablehouse.ids import RECORD_FORM
 from tablehouse.query.requests import ListRecords
 from tablehouse.service.access import App
-from tablehouse.service.foresight import Listed, Record, Wish, foresee
+from tablehouse.service.foresight import Foreseen, Listed, Record, Wish, foresee
+
+log = logging.getLogger(__name__)
 
 _BEFORE: Final = f"{BASE}/databases/"
 _BY_NAME: Final = {"": False, "fieldNames=false": False, "fieldNames=true": True}
@@ -39,15 +42,12 @@ class Foresight:
         new = [request for request in requests if not request.asked]
         for request in new:
             request.asked = True
-        foreseen = foresee(self._app, [self._wish(request.scope) for request in new]) if new else None
-        if foreseen is None:
+        try:
+            foreseen = foresee(self._app, [self._wish(request.scope) for request in new]) if new else None
+        except Exception:
+            log.exception("nothing could be asked ahead")  # they ask by themselves
             return None
-
-        def wait() -> None:
-            for request, known in zip(new, foreseen.known(), strict=True):
-                request.known = known
-
-        return wait
+        return None if foreseen is None else partial(_tell, new, foreseen)
 
     def _wish(self, scope: dict[str, Any]) -> Wish | None:
         path: str = scope["PATH_INFO"]
@@ -68,6 +68,14 @@ class Foresight:
                 return None if query is None else Listed(database_id, table_id, query)
             case _:
                 return None
+
+
+def _tell(requests: Sequence[Read], foreseen: Foreseen) -> None:
+    try:
+        for request, known in zip(requests, foreseen.known(), strict=True):
+            request.known = known
+    except Exception:
+        log.exception("nothing came of what was asked ahead")
 
 
 @lru_cache(_KNOWN_QUERIES)

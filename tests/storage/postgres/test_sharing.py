@@ -120,7 +120,10 @@ def test_all_that_wait_cost_one_statement_for_each_table_and_one_look_at_the_sta
 
 
 def test_pages_that_are_not_kept_are_asked_for_one_by_one(table: LocalTable, sent: list[str]) -> None:
-    """Many of them on two connections, and each once however many want it."""
+    """Many of them on two connections that are there, and each once however many want it."""
+    pool = table.local.store.pool  # type: ignore[attr-defined]
+    for connection in [pool.take(), pool.take()]:
+        pool.give_back(connection)
     local, after = table.local, table.page(limit=2)[1].next_cursor
     queries = [*(ListRecords(offset=offset, limit=1, field_names=True) for offset in range(5)), ListRecords(cursor=after, field_names=True)]
     answers = [[str(offset)] for offset in range(5)] + [["2", "3", "4"]]

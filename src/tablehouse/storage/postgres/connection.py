@@ -8,9 +8,11 @@ lies between may reset it (DISCARD ALL) while no transaction is open, and a stat
 from __future__ import annotations
 
 import select
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
@@ -206,8 +208,7 @@ class Connection:
             for each in sent:
                 result = self._result_until(until, each.new)
                 if result is None:
-                    self.interrupt()
-                    self.close()
+                    self._abandon()
                     return found
                 if result.status in _OK:
                     found.append(_read(each.prepared, result))
@@ -225,6 +226,17 @@ class Connection:
             elif (each.new or state == STALE_PLAN) and each.key in self._prepared:
                 self._drop(each.key)
         return found
+
+    def _abandon(self) -> None:
+        """Closes the connection under a statement that runs, and has it stopped; by another thread, for the server may be gone."""
+        cancel = self._pg.get_cancel()
+        self.close()
+
+        def stop() -> None:
+            with suppress(psycopg.OperationalError):  # then there is nothing to stop, or nobody to tell
+                cancel.cancel()
+
+        threading.Thread(target=stop, name="stopping a statement", daemon=True).start()
 
     def _result_until(self, until: float, new: bool) -> pq.abc.PGresult | None:
         """Returns the next statement's result, or that of preparing it when that failed; None when it does not come in time."""

@@ -41,18 +41,6 @@ class Pool:
                 f"All {self._most} connections to the database server were busy for {PATIENCE_SECONDS:g} seconds. Try again.",
                 headers=[("Retry-After", "1")],
             )
-        return self._idle_or_new()
-
-    def take_at_once(self) -> Connection | None:
-        """Returns a connection like `take`; None when others have all of them, or it cannot be made."""
-        if not self._free.acquire(blocking=False):
-            return None
-        try:
-            return self._idle_or_new()
-        except ServiceUnavailable:
-            return None  # who needs one says so
-
-    def _idle_or_new(self) -> Connection:
         try:
             return self._idle.pop()  # the one used last, whose statements the server has at hand
         except IndexError:
@@ -62,6 +50,16 @@ class Pool:
         except BaseException:
             self._free.release()
             raise
+
+    def take_idle(self) -> Connection | None:
+        """Returns a connection that waits, to be given back; None when there is none. Waits for nothing."""
+        if not self._free.acquire(blocking=False):
+            return None
+        try:
+            return self._idle.pop()
+        except IndexError:
+            self._free.release()
+            return None
 
     def give_back(self, connection: Connection) -> None:
         """Takes a connection back; one that is lost or still inside a transaction is closed, for nobody knows what is in it."""

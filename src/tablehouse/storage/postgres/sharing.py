@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import compress
 from typing import Final, NamedTuple
 
@@ -45,24 +46,29 @@ class Sharing:
         lanes = [lane for part in _parted(questions, places) if (lane := self._send(questions, part)) is not None]
         return Asked(self, questions, lanes, now + PATIENCE_SECONDS) if lanes else None
 
-    def done(self, lane: Lane, late: Question | None) -> None:
-        """Takes a connection back; `late`: the statement that took too long on it."""
-        if late is not None:
-            self._spared = {**self._spared, late.database_id: time.monotonic() + _SPARED_SECONDS}
+    def spare(self, late: Question) -> None:
+        """Leaves a database out for a while, because this took too long."""
+        self._spared = {**self._spared, late.database_id: time.monotonic() + _SPARED_SECONDS}
+
+    def give_back(self, lane: Lane) -> None:
+        """Takes a connection back."""
         self._pool.give_back(lane.connection)
 
     def _send(self, questions: Sequence[Question], places: Sequence[int]) -> Lane | None:
-        connection = self._pool.take_at_once()
+        connection = self._pool.take_idle()
         if connection is None:
-            return None
+            return None  # who asks by himself makes one, and says so should that not be possible
         asked = [questions[place] for place in places]
         try:
             sent = connection.send(
                 (schema_of(each.database_id), each.statement.text, dump(each.statement.bind(each.values))) for each in asked
             )
-        except ConnectionLost:
+        except BaseException as error:
+            connection.close()
             self._pool.give_back(connection)
-            return None
+            if isinstance(error, ConnectionLost):
+                return None
+            raise
         return Lane(connection, tuple(compress(places, sent)))
 
 
@@ -85,18 +91,18 @@ class Asked:
     def answers(self) -> list[list[Row] | None]:
         """Returns the rows of each question, None for one that was not asked, failed or took too long."""
         found: list[list[Row] | None] = [None] * len(self._questions)
-        for lane in self._lanes:
-            late = None
-            try:
-                received = lane.connection.receive(self._until)
+        with ExitStack() as stack:
+            for lane in self._lanes:
+                stack.callback(self._sharing.give_back, lane)
+            for lane in self._lanes:
+                try:
+                    received = lane.connection.receive(self._until)
+                except ConnectionLost:
+                    continue  # who was asked for asks again, and says so should it be for good
                 for place, rows in zip(lane.places, received, strict=False):
                     found[place] = rows
                 if len(received) < len(lane.places):
-                    late = self._questions[lane.places[len(received)]]
-            except ConnectionLost:
-                pass  # who was asked for asks again, and says so should it be for good
-            finally:
-                self._sharing.done(lane, late)
+                    self._sharing.spare(self._questions[lane.places[len(received)]])
         return found
 
 
