@@ -1,7 +1,7 @@
 """The floor: captured answers served from memory by the HTTP stack of the real server, down to its own runner of Granian.
 
-It says what Falcon on Granian can do at best on this machine for these very bytes: the same routes, the same body and
-content type, the same threads; no authentication, no planning, no database. The body of a POST or PATCH is read, as any
+It says what Falcon on Granian can do at best on this machine for these very bytes: the same routes, the same headers and
+body, the same threads; no authentication, no planning, no database. The body of a POST or PATCH is read, as any
 server must, and not looked at. A request names the answer it wants in the header Bench-Answer, so that real server and
 floor are asked with the same request files.
 """
@@ -27,10 +27,10 @@ ANSWERS_FILE = "BENCH_FLOOR_ANSWERS"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the real server answered."""
+    """What the real server answered, but for the headers that the HTTP stack makes by itself."""
 
     status: int
-    content_type: str
+    headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
@@ -43,7 +43,7 @@ class FromMemory:
     def on_get(self, req: falcon.Request, resp: falcon.Response, **_path: str) -> None:
         answer = self.answers[req.get_header("Bench-Answer", required=True)]
         resp.status = answer.status
-        resp.content_type = answer.content_type
+        resp.set_headers(answer.headers)
         resp.data = answer.body
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:

@@ -23,6 +23,7 @@ from bench.workplace import Loaded, Workplace
 
 CLIENTS = 16
 BATCH_ROWS = 1_000
+MADE_BY_THE_STACK = frozenset({"content-length", "date", "server", "connection"})
 THREADS_OF_THE_FLOOR = 4  # what `tablehouse serve` has without --threads
 
 
@@ -85,7 +86,8 @@ def _measure_kinds(workplace: Workplace, server: Server, loaded: Loaded, found: 
 
 def _capture(server: Server, request: Request) -> Answer:
     response = answer_to(server.api.request(request.method, request.target, content=request.body or None))
-    return Answer(response.status_code, response.headers["content-type"], response.content)
+    headers = tuple((name, value) for name, value in response.headers.items() if name not in MADE_BY_THE_STACK)
+    return Answer(response.status_code, headers, response.content)
 
 
 def _kinds(loaded: Loaded) -> Iterator[Kind]:

@@ -127,13 +127,15 @@ class Dispatcher:
         return not self._open
 
     def _read(self, request: Read) -> None:
-        sharing.hold(request.known)
+        if request.known is not None:
+            sharing.hold(request.known)
         try:
             self._answer(request.reply, request.scope)
         except Exception:
             log.exception("an answer could not be given")  # the client has gone; the next ones have not
         finally:
-            sharing.hold(None)
+            if request.known is not None:
+                sharing.hold(None)
 
     def _work_beside(self, reply: Reply, scope: dict[str, Any], with_body: bool) -> None:
         if not self._beside_places.acquire(blocking=False):
