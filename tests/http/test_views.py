@@ -188,17 +188,6 @@ def test_a_search_through_a_view_meets_both_filters_and_sorts_as_it_says(table: 
     searched(table, view, {"paging": {"limit": 1}}, cursor=cursor).refused("BAD_REQUEST", "cursor")
 
 
-def test_a_view_named_in_the_body_is_no_key_to_overlook(table: Table, api: Api) -> None:
-    view = made(table, filter=OLDER, sorting=BY_AGE)
-    path, other = f"{table.records_path}/search", {"viewId": table.data["defaultViewId"]}
-    assert names(api.post(path, {"viewId": view["id"]}, fieldNames="true")) == ["Blaise", "Ada"]
-    assert names(api.post(path, other, fieldNames="true", viewId=view["id"])) == ["Blaise", "Ada"]
-    count = {"aggregations": [{"function": "COUNT"}], "viewId": view["id"]}
-    assert api.post(f"{table.records_path}/aggregate", count).data == [{"group": {}, "values": [2]}]
-    api.post(path, {"viewId": "HamBuoPnm0UMGw"}).refused("RESOURCE_NOT_FOUND")
-    assert api.post(path, {"viewId": 5}).refused("BAD_REQUEST")["path"] == "viewId"
-
-
 def test_a_view_outlives_renaming(table: Table, api: Api) -> None:
     status = {"operator": "HAS_ANY_OF", "leftSide": "status", "rightSide": ["to do", {"label": "DROPPED"}]}
     view = made(

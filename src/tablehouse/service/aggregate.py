@@ -24,7 +24,7 @@ from tablehouse.service.payload import Payload
 from tablehouse.service.statements import compiled_for, run_watched
 from tablehouse.service.surroundings import surroundings
 from tablehouse.service.things import find_table
-from tablehouse.service.views import view_asked
+from tablehouse.service.views import find_view
 from tablehouse.sql import aggregate as sql
 from tablehouse.sql.sorting import places_in
 from tablehouse.sql.statement import Statement
@@ -58,10 +58,9 @@ def aggregate_records(app: App, caller: Caller, database_id: str, table_id: str,
 
     def work(reading: Reading) -> Groups:
         table = find_table(reading.snapshot, table_id)
-        body = payload.decode(dict[str, Any])
-        view = view_asked(table, query.view_id, body)
+        view = None if query.view_id is None else find_view(table, query.view_id)
         around = surroundings(app, caller, reading, workspace)
-        asked = read_aggregate(body, table, around, view)
+        asked = read_aggregate(payload.decode(dict[str, Any]), table, around, view)
         compared = () if asked.condition is None else fields_of(asked.condition.node)
         computed = (each.field for each in asked.aggregations if each.field is not None)
         check_filled(reading, (*compared, *(key.field for key in asked.groups), *computed))

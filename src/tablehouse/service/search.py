@@ -26,7 +26,7 @@ from tablehouse.service.payload import Payload
 from tablehouse.service.statements import compiled_for
 from tablehouse.service.surroundings import surroundings
 from tablehouse.service.things import find_table
-from tablehouse.service.views import find_view, view_asked
+from tablehouse.service.views import find_view
 from tablehouse.service.watch import Watch
 from tablehouse.sql import search as sql
 from tablehouse.sql.deep import Bounds, looked_up, sample_keys
@@ -49,9 +49,8 @@ def search_records(app: App, caller: Caller, database_id: str, table_id: str, pa
 
     def work(reading: Reading) -> Page:
         table = find_table(reading.snapshot, table_id)
-        body = payload.decode(dict[str, Any])
-        view = view_asked(table, query.view_id, body)
-        search = read_search(body, table, surroundings(app, caller, reading, workspace), view)
+        view = None if query.view_id is None else find_view(table, query.view_id)
+        search = read_search(payload.decode(dict[str, Any]), table, surroundings(app, caller, reading, workspace), view)
         return _find(app, caller, reading, database_id, table, search, query)
 
     with app.store.database(database_id) as database:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
 from tablehouse.errors import BadRequest, ConstraintViolation, NotFound
-from tablehouse.fields.base import describe
 from tablehouse.ids import new_table_id
 from tablehouse.kinds.kind import fold
 from tablehouse.query.definitions import clean_name, clean_text
@@ -105,21 +104,6 @@ def delete_view(app: App, caller: Caller, database_id: str, table_id: str, view_
 
     with app.store.database(database_id) as database:
         database.write(lambda snapshot: find_table(snapshot, table_id), apply)
-
-
-def view_asked(table: Table, named: str | None, body: Mapping[str, Any]) -> View | None:
-    """Returns the view that a search looks through: the one that the query names, or else the body; None for no view.
-
-    Raises NotFound, and BadRequest for a `viewId` that is no text: to overlook it would be to find all records.
-    """
-    if named is not None:
-        return find_view(table, named)
-    view_id = body.get("viewId")
-    if view_id is None or view_id == "":
-        return None
-    if not isinstance(view_id, str):
-        raise BadRequest(f"viewId: expected the id of a view, got {describe(view_id)}.", path="viewId")
-    return find_view(table, view_id)
 
 
 def find_view(table: Table, view_id: str) -> View:
