@@ -138,3 +138,10 @@ def test_every_part_takes_what_says_nothing_and_refuses_the_rest(table: Table) -
                 assert answer.refused("BAD_REQUEST")["path"].startswith(key), (value, answer)
     for raw in (b"[]", b"1", b"{", b"", b'{"groupBy":' + b"[" * 10_000 + b"]" * 10_000 + b"}"):
         table.api.send("POST", f"{table.records_path}/aggregate", raw=raw).refused("BAD_REQUEST")
+
+
+def test_what_is_wrong_with_the_filter_and_with_the_functions_is_said_at_once(table: Table) -> None:
+    by_size = {"operator": "IS", "leftSide": "Size", "rightSide": "big"}
+    functions = [{"field": "Size", "function": "SUM"}, {"field": "Name", "function": "SUM"}]
+    details = ask(table, {"filter": by_size, "aggregations": functions}).refused("VALIDATION_ERROR", "finite number")
+    assert [error["path"] for error in details["errors"]] == ["filter.rightSide", "aggregations[1].function"]

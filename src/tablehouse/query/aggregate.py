@@ -14,7 +14,7 @@ from tablehouse.kinds import aggregates
 from tablehouse.kinds.aggregates import DATED, PERIODS, Function
 from tablehouse.query.checks import Plan
 from tablehouse.query.operands import Surroundings
-from tablehouse.query.search import read_search
+from tablehouse.query.search import Search, read_search
 from tablehouse.query.sorting import read_direction, sorting_key
 from tablehouse.query.subjects import find_subject
 from tablehouse.schema.model import Field, Table, View
@@ -65,14 +65,18 @@ class Aggregate(msgspec.Struct, frozen=True):
 
 def read_aggregate(body: Mapping[str, Any], table: Table, around: Surroundings, view: View | None = None) -> Aggregate:
     """Returns what a body asks for. Through a view both filters hold. Raises BadRequest, UnknownField, ValidationError."""
-    found = read_search({key: value for key, value in body.items() if key not in _OWN}, table, around, view)
-    if found.cursor is not None:
-        raise BadRequest("paging.cursor: groups have no cursor; go on with offset.", path="paging.cursor")
     faults: list[Fault] = []
+    found: Search | None = None
+    try:
+        found = read_search({key: value for key, value in body.items() if key not in _OWN}, table, around, view)
+    except ValidationError as error:
+        faults += error.faults  # to be said together with what is wrong with groups and functions
     groups = _read_groups(body.get("groupBy"), table, faults)
     aggregations = _read_aggregations(body.get("aggregations"), table, faults)
-    if faults:
+    if found is None or faults:
         raise ValidationError(faults)
+    if found.cursor is not None:
+        raise BadRequest("paging.cursor: groups have no cursor; go on with offset.", path="paging.cursor")
     if not groups and not aggregations:
         raise BadRequest("There is nothing to compute: give aggregations, or groupBy, or both.", path="aggregations")
     name = sorting_key(body)

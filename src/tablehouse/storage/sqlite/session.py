@@ -310,7 +310,10 @@ def translate(error: apsw.Error) -> Exception:
         return BadRequest("The answer would be larger than a gigabyte. Ask for fewer records or fields at a time.")
     if isinstance(error, apsw.InterruptError):
         return ServiceUnavailable("This took longer than the server's time limit for a statement, and was stopped. Ask for less.")
-    if isinstance(error, apsw.FullError | apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | apsw.NoMemError):
+    if isinstance(
+        error,
+        apsw.FullError | apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | apsw.NoMemError | apsw.CorruptError | apsw.NotADBError,
+    ):
         return ServiceUnavailable("The storage is not available: nothing was changed. The server's log says why.")
     return error
 
