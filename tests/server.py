@@ -135,7 +135,7 @@ class Server:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with {self.process.returncode} while starting:\n{self.log_end()}")
             try:
-                if httpx.get(f"{self.address}/healthz", timeout=2, trust_env=False).status_code == httpx.codes.OK:
+                if httpx.get(f"{self.address}/healthz", timeout=2, trust_env=False, verify=False).status_code == httpx.codes.OK:
                     return
             except httpx.TransportError:
                 pass

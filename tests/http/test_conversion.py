@@ -56,23 +56,26 @@ def test_cells_are_converted_and_counted(type: str, conversion: dict[str, Any], 
     assert api.get(table.field_path("Value")).data == answer.data
 
 
+def fields_for_every_type(source: str) -> list[dict[str, Any]]:
+    """Fields of one type, each called after the type that it is to become."""
+    return [{"name": target, "type": source} | field_types()[source].get("field", {}) for target in STORED]
+
+
 @pytest.mark.parametrize("source", STORED)
 def test_any_stored_type_converts_to_any_other(source: str, make_table: MakeTable, api: Api) -> None:
     example = STORED[source]["example"]["write"]
-    for target in STORED:
-        table = make_table([NAME, {"name": "Value", "type": source} | STORED[source].get("field", {})])
-        record = table.create({"Value": example})
-        table.create()
-        answer = api.put(table.field_path("Value"), {"type": target})
-        found = table.read(record["id"])["Value"]
+    table = make_table([NAME, *fields_for_every_type(source)])
+    record, nothing = table.create(dict.fromkeys(STORED, example)), table.create()
+    answers = {target: api.put(table.field_path(target), {"type": target}) for target in STORED}
+    found = {name: value for name, value in table.read(record["id"]).items() if name in STORED}
+    for target, answer in answers.items():
         if STORED[source].get("reads_as", {"type": source})["type"] != STORED[target].get("reads_as", {"type": target})["type"]:
             assert answer.metadata["converted"] + answer.metadata["cleared"] == 1, (source, target, answer)
             if target != "CHECKBOX":
-                assert answer.metadata["cleared"] == empty(found), (source, target, answer)
-        # What the field reads now is a value of its new type.
-        assert table.update(record["id"], {"Value": found})["fields"]["Value"] == found, (source, target)
-        assert empty(table.column("Value")[1])
-        assert api.delete(table.path, force="true").status == 204
+                assert answer.metadata["cleared"] == empty(found[target]), (source, target, answer)
+    # What the fields read now are values of their new types.
+    assert table.update(record["id"], found)["fields"] == {"Name": None} | found
+    assert {name: value for name, value in table.read(nothing["id"]).items() if not empty(value)} == {}
 
 
 def text_of(value: Any) -> str:
@@ -82,16 +85,15 @@ def text_of(value: Any) -> str:
 
 @pytest.mark.parametrize("source", SYSTEM)
 def test_what_the_server_filled_can_become_what_people_write(source: str, make_table: MakeTable, api: Api) -> None:
+    table = make_table([NAME, *fields_for_every_type(source)])
+    record = table.create()
     for target in STORED:
-        table = make_table([NAME, {"name": "Value", "type": source} | field_types()[source].get("field", {})])
-        record = table.create()
-        before = record["fields"]["Value"]
-        answer = api.put(table.field_path("Value"), {"type": target})
+        answer = api.put(table.field_path(target), {"type": target})
         assert answer.metadata["converted"] + answer.metadata["cleared"] == 1, (target, answer)
-        found = table.read(record["id"])["Value"]
-        if target in {"SINGLE_LINE_TEXT", "LONG_TEXT"}:
-            assert found == text_of(before), (source, target)
-        assert table.update(record["id"], {"Value": found})["fields"]["Value"] == found, (source, target)
+    found = {name: value for name, value in table.read(record["id"]).items() if name in STORED}
+    for target in ("SINGLE_LINE_TEXT", "LONG_TEXT"):
+        assert found[target] == text_of(record["fields"][target]), (source, target)
+    assert table.update(record["id"], found)["fields"] == {"Name": None} | found
 
 
 def test_a_dry_run_says_what_would_happen_with_ten_examples_and_changes_nothing(make_table: MakeTable, api: Api) -> None:

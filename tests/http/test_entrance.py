@@ -18,7 +18,7 @@ PAGES = ["/", "/docs", "/docs/docs.css", "/docs/docs.js", "/docs/draw.js", "/doc
 
 
 def get(server: Server, path: str, method: str = "GET", **headers: str) -> httpx.Response:
-    return httpx.request(method, server.address + path, headers=headers, trust_env=False)
+    return httpx.request(method, server.address + path, headers=headers, trust_env=False, verify=False)
 
 
 @pytest.mark.parametrize("path", PAGES)
