@@ -6,6 +6,7 @@ The pipe needs no port and no library: messages are JSON, each ended by a NUL by
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
@@ -17,13 +18,17 @@ from types import TracebackType
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ANSWER_SECONDS = 30.0
-"""A cold start of the browser takes some seconds on a busy machine."""
+ANSWER_SECONDS = 90.0
+"""A cold start of the browser takes a second, on a busy machine many."""
 
 
 def find_browser() -> str | None:
     """The path of the first browser there is, or of the one that $BROWSER_PATH names."""
     return os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Refused(RuntimeError):
+    """The browser does not do a command of the protocol; a page that is just giving way to the next one runs no script."""
 
 
 class Browser:
@@ -65,7 +70,7 @@ class Browser:
         self._process.wait(10)
 
     def call(self, method: str, **parameters: Any) -> Any:
-        """The result of one command of the protocol. Raises RuntimeError when the browser refuses it."""
+        """The result of one command of the protocol. Raises Refused."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
         if self._session:
@@ -75,7 +80,7 @@ class Browser:
             answer = self._message()
             if answer.get("id") == number:
                 if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
+                    raise Refused(f"{method}: {answer['error']['message']}")
                 return answer["result"]
             self._note(answer)
 
@@ -93,12 +98,14 @@ class Browser:
         return result["result"].get("value")
 
     def wait_for(self, script: str) -> None:
-        """Returns once a JavaScript expression is true. Raises TimeoutError."""
+        """Returns once a JavaScript expression is true, on this page or the one that is being loaded. Raises TimeoutError."""
         end = time.monotonic() + ANSWER_SECONDS
-        while not self.run(f"Boolean({script})"):
-            if time.monotonic() > end:
-                raise TimeoutError(script)
+        while time.monotonic() < end:
+            with contextlib.suppress(Refused):
+                if self.run(f"Boolean({script})"):
+                    return
             time.sleep(0.05)
+        raise TimeoutError(script)
 
     def picture(self) -> bytes:
         """What the window shows, as PNG."""

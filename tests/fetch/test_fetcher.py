@@ -186,7 +186,7 @@ def test_who_trickles_gets_no_more_time_than_others(site: Site, start: bytes) ->
     site.pages["/"] = trickling(start)
     began = time.monotonic()
     assert "longer than the 0.4 seconds" in refusal(here(site, seconds=0.4), site.url("/")) or start == b""
-    assert time.monotonic() - began < 10  # not the 30 minutes or more that the bytes would take
+    assert time.monotonic() - began < 60  # not the 30 minutes or more that the bytes would take
 
 
 def test_a_resolver_that_never_answers_is_not_waited_for() -> None:

@@ -34,14 +34,14 @@ from tablehouse.http.worker import on_exit
 from tests import starting
 from tests.server import clean_environment
 
-START_SECONDS = 20.0
+START_SECONDS = 90.0
 DATA = Path(__file__).parents[1] / "data"
 CERTIFICATE = DATA / "localhost.pem"
 KEY = DATA / "localhost.key"
 
 
 class Paths:
-    """GET /hi, /pid, /wait?seconds=, /text?bytes=, /stream?bytes=, /fails, /log, /metrics; POST /body answers its length."""
+    """GET /hi, /pid, /wait?seconds= (or until=, for a file that is not there yet), /text?bytes=, /stream?bytes=, /fails, /log, /metrics; POST /body answers its length."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
@@ -54,7 +54,11 @@ class Paths:
         resp.text = str(os.getpid())
 
     def on_get_wait(self, req: falcon.Request, resp: falcon.Response) -> None:
-        time.sleep(req.get_param_as_float("seconds", required=True))
+        structlog.get_logger().info("waits")
+        until = req.get_param("until")
+        while until is not None and not Path(until).exists():
+            time.sleep(0.01)
+        time.sleep(req.get_param_as_float("seconds", default=0.0))
         resp.text = "waited"
 
     def on_get_text(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -220,7 +224,7 @@ class SmallServer:
         """Its exit status after the signal, and the seconds it took."""
         begun = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(20), time.monotonic() - begun
+        return self.process.wait(60), time.monotonic() - begun
 
 
 def hpack_get(path: str) -> bytes:

@@ -16,9 +16,9 @@ from tests.conftest import Connect
 FIELD = {"name": "Size", "type": "NUMBER"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def workspace(api: Api) -> Iterator[str]:
-    """A workspace of this file's own."""
+    """A workspace of the test's own."""
     made = str(api.post("/workspaces", {"name": "Audited"}).data["id"])
     yield made
     assert api.delete(f"/workspaces/{made}", force="true").status in {204, 404}

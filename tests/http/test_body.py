@@ -68,7 +68,7 @@ def test_a_client_that_sends_too_much_before_it_reads_sees_the_refusal(server: S
 
 
 def test_an_announced_length_is_refused_before_anything_is_sent(server: SmallServer) -> None:
-    with server.socket(timeout=5) as client:
+    with server.socket(timeout=60) as client:
         client.sendall(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
         answer = client.recv(4096)
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -76,7 +76,7 @@ def test_an_announced_length_is_refused_before_anything_is_sent(server: SmallSer
 
 
 def test_a_client_that_waits_for_100_continue_is_not_told_to_go_on(server: SmallServer) -> None:
-    with server.socket(timeout=5) as client:
+    with server.socket(timeout=60) as client:
         client.sendall(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n")
         received = b""
         while chunk := client.recv(4096):  # to the end: the server closes
@@ -86,7 +86,7 @@ def test_a_client_that_waits_for_100_continue_is_not_told_to_go_on(server: Small
 
 
 def test_one_within_the_limit_is_told_to_go_on(server: SmallServer) -> None:
-    with server.socket(timeout=5) as client:
+    with server.socket(timeout=60) as client:
         client.sendall(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 100 ")
         client.sendall(b"abc")
@@ -104,7 +104,7 @@ def test_nothing_is_done_for_a_client_that_goes_away_in_its_body(tmp_path: Path)
 
 
 def test_two_requests_in_one_packet_are_both_answered(server: SmallServer) -> None:
-    with server.socket(timeout=5) as client:
+    with server.socket(timeout=60) as client:
         one = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
         client.sendall(one + one.replace(b"abc", b"def"))
         received = b""

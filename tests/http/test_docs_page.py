@@ -86,7 +86,7 @@ def test_the_token_is_kept_nowhere(page: Browser, server: Server) -> None:
     page.wait_for("document.querySelector('#getMe [role=status] pre')")
     assert page.run("[localStorage.length, sessionStorage.length, document.cookie.length]") == [0, 0, 0]
     assert not page.run(f"document.documentElement.outerHTML.includes('{server.token}')")
-    page.run("location.reload()")
+    page.call("Page.reload")
     page.wait_for(f"performance.getEntriesByType('navigation')[0].type == 'reload' && {DRAWN}")
     assert page.run("document.getElementById('token').value") == ""
 

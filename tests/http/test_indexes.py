@@ -33,7 +33,7 @@ def path(table: Table) -> str:
     return f"{table.path}/indexes"
 
 
-def ready(table: Table, index: str, seconds: float = 20.0) -> dict[str, Any]:
+def ready(table: Table, index: str, seconds: float = 60.0) -> dict[str, Any]:
     end = time.monotonic() + seconds
     while True:
         (found,) = (each for each in table.api.get(path(table)).data if each["id"] == index)
@@ -129,7 +129,7 @@ def test_a_server_builds_what_searches_need(start_server: StartServer) -> None:
     table.create_many([{"Name": f"name {number}", "Size": number % 5} for number in range(50)])
     search = {"filter": {"operator": "IS", "leftSide": "Size", "rightSide": 3}, "sorting": [{"sortingField": "Name"}]}
     before = api.post(f"{table.records_path}/search", search)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not (found := [each for each in api.get(path(table)).data if each["origin"] == "AUTOMATIC"]) and time.monotonic() < end:
         time.sleep(0.05)
     assert [field["name"] for field in found[0]["fields"]] == ["Size", "Name"]

@@ -15,7 +15,7 @@ import pytest
 from tablehouse.http.leader import Ahead, Leadership, Wait
 from tablehouse.storage.turn import aside
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 Work = Callable[[], None]
 

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.api import Api
+from tests.api import Answer, Api
 from tests.conftest import Connect, StartServer
 from tests.server import PostgresStorage, SqliteStorage, Storage
 
@@ -86,7 +86,7 @@ def test_the_last_use_of_a_token_is_noted(api: Api, workspace: str, connect: Con
     path = f"/workspaces/{workspace}/tokens"
     made = api.post(path, {"name": "used", "level": "read"}).data
     connect(api.address, made["token"]).get("/me").data["user"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (used := next(token for token in api.get(path).data if token["id"] == made["id"])["lastUsedAt"]) is None:
         assert time.monotonic() < deadline, "lastUsedAt is still null"
         time.sleep(0.2)
@@ -148,10 +148,18 @@ def stranger_with_role(api: Api, workspace: str, role: str) -> Api:
     return Api(api.address, made["data"]["token"])
 
 
-def test_a_token_ends_at_its_expiry(token_of: TokenOf) -> None:
-    expiry = datetime.now(UTC) + timedelta(seconds=2)
+def expiring(token_of: TokenOf, seconds: int) -> tuple[datetime, Api, Answer]:
+    """(When it ends, calls with a token that ends then, an answer to it)."""
+    expiry = datetime.now(UTC) + timedelta(seconds=seconds)
     short = token_of("read", expiresAt=expiry.isoformat().replace("+00:00", "Z"))
-    assert short.get("/me").status == 200
+    return expiry, short, short.get("/me")
+
+
+def test_a_token_ends_at_its_expiry(token_of: TokenOf) -> None:
+    expiry, short, alive = expiring(token_of, 2)
+    if datetime.now(UTC) >= expiry:  # on a machine so busy that it was over before it was looked at
+        expiry, short, alive = expiring(token_of, 40)
+    assert alive.status == 200
     while datetime.now(UTC) < expiry + timedelta(milliseconds=100):
         time.sleep(0.1)
     short.get("/me").refused("UNAUTHORIZED", "expired")

@@ -146,7 +146,7 @@ def test_a_picture_that_unpacks_to_gigabytes_is_refused_before(size: tuple[int, 
     assert measure(data) == Measures(width, height)
     began = time.monotonic()
     assert "more pixels" in refusal(data, tmp_path)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60  # not the minutes that unpacking would take
 
 
 @pytest.mark.parametrize("cut", [10, 400])

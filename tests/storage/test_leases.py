@@ -102,7 +102,7 @@ def test_a_living_process_keeps_it_and_hears_when_it_is_lost(local: Local, other
     # A clock that stands still: however busy the machine is, the lease does not run out.
     with Leases(local.store.control, Now(0.0)).lend(NAME, 0.2) as lease:
         assert lease is not None
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while local.store.control.run(sql.READ_LEASE, which=NAME)[0][1] < 4:
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -125,7 +125,7 @@ def test_it_is_taken_over_from_a_process_that_was_killed(local: Local, tmp_path:
     finally:
         process.kill()
         process.communicate()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     taken = False
     while not taken:
         assert time.monotonic() < end

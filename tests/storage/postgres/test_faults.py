@@ -246,7 +246,7 @@ def test_a_pool_without_a_free_connection_is_503_soon(tmp_path: Path, monkeypatc
     began = time.monotonic()
     with pytest.raises(ServiceUnavailable, match="All 24 connections") as refused:
         table.get("nothing")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
     assert ("Retry-After", "1") in refused.value.headers
     for connection in held:
         pool.give_back(connection)
@@ -335,11 +335,14 @@ def test_another_machine_is_woken_by_a_change(local: Local, url: str, tmp_path: 
     other = PostgresStore(url, 4, serves=True)
     try:
         known = other.control.current()
-        time.sleep(1)  # until it listens
+        with psycopg.connect(url, autocommit=True) as connection:
+            listening = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %' AND state = 'idle'"
+            while connection.execute(listening).fetchone() is None:
+                time.sleep(0.01)
         made = other.control.current()
         assert made.databases == known.databases
         database = local.new_database()
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while database not in other.control.current().databases:
             assert time.monotonic() < end
             time.sleep(0.01)
