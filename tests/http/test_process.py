@@ -138,7 +138,8 @@ def test_a_running_request_is_finished_and_later_ones_are_refused(server: SmallS
     running = Waiting(server, tmp_path / "enough")
     server.wait_for_line("waits")
     server.process.send_signal(signal.SIGTERM)
-    assert until(lambda: server.get("/hi")[0] == 503)
+    server.wait_for_line("stopping")
+    time.sleep(0.5)  # until the process that serves has heard of it
 
     for connection in (kept, server.connect()):
         connection.request("GET", "/hi")
