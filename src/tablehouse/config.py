@@ -93,7 +93,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         _Says(
             "Bucket that holds attached files, instead of the data directory; credentials come from the environment, as the cloud's own tools read them.",
-            "an address like s3://bucket/prefix, gs://bucket/prefix or az://account/container/prefix",
+            "an address like s3://bucket/prefix, gs://bucket/prefix or az://container/prefix",
         ),
     ] = None
     workers: Annotated[_Processes, _Says("Server processes.", "a whole number from 1 to 256")] = 1
