@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tablehouse.service.file_links import FileLinks
 from tests.local import OpenLocal
+
+MARKED = b"[" + b",".join(b'{"f":[\t["\\u0000",0,[%d]]\t]}' % num for num in range(4)) + b"]"
 
 ENDING = {"enableFileLinkExpiration": True, "fileLinkExpirationValue": 8, "fileLinkExpirationUnit": "MINUTES"}
 MINUTE = 60_000
@@ -45,3 +48,20 @@ def test_links_that_end_are_the_same_for_a_part_of_their_time(open_local: OpenLo
     assert links()[1] == first[1]
     now[0] -= MINUTE  # a clock that was set back: links never live longer than they may
     assert links() == first
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    reads: list[str] = []
+
+    def read(database_id: str, nums: Any) -> list[Any]:
+        reads.append(database_id)
+        return [(num, f"{num:022}", None, f'/{num}.txt","size":1}}') for num in nums]
+
+    links = FileLinks(lambda: b"secret", lambda: 0, read, most=10_000)
+    whole = {name: links.complete(MARKED, "http://here", name) for name in "abcdefghij"}
+    assert all(json.count(f"/files/{name}/".encode()) == 4 for name, json in whole.items())
+    assert len(reads) == 10
+    assert links.complete(MARKED, "http://here", "j") == whole["j"]
+    assert len(reads) == 10, "the last is remembered"
+    assert links.complete(MARKED, "http://here", "a") == whole["a"]
+    assert len(reads) == 11, "the first was forgotten"

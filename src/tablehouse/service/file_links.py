@@ -29,12 +29,12 @@ MARK: Final = b"\t"
 """Stands before and behind the numbers of a cell's files."""
 _STEPS: Final = 8
 """Links that end are made for so many parts of their time: one asked for again within a part is the same, and is not signed anew."""
-_KNOWN: Final = 8 * 1024 * 1024
-"""Bytes of cells that are remembered for a database and an address, some 400 a file …"""
-_PLACES: Final = 4
-"""… and for how many of these."""
+_KNOWN: Final = 32 * 1024 * 1024
+"""Bytes of cells that are remembered, some 400 a file; those that were looked at first go first, a database at a time."""
 _OVERHEAD: Final = 200
 """Bytes that a cell costs beside its text."""
+_MOST_PLACES: Final = 512
+"""Databases, each once for each address by which clients reach it, of which something is remembered."""
 _SAME: Final = "\\u0000+"
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _OWN: Final = re.compile(r"https?://[^/]+(?:/.*)?/files/([0-9a-f-]{36})/([A-Za-z0-9]{22})/(?:([0-9a-z]{1,9})-)?([A-Za-z0-9_-]{22})(?:/|$)")
@@ -48,12 +48,13 @@ class Read(Protocol):
 
 
 class FileLinks:
-    """Makes and checks the links of one store. `secret`: the store's; `now`: milliseconds since 1970."""
+    """Makes and checks the links of one store. `secret`: the store's; `now`: milliseconds since 1970. `most`: bytes of cells that are remembered."""
 
-    def __init__(self, secret: Callable[[], bytes], now: Callable[[], int], read: Read) -> None:
+    def __init__(self, secret: Callable[[], bytes], now: Callable[[], int], read: Read, most: int = _KNOWN) -> None:
         self._secret = secret
         self._now = now
         self._read = read
+        self._most = most
         self._places: dict[tuple[bytes, str], _Place] = {}
 
     def complete(self, json: bytes, base: str, database_id: str) -> bytes:
@@ -85,6 +86,7 @@ class FileLinks:
         made = {name: place.cell(minutes, [files[num] for num in nums if num in files]) for name, (_, minutes, nums) in missing.items()}
         cells = [found if (found := known.get(name)) is not None else made[name] for name in named]
         place.remember(made)
+        self._forget()
         return cells
 
     def check(self, database_id: str, file_id: str, key: str) -> int | None:
@@ -110,26 +112,35 @@ class FileLinks:
         secret, now = self._secret(), self._now()
         address = f"{base}/files/{database_id}/"
         found = self._places.get((secret, address))
-        if found is None or not found.holds(now):
-            if len(self._places) >= _PLACES:
-                self._places.clear()
-            found = self._places[secret, address] = _Place(address, _keyed(secret, database_id), now)
+        if found is None or found.size > self._most // 2 or not found.holds(now):
+            self._places.pop((secret, address), None)
+            found = self._places[secret, address] = _Place(address, _keyed(secret, database_id), now, self._most // _MOST_PLACES)
         return found
+
+    def _forget(self) -> None:
+        """Forgets what was begun first as long as there is too much."""
+        places = list(self._places.items())
+        total = sum(place.size for _, place in places)
+        for key, place in places:
+            if total <= self._most:
+                break
+            self._places.pop(key, None)
+            total -= place.size
 
 
 class _Place:
     """What is remembered of one database for one address. `cells`: what names a cell's files → their JSON, parted by commas.
 
-    `until`: when some links come out otherwise; None for never.
+    `until`: when some links come out otherwise; None for never. `size`: bytes, about.
     """
 
-    def __init__(self, address: str, keyed: hashlib.blake2b, now: int) -> None:
+    def __init__(self, address: str, keyed: hashlib.blake2b, now: int, size: int) -> None:
         self.cells: dict[bytes, bytes] = {}
         self.until: int | None = None
         self._address = address
         self._keyed = keyed
         self._made = now
-        self._bytes = 0
+        self.size = size
 
     def cell(self, minutes: int, files: Iterable[Row]) -> bytes:
         """Returns the JSON of files. Rows: as `Read` has them."""
@@ -138,11 +149,11 @@ class _Place:
     def remember(self, cells: Mapping[bytes, bytes]) -> None:
         """Keeps cells for when they are read again."""
         self.cells.update(cells)
-        self._bytes += sum(len(name) + len(cell) + _OVERHEAD for name, cell in cells.items())
+        self.size += sum(len(name) + len(cell) + _OVERHEAD for name, cell in cells.items())
 
     def holds(self, now: int) -> bool:
-        """Returns whether links made before would come out the same now, and not too much is remembered."""
-        return self._bytes <= _KNOWN and (self.until is None or self._made <= now < self.until)
+        """Returns whether links made before would come out the same now."""
+        return self.until is None or self._made <= now < self.until
 
     def link(self, file_id: str, minutes: int) -> str:
         """Returns a link up to its key."""
