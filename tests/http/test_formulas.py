@@ -345,3 +345,17 @@ def test_a_circle_is_refused_where_its_formula_leads_on(make_table: MakeTable, a
     converted = {"type": "FORMULA", "options": {"formula": "0 + {C}"}}
     assert refused("N", converted)["position"] == 4
     assert api.get(f"{table.path}/fields/{ids['N']}").data["type"] == "NUMBER"
+
+
+def test_a_look_that_does_not_go_with_the_result_gives_way_to_the_usual_one(make_table: MakeTable, api: Api) -> None:
+    table = make_table([TITLE, {"name": "N", "type": "NUMBER"}, formula("F", "{N} * 2")])
+
+    def look(given: Any) -> str:
+        field = api.put(table.field_path("F"), {"options": {"returnedField": given}}).data
+        return str(field["options"]["returnedField"]["type"])
+
+    assert [look({"type": "PERCENT"}), look(None)] == ["PERCENT", "NUMBER"]
+    assert [look({"type": "CURRENCY"}), look({"type": "LONG_TEXT"})] == ["CURRENCY", "NUMBER"]
+    record = table.create({"Case": "x", "N": 4})
+    assert look({"type": "CURRENCY"}) == "CURRENCY"
+    assert table.read(record["id"])["F"] == 8

@@ -185,7 +185,7 @@ def _about_character(character: str) -> str:
     if character == ";":
         return "Arguments are separated by commas, not semicolons."
     if character == "}":
-        return "There is no field to close here; write a field as {Name}."
+        return "There is no field to close here; write a field as {Name}, and a } that is part of a name as \\}."
     return f'"{character}" has no meaning in a formula; texts stand in quotes, fields in braces.'
 
 

@@ -13,6 +13,7 @@ from tablehouse.fields.base import describe
 from tablehouse.fields.button import ButtonOptions
 from tablehouse.fields.formula import FormulaOptions
 from tablehouse.fields.linked_record import LinkedRecordOptions
+from tablehouse.fields.returned import shown_as
 from tablehouse.fields.rollup import RollupOptions
 from tablehouse.fields.select import SelectOptions
 from tablehouse.fields.system import AutonumberOptions
@@ -285,7 +286,8 @@ class _Change:
             return field
         fields = tuple(field if other is self._old else other for other in self._table.fields)
         if not self._moves and self._is_text_there(field.options.formula):
-            checked = msgspec.structs.replace(field, options=msgspec.structs.replace(field.options, formula=self._old.options.formula))
+            options = msgspec.structs.replace(field.options, formula=self._old.options.formula)
+            checked = msgspec.structs.replace(field, options=shown_as(options, self._old.kind))
         else:
             checked = checked_formula(fields, field)
         if self._moves or checked.kind is self._old.kind:
