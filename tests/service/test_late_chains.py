@@ -304,3 +304,81 @@ def test_sorts_by_lookups_are_those_of_what_is_stored(local: Local) -> None:
                 whole = boxes.aggregate(aggregations=asked["aggregations"])[0]
                 groups.append([*((list(each["group"].values()), each["values"]) for each in found_groups), whole[0]["values"]])
             assert groups[0] == groups[1]
+
+
+FILTERS: list[tuple[str, str, Any]] = [
+    ("Name", "CONTAINS", "A"),
+    ("Name", "DOES_NOT_START_WITH", "s"),
+    ("Name", "IS_ONE_OF", ["STRASSE", None]),
+    ("N", "GREATER_THAN_OR_EQUALS", "0"),
+    ("N", "IS_NOT", 0.1),
+    ("N", "IS_EMPTY", None),
+    ("Box", "IS", True),
+    ("Box", "IS_EMPTY", None),
+    ("Day", "LESS_THAN", "2025-06-02"),
+    ("Day", "IS_NOT", "2025-06-01T23:00:00Z"),
+    ("At", "IS", "2025-06-01"),
+    ("At", "GREATER_THAN", "2025-06-01T12:00:00Z"),
+    ("Time", "LESS_THAN_OR_EQUALS", "08:30"),
+    ("Range", "CONTAINS", "2025-06-03"),
+    ("One", "IS", "x"),
+    ("One", "HAS_NONE_OF", ["X", "y"]),
+    ("Some", "IS", ["y", "x"]),
+    ("Some", "HAS_ALL_OF", ["x"]),
+    ("Some", "IS_NOT_EMPTY", None),
+    ("Who", "IS", "ada"),
+    ("All", "HAS_ANY_OF", ["ada"]),
+    ("Kin", "CONTAINS", "stra"),
+    ("Kin", "IS_EMPTY", None),
+    ("Kin", "HAS_ANY_OF", "id of the first"),
+    ("Kin N", "GREATER_THAN", 0),
+    ("Kin Some", "HAS_ALL_OF", ["x", "y"]),
+    ("Kin Who", "IS_NOT_EMPTY", None),
+    ("record_id", "IS_NOT", "id of the first"),
+    ("created_at", "LESS_THAN", "2030-01-01"),
+    ("Failing", "LESS_THAN", 1),
+]
+
+
+def test_filters_decided_in_python_are_those_of_the_database(local: Local) -> None:
+    local.add_people()
+    choices = {"choices": [{"label": "x"}, {"label": "y"}]}
+    kinds = {"N": "NUMBER", "Box": "CHECKBOX", "Day": "DATE", "At": "DATETIME", "Time": "TIME", "Range": "DATE_RANGE", "Who": "USER"}
+    several = {"Some": ("SELECT", choices), "All": ("USER", {})}
+    table = local.new_table(
+        [
+            {"name": "Name", "type": "SINGLE_LINE_TEXT"},
+            *({"name": name, "type": kind} for name, kind in kinds.items()),
+            {"name": "One", "type": "SELECT", "options": choices},
+            *({"name": name, "type": kind, "options": of, "allowMultipleEntries": True} for name, (kind, of) in several.items()),
+            formula("Failing", "1 / {N}"),
+            formula("Late", "IF(NOW(), {Name})"),
+        ]
+    )
+    table.add_field(name="Kin", type="LINKED_RECORD", options={"linkedTableId": table.id})
+    for name in ("N", "Some", "Who"):
+        table.add_field(**lookup(f"Kin {name}", "Kin", name))
+    days = {"Day": "2025-06-01", "At": "2025-06-01T10:00:00Z", "Time": "08:30", "Range": {"from": "2025-06-01", "to": "2025-06-05"}}
+    ada, bob = "ada@example.org", "bob@example.org"
+    rows: list[dict[str, Any]] = [
+        {"Name": "straße", "N": 0.1, "Box": True, **days, "One": "x", "Some": ["x", "y"], "Who": ada, "All": [bob, ada]},
+        {"Name": "A%", "N": 0, "Day": "2025-06-02", "At": "2025-06-01T13:00:00Z", "Time": "08:31", "One": "y", "Some": ["y"], "Who": bob},
+        {"Name": None, "N": None, "Range": {"from": "2025-06-04", "to": "2025-06-05"}},
+        {"Name": "sa", "N": -5, "Some": ["x"], "All": [bob]},
+    ]
+    ids = [table.create(**row)["id"] for row in rows]
+    table.update(ids[1], Kin=[ids[0], ids[2]])
+    table.update(ids[2], Kin=[ids[3]])
+    boxes = local.new_table([{"name": "Name", "type": "SINGLE_LINE_TEXT"}], database=table.database)
+    boxes.add_field(name="Of", type="LINKED_RECORD", options={"linkedTableId": table.id})
+    boxes.add_field(**rollup("Stored", "Of", "Name", "ARRAYJOIN"))
+    boxes.add_field(**rollup("Read", "Of", "Late", "ARRAYJOIN"))
+    boxes.create(Name="all", Of=ids)
+    boxes.create(Name="some", Of=ids[2:0:-1])
+    people = {"ada": table.get(ids[0])["fields"]["Who"]["id"]}
+    meant = {"id of the first": ids[0], **people}
+    for field, operator, value in FILTERS:
+        right = [meant.get(each, each) for each in value] if isinstance(value, list) else meant.get(value, value)
+        for name in ("Stored", "Read"):
+            boxes.change_field(name, options={"filter": leaf(field, operator, right)})
+        assert boxes.cells("Read") == boxes.cells("Stored"), (field, operator, value)

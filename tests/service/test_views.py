@@ -77,3 +77,19 @@ def test_people_stay_as_they_were_written(local: Local) -> None:
     view = table.add_view(filter={"operator": "IS", "leftSide": "By", "rightSide": user.email})
     assert names(table.page(view_id=view.id)) == ["mine"]
     assert view.filter == {"condition": {"operator": "IS", "leftSide": table.field_id("By"), "rightSide": user.email}}
+
+
+def test_a_condition_on_a_lookup_of_choices_goes_on_when_it_becomes_text(local: Local) -> None:
+    choices = {"choices": [{"label": "x"}, {"label": "y"}]}
+    there = local.new_table([NAME, {"name": "Kind", "type": "SELECT", "options": choices}])
+    table = local.new_table([NAME], database=there.database)
+    table.add_field(name="Of", type="LINKED_RECORD", options={"linkedTableId": there.id})
+    table.add_field(name="Kinds", type="LOOKUP", options={"linkedRecordFieldId": "Of", "lookupFieldId": "Kind"})
+    for kind in "xy":
+        table.create(Name=kind, Of=[there.create(Name=kind, Kind=kind)["id"]])
+    view = table.add_view(filter={"operator": "HAS_ANY_OF", "leftSide": "Kinds", "rightSide": ["X"]})
+    assert names(table.page(view_id=view.id)) == ["x"]
+    is_x = {"operator": "CONTAINS", "leftSide": "Kinds", "rightSide": "x"}
+    table.change_view(view.id, filter=is_x)
+    table.change_field("Kinds", type="SINGLE_LINE_TEXT")
+    assert names(table.page(view_id=view.id)) == ["x"]

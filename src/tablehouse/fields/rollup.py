@@ -1,4 +1,4 @@
-"""ROLLUP: values of the linked records taken together by a function, stored like any other (design 8). The functions: `formula.rollups`.
+"""ROLLUP: values of the linked records taken together by a function, stored like any other (design 8) unless something it is made of changes by itself. The functions: `formula.rollups`.
 
 Where the values come from is found by `schema.model`; the filter is kept by ids, as a view keeps one (`query.rollup_filters`).
 """
@@ -34,7 +34,7 @@ class RollupOptions(Options, frozen=True, kw_only=True):
     filter: Annotated[
         dict[str, Any] | None,
         Meta(
-            description="Condition on the linked records, as a search has one; only those that meet it count. Dates relative to now are refused."
+            description="Condition on the linked records, as a search has one; only those that meet it count. With dates relative to now the values are evaluated at every read."
         ),
     ] = None
     is_valid: Annotated[bool, Meta(description="Whether all fields that it needs are there. Read-only.")] = True

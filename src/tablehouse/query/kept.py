@@ -95,7 +95,7 @@ def with_labels_of(view: View, field: Field) -> View:
     def fresh(leaf: Mapping[str, Any]) -> dict[str, Any]:
         if leaf["leftSide"] != field.id:
             return dict(leaf)
-        return _with_sides(leaf, lambda value: _relabelled(value, field.options))
+        return _with_sides(leaf, lambda value: _relabelled(value, field.shown.options))
 
     return msgspec.structs.replace(view, filter={"condition": _each_leaf(view.filter["condition"], fresh)})
 
@@ -124,7 +124,7 @@ def _kept_side(field: Field, value: Any) -> Any:
 def _kept_choice(field: Field, value: Any) -> Any:
     if is_nothing(value):
         return None
-    choice = field.options.by_num(field.type.read_operand(value, field.spec))
+    choice = field.shown.options.by_num(field.shown.type.read_operand(value, field.shown.spec))
     return {"choice": choice.id, "label": choice.label}
 
 
@@ -169,7 +169,7 @@ def _found_choice(field: Field, value: Mapping[str, str]) -> str | None:
     """Returns the id of a kept choice in a select field: that choice, or since it is gone another one of that label; None for neither."""
     if field.kind is not CHOICE:
         return None
-    found = field.options.find_id(value["choice"]) or field.options.find_label(value["label"])
+    found = field.shown.options.find_id(value["choice"]) or field.shown.options.find_label(value["label"])
     return None if found is None else str(found.id)
 
 
