@@ -187,9 +187,10 @@ def _in_items(element: InItems | AmongKeys, compiler: SQLCompiler, **options: An
 
 @compiles(Numbered, "postgresql")
 def _numbered(element: Numbered, compiler: SQLCompiler, **options: Any) -> str:
-    # As a sub-select it is hashed, also under NOT; an array would be gone through for each row.
+    # As a sub-select that nothing joins with it is hashed. The planner takes the array for a hundred items, and would look for each record by itself;
+    # an array would be gone through for each row.
     value, items = _parts(element, compiler, options)
-    return f"{value} IN (SELECT each.value::bigint FROM json_array_elements_text({items}::json) AS each (value))"
+    return f"({value} IN (SELECT each.value::bigint FROM json_array_elements_text({items}::json) AS each (value))) IS TRUE"
 
 
 @compiles(JoinedBytes, "postgresql")
