@@ -131,3 +131,9 @@ def test_a_list_in_a_pipe_has_a_line_for_each_row(admin: tuple[Server, Api]) -> 
     environment = {name: value for name, value in clean_environment().items() if name != "COLUMNS"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=True)
     assert [line for line in done.stdout.splitlines() if name.strip() in line]
+
+
+def test_help_says_variables_and_defaults() -> None:
+    shown = run("serve", "--help", COLUMNS="300").stdout
+    assert "logs it. [default: 8787] [env var: TABLEHOUSE_PORT]" in " ".join(shown.split())
+    assert "[env var: TABLEHOUSE_DATA] [default: data]" in run("token", "list", "--help", COLUMNS="300").stdout

@@ -43,6 +43,11 @@ def put_json(value: Any) -> None:
     typer.echo(msgspec.json.encode(value).decode())
 
 
+def plain(text: str) -> str:
+    """Returns a help text whose brackets are shown, not taken for markup."""
+    return escape(text)
+
+
 def put_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Writes data as a table, in which nothing is cut off: what is too wide goes on in the next line."""
     table = Table(*(Column(head, overflow="fold") for head in heads))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tablehouse.cli.output import opened, opened_there, say
+from tablehouse.cli.output import opened, opened_there, plain, say
 from tablehouse.client.api import Client
 from tablehouse.config import ConfigError, load
 from tablehouse.service.access import Access, App
@@ -18,14 +18,19 @@ from tablehouse.service.setup import set_up
 from tablehouse.storage.store import Store
 
 # What the environment says holds only where the command line says nothing else, so its variables are read here and not by each option.
-Data = Annotated[Path | None, typer.Option("--data", help="Directory that holds the data. [env var: TABLEHOUSE_DATA] [default: data]")]
+Data = Annotated[
+    Path | None, typer.Option("--data", help=plain("Directory that holds the data. [env var: TABLEHOUSE_DATA] [default: data]"))
+]
 DatabaseUrl = Annotated[
-    str | None, typer.Option("--database-url", help="SQL server that holds the data. [env var: TABLEHOUSE_DATABASE_URL]")
+    str | None, typer.Option("--database-url", help=plain("SQL server that holds the data. [env var: TABLEHOUSE_DATABASE_URL]"))
 ]
 Url = Annotated[
-    str | None, typer.Option("--url", help="Address of a running server to work through, instead of --data. [env var: TABLEHOUSE_URL]")
+    str | None,
+    typer.Option("--url", help=plain("Address of a running server to work through, instead of --data. [env var: TABLEHOUSE_URL]")),
 ]
-Token = Annotated[str | None, typer.Option("--token", help="Token for that server; safer in the variable. [env var: TABLEHOUSE_TOKEN]")]
+Token = Annotated[
+    str | None, typer.Option("--token", help=plain("Token for that server; safer in the variable. [env var: TABLEHOUSE_TOKEN]"))
+]
 Workspace = Annotated[str | None, typer.Option("--workspace", help="Id of the workspace; needed where there are several.")]
 DatabaseName = Annotated[str, typer.Option("--database", help="Name or id of the database.")]
 TableName = Annotated[str, typer.Option("--table", help="Name or id of the table.")]

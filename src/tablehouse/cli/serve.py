@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tablehouse.cli.output import opened, put, refusals, say
+from tablehouse.cli.output import opened, plain, put, refusals, say
 from tablehouse.config import OPTIONS, Option, Settings, load, strangers
 from tablehouse.http.app import make_app
 from tablehouse.http.process import run
@@ -54,7 +54,7 @@ def _joined(value: Any) -> Any:
 def _parameter(option: Option) -> inspect.Parameter:
     kind: Any = bool if isinstance(option.default, bool) else list[str] if option.repeated else str
     default = f" [default: {option.default_text}]" if option.default_text and kind is str else ""
-    declared = typer.Option(option.flag, envvar=option.env, help=option.help + default, show_default=False, show_envvar=True)
+    declared = typer.Option(option.flag, envvar=option.env, help=plain(option.help + default), show_default=False, show_envvar=True)
     return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, declared])
 
 

@@ -54,6 +54,6 @@ def _names(parameter: Any) -> str:
 
 
 def _says(parameter: Any) -> str:
-    default = parameter.default
-    shown = "" if default in (None, False, "") or callable(default) or "[default: " in (parameter.help or "") else f" [default: {default}]"
-    return (parameter.help or "") + shown + (" Required." if parameter.required else "")
+    default, text = parameter.default, (parameter.help or "").replace("\\[", "[")  # terminals would take it for markup
+    shown = "" if default in (None, False, "") or callable(default) or "[default: " in text else f" [default: {default}]"
+    return text + shown + (" Required." if parameter.required else "")
