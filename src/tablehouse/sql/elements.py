@@ -303,6 +303,10 @@ class Unindexed(FunctionElement[Any]):
     inherit_cache = True
     name = "unindexed"
 
+    def __init__(self, value: sa.ColumnElement[Any]) -> None:
+        super().__init__(value)
+        self.type = value.type  # what it is compared with is read as of this type
+
 
 class HasTrigrams(FunctionElement[bool]):
     """Whether a trigram index has a record among the candidates for a text: (record number, its text, the text sought, index name)."""
