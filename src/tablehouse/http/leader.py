@@ -122,8 +122,8 @@ class Leadership(Generic[R]):
                         self._away -= 1
                     else:
                         self._led = False
-                    # One is enough that takes in: several wait for Python's lock, each with a request that one of them could leave.
-                    return self._lie_down() if self._taking_in else self._leave()
+                    # Two are enough that take in: more of them would wait for Python's lock, each with a request that one could leave.
+                    return self._lie_down() if self._taking_in > 1 else self._leave()
             if mine.following:
                 mine.wait = self._ahead.ask(mine.following)
             while mine.ready:

@@ -128,14 +128,20 @@ class _Group:
         if self._looks:
             yield _Wished(Question(self._database_id, self._reading.dialect.fixed(catalog_sql.STAMP), {}), self._take_stamp)
         for (table_id, by_name), ids in self._ids.items():
-            if ids:
-                table = self._reading.snapshot.table_by_id[table_id]
+            if not ids:
+                continue
+            table = self._reading.snapshot.table_by_id[table_id]
+            one = get_statement(self._reading, table, by_name)
+            if len(ids) == 1:  # without an array to take apart
+                question = Question(self._database_id, one, {"id": ids[0]})
+                yield _Wished(question, partial(self._take_first, key_of(one, {"id": ids[0]})))
+            else:
                 question = Question(
                     self._database_id, get_several(self._reading, table, by_name), {"ids": msgspec.json.encode(ids).decode()}
                 )
-                yield _Wished(question, partial(self._take_records, get_statement(self._reading, table, by_name)))
+                yield _Wished(question, partial(self._take_records, one))
         for key, (statement, values) in self._pages.items():
-            yield _Wished(Question(self._database_id, statement, values, long=True), partial(self._take_page, key))
+            yield _Wished(Question(self._database_id, statement, values, long=True), partial(self._take_first, key))
 
     def _take_stamp(self, rows: list[Row]) -> None:
         version, commits = rows[0]
@@ -145,10 +151,10 @@ class _Group:
         version = self._reading.snapshot.version
         self._rows |= {key_of(one, {"id": found}): [tuple(shown)] for found, read, *shown in rows if read == version}
 
-    def _take_page(self, key: Key, rows: list[Row]) -> None:
-        version, *page = rows[0]
+    def _take_first(self, key: Key, rows: list[Row]) -> None:
+        version, *row = rows[0]
         if version == self._reading.snapshot.version:
-            self._rows[key] = [tuple(page)]
+            self._rows[key] = [tuple(row)]
 
     def known(self) -> Known:
         """Returns what is known, once all answers are here."""

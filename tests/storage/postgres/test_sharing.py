@@ -226,7 +226,7 @@ def test_a_statement_that_fails_fails_for_those_who_share_it_and_they_ask_again(
     with monkeypatch.context() as patch:
         patch.setattr("tablehouse.service.foresight.get_several", lambda *given: _broken(get_several(*given)))
         for _ in range(2):
-            by_id, kept = told(table, [record(table, ids[1]), page(table)])
+            by_id, _, kept = told(table, [record(table, ids[1]), record(table, ids[2]), page(table)])
             assert by_id is kept
             assert by_id is not None
             assert not by_id.rows
