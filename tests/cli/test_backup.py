@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.api import Api, Table
-from tests.cli.running import Done, begin, largest, run, stopped_amid
+from tests.cli.running import Done, begin, largest, run, stopped_amid, wait_for
 from tests.conftest import Connect, StartServer
 from tests.server import Server, SqliteStorage
 
@@ -127,6 +127,7 @@ def test_a_backup_beside_writers_shows_one_moment_of_each_database(new_place: Ne
     for writer in writers:
         writer.start()
     try:
+        wait_for(lambda: len(api.get("/databases").data) > 4)  # three writers: one of theirs at least stays
         for number in range(2):
             manifest = backup(tmp_path / f"b{number}", tmp_path / "data")
             assert len(manifest["databases"]) > 1

@@ -77,7 +77,7 @@ def test_a_default_who_has_left_is_no_default_any_more(table: Table, api: Api, n
 
 def test_several_become_one_only_by_force(table: Table, api: Api, people: People) -> None:
     table.create_many([{"All": ["bob", "ada"]}, {"All": ["ada"]}, {}])
-    details = api.put(table.field_path("All"), {"allowMultipleEntries": False}).refused("CONSTRAINT_VIOLATION", "1 records")
+    details = api.put(table.field_path("All"), {"allowMultipleEntries": False}).refused("CONSTRAINT_VIOLATION", "1 record")
     assert details["count"] == 1
     answer = api.put(table.field_path("All"), {"allowMultipleEntries": False}, force="true")
     assert answer.metadata == {"converted": 2, "cleared": 0}

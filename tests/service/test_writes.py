@@ -30,9 +30,9 @@ def test_who_holds_a_unique_value_is_named(table: LocalTable) -> None:
     first = table.create(Code="Größe", No=1)["id"]
     second = table.create(Code="other", No=2)["id"]
     error = refused(lambda: table.create(Code="GRÖSSE"))
-    assert error.details == {"fieldId": table.field_id("Code"), "recordId": first}
+    assert error.details == {"fieldId": table.field_id("Code"), "recordId": first, "path": "fields.Code"}
     error = refused(lambda: table.update(second, Code="OTHER", No=1))
-    assert error.details == {"fieldId": table.field_id("No"), "recordId": first}, "its own code is no fault of it"
+    assert error.details == {"fieldId": table.field_id("No"), "recordId": first, "path": "fields.No"}, "its own code is no fault of it"
     assert table.update(second, Code="OTHER")["fields"]["Code"] == "OTHER"
     for _ in range(2):
         table.create(Code="", No=None)  # empty never collides
@@ -41,7 +41,7 @@ def test_who_holds_a_unique_value_is_named(table: LocalTable) -> None:
 def test_rows_of_one_batch_collide_with_each_other(table: LocalTable) -> None:
     there = table.create(Code="there")["id"]
     error = refused(lambda: table.fill([{"Code": "a"}, {"Code": "b"}, {"Code": "A"}]))
-    assert error.details == {"fieldId": table.field_id("Code")}
+    assert error.details == {"fieldId": table.field_id("Code"), "path": "create[2].fields.Code"}
     assert "given twice" in error.message
     error = refused(lambda: table.fill([{"Code": "c"}, {"Code": "THERE"}]))
     assert error.details["recordId"] == there
