@@ -12,9 +12,11 @@ import pytest
 from tablehouse.schema.index import ORDER, PINNED, Part, Spec
 from tablehouse.service.building import build_index, fill_index
 from tablehouse.service.tuning import Tuner
+from tablehouse.sql import catalog_tables
 from tablehouse.storage.postgres.schemas import schema_of
 from tests import storages
 from tests.local import Local, LocalTable, OpenLocal
+from tests.storage.sqlite.test_migrations import BACK
 
 COUNT = 4_000
 SIZE = [{"sortingField": "Size"}]
@@ -74,6 +76,8 @@ def test_indexes_of_an_older_format_are_made_anew(table: LocalTable, open_local:
     schema, field = schema_of(table.database), table.schema.fields[1]
     table.local.close()
     for text in (
+        f"SET search_path = {schema}",
+        *(text for found in range(catalog_tables.FORMAT, 10, -1) for text in BACK[found]),
         f"DROP INDEX {schema}.{name}",
         f"CREATE INDEX {name} ON {schema}.t{table.schema.num} ({field.column})",
         f"UPDATE {schema}.meta SET format = 10",
