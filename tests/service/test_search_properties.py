@@ -229,7 +229,7 @@ def test_a_view_shows_what_its_filter_finds(
 ) -> None:
     table = filled(berlin, rows)
     view = table.add_view(filter=condition, sorting=sorting)
-    assert view.problems == []
+    assert not view.problems
     found = table.page(view_id=view.id)
     assert names(found[0]) == names(table.search(filter=condition, sorting=sorting)[0])
     again = table.change_view(view.id, filter=view.filter, sorting=view.sorting)
