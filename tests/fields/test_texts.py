@@ -110,7 +110,6 @@ def test_a_conversion_to_a_single_line_joins_lines(text: str) -> None:
         ("CURRENCY", {"showAs": "WORD"}, "showAs"),
         ("DATETIME", {"timezoneType": "FIXED"}, "timezone"),
         ("DATETIME", {"timezone": "Nowhere/Atlantis"}, "timezone"),
-        ("DURATION", {"format": "days"}, "format"),
         ("SELECT", {"choices": [{"label": "A"}, {"label": "a "}]}, "choices[1].label"),
         ("SELECT", {"choices": [{"label": " "}]}, "choices[0].label"),
         ("SELECT", {"choices": [{"label": "A", "id": "x"}, {"label": "B", "id": "x"}]}, "choices[1].id"),
