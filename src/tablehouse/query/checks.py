@@ -140,7 +140,7 @@ def residual(plan: Plan) -> Plan:
 def opposite(plan: Plan) -> Plan | None:
     """Returns the condition that all other records meet, where a trigram index decides it by itself; else None."""
     node = plan.node
-    if not isinstance(node, Check) or not node.negated:
+    if not isinstance(node, Check) or not node.negated or node.form not in _PARTS_OF_TEXT:
         return None
     positive = _access(node.field, node.form, [plan.parameters[name] for name in node.names])
     return planned(plan, msgspec.structs.replace(node, negated=False, access=PHRASE)) if positive == PHRASE else None
