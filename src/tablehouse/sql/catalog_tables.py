@@ -196,7 +196,7 @@ JOBS: Final = sa.Table(
     sa.Column("started_at", TEXT),
     sa.Column("ended_at", TEXT),
     sa.Column("filling", TEXT),  # JSON array of field numbers: the step it is at; NULL of a job that an older server was asked for
-    sa.Column("following", TEXT, nullable=False, server_default="[]"),  # JSON array of schema.jobs.Following
+    sa.Column("following", TEXT, server_default="[]"),  # JSON array of schema.jobs.Following; a later column, so without a constraint
 )
 """Work that goes on after the request that asked for it (`schema.jobs`), and such as has ended."""
 

@@ -62,7 +62,7 @@ def _job_steps(schema: str, text: str) -> tuple[str, ...]:
     """A job that has not ended begins anew: what follows from its fields in other records is filled by steps of its own."""
     return (
         f"ALTER TABLE {schema}jobs ADD COLUMN filling {text}",
-        f"ALTER TABLE {schema}jobs ADD COLUMN following {text} NOT NULL DEFAULT '[]'",
+        f"ALTER TABLE {schema}jobs ADD COLUMN following {text} DEFAULT '[]'",
         f"UPDATE {schema}jobs SET filled = 0, done = 0, state = 'WAITING' WHERE state = 'RUNNING'",
     )
 
