@@ -19,6 +19,7 @@ from bench.settings import Settings
 from bench.workplace import Loaded, Workplace
 from tablehouse.config import load
 from tablehouse.service.access import Access
+from tablehouse.storage.buckets import Buckets
 from tablehouse.storage.opening import open_store
 
 CLIENTS = 16
@@ -63,6 +64,7 @@ def security(workplace: Workplace) -> Findings:
         if with_it.cpu_us:
             found.figures.append(figure("its share of the processor time of get one", 100 * check / with_it.cpu_us, "%", at_most(3)))
 
+        found.figures.append(figure("a look at a rate limit alone", _microseconds_of_a_take(workplace), "µs"))
         asked = Asked(checked.running, requests, CLIENTS, checked.headers)
         # Fewer and longer rounds: clients that trickle stay for a while, half a minute in all.
         long = msgspec.structs.replace(workplace.settings, seconds=5 * workplace.settings.seconds, rounds=3)
@@ -83,6 +85,16 @@ def _microseconds_of_a_check(loaded: Loaded) -> float:
         rounds = [timeit(lambda: access.caller(TOKEN), number=10_000) for _ in range(10)]
     finally:
         store.close()
+    return 1e6 * median(rounds) / 10_000
+
+
+def _microseconds_of_a_take(workplace: Workplace) -> float:
+    """The same of requests taken out of one bucket; the server under measurement has no rate limits."""
+    buckets = Buckets(workplace.directory / "limits.bin")
+    try:
+        rounds = [timeit(lambda: buckets.take(b"token read", 2_000), number=10_000) for _ in range(10)]
+    finally:
+        buckets.close()
     return 1e6 * median(rounds) / 10_000
 
 
